@@ -1,0 +1,46 @@
+package flow
+
+import "joinery/internal/form"
+
+// Spec describes a node type. Palette, form, validation, help, and the catalogue
+// a language model sees are all read from it. It is data, so that a flow can be
+// checked without the code that runs its nodes.
+type Spec struct {
+	Kind     string       `json:"kind"`     // "account.ensure"; stored for ever, never renamed
+	Version  int          `json:"version"`  // raised when the meaning changes
+	Category string       `json:"category"` // trigger, logic, people, directory, hris, message
+	Title    string       `json:"title"`
+	Icon     string       `json:"icon"` // Lucide name
+	Help     string       `json:"help"`
+	Fields   []form.Field `json:"fields"`
+	Ports    []Port       `json:"ports"`
+	// PortsFrom names a form.Cases field whose entries add ports (switch).
+	PortsFrom string `json:"ports_from,omitempty"`
+	// Outputs are the fields of steps.<id> and their types, for expressions.
+	Outputs []Output `json:"outputs,omitempty"`
+	// Trigger says a flow may start here; nothing may lead into it.
+	Trigger bool `json:"trigger,omitempty"`
+	// Writes says the node changes an outside system.
+	Writes bool `json:"writes,omitempty"`
+	// Ends says nothing may follow (stop).
+	Ends bool `json:"ends,omitempty"`
+}
+
+// Port is a named way out.
+type Port struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+}
+
+// Output is one field a step offers to later expressions.
+type Output struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // string, bool, number, timestamp, map, list, any
+	Help string `json:"help,omitempty"`
+}
+
+// Catalog finds the spec of a node type.
+type Catalog interface {
+	Spec(kind string) (Spec, bool)
+	Specs() []Spec
+}

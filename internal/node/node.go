@@ -1,0 +1,182 @@
+// Package node holds the node types, one file each, and the contract between
+// them and the engine. A node asks its Call for what it needs and names a port;
+// it knows neither the next node nor the database.
+package node
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"joinery/internal/connector"
+	"joinery/internal/flow"
+	"joinery/internal/joiner"
+)
+
+// Type is a node type. Run may be called again for the same step after a crash,
+// a retry or a wake-up, so everything it does outside must be an ensure.
+type Type interface {
+	Spec() flow.Spec
+	Run(ctx context.Context, call Call) (Result, error)
+}
+
+// Call is all a node may touch.
+type Call struct {
+	// Key is this step's idempotency key, the same on every attempt.
+	Key  string
+	Node flow.NodeID
+	Run  RunInfo
+	// Event is nil for a run started by hand.
+	Event  *joiner.Event
+	Ref    joiner.Ref
+	Joiner joiner.Worker
+	// Params are the node's fields with every template and expression evaluated.
+	Params Params
+	// Wake says why a waiting step runs again; zero on the first run.
+	Wake Wake
+	Now  func() time.Time
+	// Log adds a line to the step's log. No personal data beyond what the step's
+	// output holds, no secrets.
+	Log func(format string, args ...any)
+
+	// Directory, Workers open a connection by key. The engine stands between:
+	// it records an intent before and a receipt after each write, and in a
+	// simulated run lists the write as a planned change instead of making it.
+	Directory func(ctx context.Context, key string) (connector.Directory, error)
+	Workers   func(ctx context.Context, key string) (connector.Workers, error)
+	// HTTP sends one request under the egress guard to an allow-listed host;
+	// Mail sends one message. Both are ensured and simulated like any write.
+	HTTP func(ctx context.Context, req Request) (Response, error)
+	Mail func(ctx context.Context, m Mail) error
+}
+
+// RunInfo is what a node may know of its run.
+type RunInfo struct {
+	ID        string
+	Flow      string
+	Simulated bool
+	StartedAt time.Time
+	// BaseURL is the console's address, for links in messages.
+	BaseURL string
+}
+
+// Wake says why a waiting step runs again.
+type Wake struct {
+	// Reason is "", "time", "event" (a newer event for this joiner came; Joiner
+	// was re-read), or "signoff".
+	Reason  string
+	Signoff *Decision
+}
+
+// Decision is a person's answer to a sign-off.
+type Decision struct {
+	Approved bool
+	By       string
+	Comment  string
+	Form     map[string]any
+	// Expired says the deadline passed without an answer.
+	Expired bool
+}
+
+// Result names a port, or waits.
+type Result struct {
+	Port   string
+	Output map[string]any
+	// Joiner replaces the run's reading of the worker (hris.event, hris.read).
+	Joiner *joiner.Worker
+	Wait   *Wait
+	// End ends the run: "succeeded" or "failed" with Reason (stop).
+	End    string
+	Reason string
+}
+
+// Wait parks a step until a moment or a person's answer. A newer event for the
+// joiner also wakes a step that waits for time.
+type Wait struct {
+	Until   time.Time
+	For     string // a sentence: "until 1 Dec 2026 08:00 in Berlin"
+	Signoff *Signoff
+}
+
+// Signoff is a question put to people.
+type Signoff struct {
+	Title    string
+	Question string
+	// Role is whose holders may decide; or User an e-mail.
+	Role     string
+	User     string
+	Deadline time.Time
+	// OnDeadline is "expire" (port expired) or "escalate" (also ask Escalate).
+	OnDeadline string
+	Escalate   string
+	Fields     []SignoffField
+}
+
+// SignoffField is one field of a sign-off's form.
+type SignoffField struct {
+	Key   string `json:"key"`
+	Label string `json:"label"`
+	Kind  string `json:"kind"` // text, bool, date
+}
+
+// Request is one outgoing HTTP call of http.request.
+type Request struct {
+	Method  string
+	URL     string
+	Header  http.Header
+	Body    []byte
+	Timeout time.Duration
+}
+
+// Response is its answer, bounded to 1 MiB.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Mail is one message.
+type Mail struct {
+	To      []string
+	Cc      []string
+	Subject string
+	Text    string
+}
+
+// Params are evaluated fields.
+type Params map[string]any
+
+// Text gives a field as text; "" when absent.
+func (p Params) Text(key string) string {
+	s, _ := p[key].(string)
+	return s
+}
+
+// Map gives a mapping field.
+func (p Params) Map(key string) map[string]any {
+	m, _ := p[key].(map[string]any)
+	return m
+}
+
+// List gives a list field as texts.
+func (p Params) List(key string) []string {
+	switch v := p[key].(type) {
+	case []string:
+		return v
+	case []any:
+		out := make([]string, 0, len(v))
+		for _, x := range v {
+			if s, ok := x.(string); ok {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// Bool gives a yes/no field.
+func (p Params) Bool(key string) bool {
+	b, _ := p[key].(bool)
+	return b
+}
