@@ -1,18 +1,28 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+SOURCES := cmd web views internal flows migrations static e2e
 
-help:
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: ## console with the demo company at http://localhost:8080
-	go run ./cmd/joinery serve --demo
+run: ## the console with a demo company at http://localhost:8080
+	@go run ./cmd/joinery serve --demo
 
-check: ## format, vet, unit tests without outside systems
-	@test -z "$$(gofmt -l cmd web views internal flows migrations static e2e)" || (gofmt -l . ; exit 1)
+test: ## everything, end to end; installs what it needs
+	@e2e/setup.sh
+	@test -z "$$(gofmt -l $(SOURCES))" || { echo "These files need gofmt:"; gofmt -l $(SOURCES); exit 1; }
+	go vet ./...
+	go test -race -timeout 20m ./...
+
+check: ## format, vet and the tests that need no outside system; the inner loop
+	@test -z "$$(gofmt -l $(SOURCES))" || { echo "These files need gofmt:"; gofmt -l $(SOURCES); exit 1; }
 	go vet ./...
 	go test -short ./...
 
-generate: ## templ pages
+generate: ## templ pages after editing a .templ file
 	go tool templ generate
 
-.PHONY: help run check generate
+build: ## bin/joinery
+	go build -trimpath -o bin/joinery ./cmd/joinery
+
+.PHONY: help run test check generate build

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs what the tests need and is not there yet: PostgreSQL, OpenLDAP, Chromium, an SMTP server,
+# Node.js with npm. Debian and Ubuntu through apt-get, macOS through Homebrew. Installs nothing that is present.
+set -euo pipefail
+
+have() { command -v "$1" >/dev/null 2>&1; }
+postgres_found() {
+  [ -n "${JOINERY_PG_BIN:-}" ] || have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ||
+    compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null
+}
+slapd_found() { [ -x /usr/sbin/slapd ] || have slapd || [ -x /opt/homebrew/opt/openldap/libexec/slapd ] || [ -x /usr/local/opt/openldap/libexec/slapd ]; }
+chromium_found() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]; }
+smtp_found() { python_with_smtp >/dev/null; }
+python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
+
+want=()
+postgres_found || want+=(postgres)
+slapd_found || want+=(slapd)
+[ -d /usr/lib/ldap ] && ls /usr/lib/ldap/ppolicy* >/dev/null 2>&1 || want+=(slapd)
+chromium_found || want+=(chromium)
+smtp_found || want+=(smtp)
+have npm || want+=(npm)
+have cc || have gcc || want+=(cc)
+[ ${#want[@]} -eq 0 ] && exit 0
+
+echo "Installing for the tests: $(printf '%s\n' "${want[@]}" | sort -u | tr '\n' ' ')"
+if have apt-get; then
+  sudo=""; [ "$(id -u)" -eq 0 ] || sudo="sudo"
+  packages=()
+  for w in $(printf '%s\n' "${want[@]}" | sort -u); do
+    case "$w" in
+      postgres) packages+=(postgresql) ;;
+      slapd) packages+=(slapd slapd-contrib ldap-utils) ;;
+      chromium) packages+=(chromium) ;;
+      smtp) packages+=(python3-aiosmtpd) ;;
+      npm) packages+=(nodejs npm) ;;
+      cc) packages+=(gcc libc6-dev) ;;
+    esac
+  done
+  # The packages must not start servers of their own: the tests start theirs, on free loopback ports.
+  policy=/usr/sbin/policy-rc.d
+  made=""
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+    $sudo chmod +x "$policy"
+    made=1
+  fi
+  trap '[ -z "$made" ] || $sudo rm -f "$policy"' EXIT
+  $sudo apt-get -o DPkg::Lock::Timeout=300 update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+elif have brew; then
+  for w in $(printf '%s\n' "${want[@]}" | sort -u); do
+    case "$w" in
+      postgres) brew install --quiet postgresql@17 ;;
+      slapd) brew install --quiet openldap ;;
+      chromium) brew install --quiet --cask chromium ;;
+      smtp) python3 -m pip install --user --quiet aiosmtpd ;;
+      npm) brew install --quiet node ;;
+      cc) xcode-select --install || true ;;
+    esac
+  done
+else
+  echo "Neither apt-get nor brew is here. Install these by hand and run again: ${want[*]}" >&2
+  exit 1
+fi
