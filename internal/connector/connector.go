@@ -69,6 +69,9 @@ type Config struct {
 	// bounds sizes; Dial is the same guard for other protocols.
 	HTTP *http.Client
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Pace waits until the connection's limit of calls per second lets one more
+	// call through; nil means no limit.
+	Pace func(ctx context.Context) error
 	Now  func() time.Time
 	Log  *slog.Logger
 }

@@ -1,0 +1,32 @@
+// Package all is the list of connector types that ship.
+package all
+
+import "joinery/internal/connector"
+
+// Catalog holds the shipped types. The zero value is not useful; use New.
+type Catalog struct {
+	types []connector.Type
+}
+
+var _ connector.Catalog = Catalog{}
+
+// New lists every type that ships, in the order pages show them.
+func New() Catalog {
+	return Of()
+}
+
+// Of makes a catalog of the given types, for tests and tools.
+func Of(types ...connector.Type) Catalog { return Catalog{types: types} }
+
+// Type finds a type by its kind.
+func (c Catalog) Type(kind string) (connector.Type, bool) {
+	for _, t := range c.types {
+		if t.Info().Kind == kind {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// Types lists the types.
+func (c Catalog) Types() []connector.Type { return c.types }
