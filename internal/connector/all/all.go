@@ -1,7 +1,10 @@
 // Package all is the list of connector types that ship.
 package all
 
-import "joinery/internal/connector"
+import (
+	"joinery/internal/connector"
+	"joinery/internal/connector/ldap"
+)
 
 // Catalog holds the shipped types. The zero value is not useful; use New.
 type Catalog struct {
@@ -12,7 +15,7 @@ var _ connector.Catalog = Catalog{}
 
 // New lists every type that ships, in the order pages show them.
 func New() Catalog {
-	return Of()
+	return Of(ldap.Type{})
 }
 
 // Of makes a catalog of the given types, for tests and tools.
