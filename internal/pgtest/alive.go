@@ -1,0 +1,5 @@
+package pgtest
+
+import "syscall"
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

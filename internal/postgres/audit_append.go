@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
+
+	"joinery/internal/auth"
+)
+
+// Act is one audit record to be: who did what to which object. Detail holds ids
+// and facts, never personal data and never secrets: the chain is for ever.
+type Act struct {
+	Actor  auth.Actor
+	Action string // "review.approve"
+	Kind   string // "flow"
+	ID     string
+	Detail map[string]any
+}
+
+const appendSQL = `SELECT audit_append($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// appendAudit adds records inside a GORM transaction.
+func appendAudit(tx *gorm.DB, acts ...Act) error {
+	cols, err := actColumns(acts)
+	if err != nil {
+		return err
+	}
+	if err := tx.Exec(`SELECT audit_append(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])`, cols...).Error; err != nil {
+		return fmt.Errorf("append audit: %w", err)
+	}
+	return nil
+}
+
+// appendAuditTx adds records inside a pgx transaction.
+func appendAuditTx(ctx context.Context, tx pgx.Tx, acts ...Act) error {
+	if len(acts) == 0 {
+		return nil
+	}
+	cols, err := actColumns(acts)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, appendSQL, cols...); err != nil {
+		return fmt.Errorf("append audit: %w", err)
+	}
+	return nil
+}
+
+// textArray is a column of texts; pgx and database/sql both take it.
+func actColumns(acts []Act) ([]any, error) {
+	cols := make([][]string, 8)
+	for _, a := range acts {
+		detail := []byte("{}")
+		if len(a.Detail) > 0 {
+			var err error
+			if detail, err = json.Marshal(a.Detail); err != nil {
+				return nil, fmt.Errorf("write audit detail: %w", err)
+			}
+		}
+		for i, v := range []string{string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Actor.Address, a.Action, a.Kind, a.ID, string(detail)} {
+			cols[i] = append(cols[i], v)
+		}
+	}
+	out := make([]any, len(cols))
+	for i := range cols {
+		out[i] = textArray(cols[i])
+	}
+	return out, nil
+}

@@ -1,0 +1,136 @@
+// Package postgres keeps everything Joinery knows. Reads are queries shaped for
+// a page; writes are verbs, one transaction each, that call a pure rule and
+// append their audit row. Rows are private to this package.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	gormpg "gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"joinery/internal/fault"
+)
+
+// appRole is the role the server runs as; it owns nothing and has no DDL.
+const appRole = "joinery_app"
+
+// Config says which database, and with what clock.
+type Config struct {
+	URL string
+	// Conns bounds the pool; 0 means 30.
+	Conns int
+	Log   *slog.Logger
+	Now   func() time.Time
+}
+
+// DB is the database. Its methods are safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	gorm *gorm.DB
+	sql  *sql.DB
+	log  *slog.Logger
+	now  func() time.Time
+
+	batches batches
+}
+
+// Open connects as joinery_app: directly when the URL says so, else by SET ROLE
+// when the signed-in role may.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	pc, err := poolConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fault.Wrap(fault.Unavailable, err, "The database at %s cannot be reached: %s.", describe(pc), connectTrouble(err))
+	}
+	sqlDB := stdlib.OpenDBFromPool(pool)
+	g, err := gorm.Open(gormpg.New(gormpg.Config{Conn: sqlDB}), &gorm.Config{
+		Logger:                 logger.Discard,
+		SkipDefaultTransaction: true,
+		NowFunc:                cfg.Now,
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now}
+	return db, nil
+}
+
+// Close ends the batches and the pool.
+func (db *DB) Close() {
+	db.batches.close()
+	_ = db.sql.Close()
+	db.pool.Close()
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return asFault(db.pool.Ping(ctx)) }
+
+// Now is the injected clock.
+func (db *DB) Now() time.Time { return db.now() }
+
+func poolConfig(cfg Config) (*pgxpool.Config, error) {
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		// The parse error may repeat the password.
+		return nil, fault.New(fault.Invalid, "DATABASE_URL is not a PostgreSQL address. It looks like postgres://user:password@host:5432/database.")
+	}
+	pc.MaxConns = 30
+	if cfg.Conns > 0 {
+		pc.MaxConns = int32(cfg.Conns)
+	}
+	pc.ConnConfig.ConnectTimeout = 10 * time.Second
+	pc.ConnConfig.RuntimeParams["application_name"] = "joinery"
+	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pc.AfterConnect = becomeApp
+	return pc, nil
+}
+
+// becomeApp drops the session to joinery_app where the signed-in role is a member
+// of it. A role that is not keeps its own rights; the system page says so.
+func becomeApp(ctx context.Context, conn *pgx.Conn) error {
+	var can bool
+	err := conn.QueryRow(ctx, `SELECT current_user <> $1 AND EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1
+		AND pg_has_role(current_user, oid, 'MEMBER'))`, appRole).Scan(&can)
+	if err != nil || !can {
+		return err
+	}
+	_, err = conn.Exec(ctx, "SET ROLE "+appRole)
+	return err
+}
+
+func describe(pc *pgxpool.Config) string {
+	return fmt.Sprintf("%s:%d/%s", pc.ConnConfig.Host, pc.ConnConfig.Port, pc.ConnConfig.Database)
+}
+
+// tx runs f in one transaction through GORM.
+func (db *DB) tx(ctx context.Context, f func(tx *gorm.DB) error) error {
+	return asFault(db.gorm.WithContext(ctx).Transaction(f))
+}
+
+// ptx runs f in one transaction through pgx: the hot path.
+func (db *DB) ptx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return asFault(pgx.BeginFunc(ctx, db.pool, f))
+}
