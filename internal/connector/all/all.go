@@ -4,6 +4,7 @@ package all
 import (
 	"joinery/internal/connector"
 	"joinery/internal/connector/ldap"
+	"joinery/internal/connector/scim"
 )
 
 // Catalog holds the shipped types. The zero value is not useful; use New.
@@ -15,7 +16,7 @@ var _ connector.Catalog = Catalog{}
 
 // New lists every type that ships, in the order pages show them.
 func New() Catalog {
-	return Of(ldap.Type{})
+	return Of(scim.Type{}, ldap.Type{})
 }
 
 // Of makes a catalog of the given types, for tests and tools.
