@@ -56,7 +56,7 @@ func (s suite) injection(t *testing.T) {
 
 		// As a login it is taken literally or refused with a sentence.
 		want := s.wantAs(name)
-		want.Attributes[s.Wide] = name + "!"
+		want.Attributes[s.Wide] = "!" + name + "!"
 		made, err := dir.EnsureAccount(ctx(t), want)
 		if err != nil {
 			require.True(t, fault.Is(err, fault.Invalid), "%q: %v", name, err)
@@ -68,7 +68,7 @@ func (s suite) injection(t *testing.T) {
 		require.NoError(t, err, name)
 		require.True(t, ok, name)
 		require.Equal(t, made.ID, got.ID, name)
-		require.Equal(t, name+"!", got.Attributes[s.Wide])
+		require.Equal(t, "!"+name+"!", got.Attributes[s.Wide])
 	}
 	still, ok, err := dir.FindAccount(ctx(t), connector.Lookup{Name: victim.Name})
 	require.NoError(t, err)
