@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"time"
@@ -43,4 +44,13 @@ func Certificate(from, to time.Time, names ...string) (cert, key string, err err
 // KeyPair turns PEM texts into what a TLS listener takes.
 func KeyPair(cert, key string) (tls.Certificate, error) {
 	return tls.X509KeyPair([]byte(cert), []byte(key))
+}
+
+// tlsConfig trusts one authority and expects one name.
+func tlsConfig(ca, name string) (*tls.Config, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(ca)) {
+		return nil, errors.New("no certificate in the PEM text")
+	}
+	return &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12}, nil
 }

@@ -68,7 +68,7 @@ func fields() []form.Field {
 		{Key: "upn_suffix", Label: "Suffix of user principal names", Kind: form.Text, Group: how, ShowWhen: isAD, Placeholder: "corp.example",
 			Help: "When set, a new account gets login@suffix unless the flow gives a userPrincipalName."},
 		{Key: "stamp_attribute", Label: "Mark attribute", Kind: form.Text, Group: how,
-			Help: "Joinery leaves the joiner's HRIS id here and recognises its own accounts by it. Must be indexed and free for this use. Empty: employeeNumber (Active Directory: employeeID)."},
+			Help: "Joinery leaves the joiner's HRIS id here and recognises its own accounts by it. Must be indexed and free for this use. Empty: employeeNumber. (employeeID of Active Directory is too short for most: 16 characters.)"},
 		{Key: "group_class", Label: "Object class of groups", Kind: form.Text, Group: how, Help: "Empty: groupOfNames (Active Directory: group)."},
 		{Key: "member_attribute", Label: "Members are kept in", Kind: form.Select, Default: "member", Group: how,
 			Options: []form.Option{{Value: "member", Label: "member (full names)"}, {Value: "uniqueMember", Label: "uniqueMember (full names)"},

@@ -111,7 +111,7 @@ func read(in map[string]any) (settings, []fault.Problem) {
 func (s *settings) fillByDialect(disableBy string) {
 	classes, rdn, login, stamp, group, disable := []string{"top", "person", "organizationalPerson", "inetOrgPerson"}, "uid", "uid", "employeeNumber", "groupOfNames", "pwdAccountLockedTime"
 	if s.dialect == activeDirectory {
-		classes, rdn, login, stamp, group, disable = []string{"top", "person", "organizationalPerson", "user"}, "cn", "sAMAccountName", "employeeID", "group", "userAccountControl"
+		classes, rdn, login, stamp, group, disable = []string{"top", "person", "organizationalPerson", "user"}, "cn", "sAMAccountName", "employeeNumber", "group", "userAccountControl"
 		disableBy = ""
 	}
 	if len(s.classes) == 0 {

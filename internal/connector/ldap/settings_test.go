@@ -76,7 +76,7 @@ func TestActiveDirectory(t *testing.T) {
 	}
 	require.Equal(t, map[string][]string{
 		"objectClass": {"top", "person", "organizationalPerson", "user"}, "cn": {"Keller, Anna"}, "sn": {"Keller"},
-		"sAMAccountName": {"akeller"}, "userPrincipalName": {"akeller@corp.example"}, "employeeID": {"hris:1"}, "userAccountControl": {"514"},
+		"sAMAccountName": {"akeller"}, "userPrincipalName": {"akeller@corp.example"}, "employeeNumber": {"hris:1"}, "userAccountControl": {"514"},
 	}, got, "made disabled: it is enabled after its password is set")
 
 	require.Equal(t, "\"\x00a\x00\xfc\x00\"\x00", unicodePassword("aü"))
@@ -89,7 +89,7 @@ func TestActiveDirectory(t *testing.T) {
 		require.True(t, fault.Is(err, fault.Invalid), bad)
 	}
 	require.NoError(t, c.checkName("abcdefghijklmnopqrst"))
-	for _, own := range []string{"unicodePwd", "userAccountControl", "samaccountname", "employeeid", "objectClass"} {
+	for _, own := range []string{"unicodePwd", "userAccountControl", "samaccountname", "employeenumber", "objectClass"} {
 		_, err := c.attributes(map[string]any{own: "x"})
 		require.True(t, fault.Is(err, fault.Invalid), own)
 	}

@@ -1,0 +1,32 @@
+package ldap_test
+
+import (
+	"testing"
+
+	"joinery/internal/connector"
+	"joinery/internal/connector/ldap"
+	"joinery/internal/connectortest"
+)
+
+func TestDirectory_ActiveDirectory(t *testing.T) {
+	t.Parallel()
+	s := connectortest.StartSamba(t)
+	connectortest.RunDirectory(t, connectortest.Directory{
+		Open: func(t testing.TB, o connectortest.Options) connector.Conn {
+			settings, password := s.Settings("ad"), s.Password
+			if o.Address != "" {
+				settings.Settings["urls"] = []any{"ldaps://" + o.Address}
+			}
+			if o.Timeout > 0 {
+				settings.Settings["timeout"] = o.Timeout.String()
+			}
+			if o.Password != "" {
+				password = o.Password
+			}
+			return connectortest.Open(t, ldap.Type{}, settings, map[string]string{"bind_password": password})
+		},
+		Target:     s.Address,
+		Attributes: func(string) map[string]any { return map[string]any{"sn": "Person"} },
+		Field:      "title", Wide: "displayName", Group: "engineering", Foreign: "jsmith", Password: true,
+	})
+}
