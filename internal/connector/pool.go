@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), 
 
 	if !found {
 		// Opening is shared, so one user's cancelled context must not fail the others.
-		e.conn, e.http, e.err = p.start(context.WithoutCancel(ctx), s)
+		e.conn, e.http, e.err = p.start(context.WithoutCancel(ctx), s, p.Secret)
 		close(e.ready)
 	}
 	select {
@@ -94,9 +95,24 @@ func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), 
 	return e.conn, func() { once.Do(func() { p.giveBack(k, e) }) }, nil
 }
 
-// Test opens a connection of its own for these settings, tries it and closes it.
+// Test opens a connection of its own for approved settings, tries it and closes it.
 func (p *Pool) Test(ctx context.Context, s Settings) []Finding {
-	conn, client, err := p.start(ctx, s)
+	return p.test(ctx, s, p.Secret)
+}
+
+// TestDraft tries settings that nobody has approved. They could name any
+// address, so they get no credential, and of their private hosts only those that
+// approved settings already have: otherwise a test would be a way to send a
+// secret anywhere and to look around inside.
+func (p *Pool) TestDraft(ctx context.Context, s Settings, approvedPrivate []string) []Finding {
+	s.Private = slices.DeleteFunc(slices.Clone(s.Private), func(h string) bool { return !slices.Contains(approvedPrivate, h) })
+	return p.test(ctx, s, func(context.Context, string, string) (secret.Value, error) {
+		return secret.Value{}, fault.New(fault.Forbidden, "Signing in was not tried: credentials go only where approved settings send them. Have the change approved, then test again.")
+	})
+}
+
+func (p *Pool) test(ctx context.Context, s Settings, secrets func(ctx context.Context, connection, name string) (secret.Value, error)) []Finding {
+	conn, client, err := p.start(ctx, s, secrets)
 	if err != nil {
 		f := Finding{Title: "Settings", Detail: fault.Sentence(err)}
 		for _, problem := range fault.Problems(err) {
@@ -118,7 +134,7 @@ func (p *Pool) Close() error {
 	return closeAll(idle)
 }
 
-func (p *Pool) start(ctx context.Context, s Settings) (Conn, *http.Client, error) {
+func (p *Pool) start(ctx context.Context, s Settings, secrets func(ctx context.Context, connection, name string) (secret.Value, error)) (Conn, *http.Client, error) {
 	t, ok := p.Catalog.Type(s.Type)
 	if !ok {
 		return nil, nil, fault.New(fault.Invalid, "There is no connector of type %q.", s.Type)
@@ -139,7 +155,7 @@ func (p *Pool) start(ctx context.Context, s Settings) (Conn, *http.Client, error
 		Key:      s.Key,
 		Settings: WithDefaults(t.Info().Settings, s.Settings),
 		Secret: func(ctx context.Context, name string) (secret.Value, error) {
-			return p.Secret(ctx, s.Key, name)
+			return secrets(ctx, s.Key, name)
 		},
 		HTTP: client,
 		Dial: guard.Dial,

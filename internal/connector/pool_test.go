@@ -180,6 +180,38 @@ func TestPool_PaceIsSharedByVersions(t *testing.T) {
 	require.NoError(t, p.pace("other", 0)(t.Context()))
 }
 
+// Settings that nobody approved get no secret and reach no private host of their own.
+func TestPool_DraftGetsNoSecretAndNoPrivateHosts(t *testing.T) {
+	t.Parallel()
+	kind := &spy{counted: &counted{}}
+	p := newPool(kind.counted)
+	p.Catalog = one{kind}
+	s := content("a")
+	s.Private = []string{"127.0.0.1", "10.0.0.1"}
+	p.TestDraft(t.Context(), s, []string{"10.0.0.1"})
+	_, err := kind.cfg.Secret(t.Context(), "password")
+	require.True(t, fault.Is(err, fault.Forbidden))
+	_, err = kind.cfg.Dial(t.Context(), "tcp", "127.0.0.1:1")
+	require.True(t, fault.Is(err, fault.Forbidden), "%v", err)
+	p.Test(t.Context(), s)
+	v, err := kind.cfg.Secret(t.Context(), "password")
+	require.NoError(t, err)
+	require.Equal(t, "x", v.Reveal())
+	_, err = kind.cfg.Dial(t.Context(), "tcp", "127.0.0.1:1")
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+}
+
+// spy keeps what a connection was opened with.
+type spy struct {
+	*counted
+	cfg Config
+}
+
+func (s *spy) Open(ctx context.Context, cfg Config) (Conn, error) {
+	s.cfg = cfg
+	return s.counted.Open(ctx, cfg)
+}
+
 func TestPool_TestSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	p := newPool(&counted{})
