@@ -46,7 +46,7 @@ func (c *conn) FindAccount(ctx context.Context, by connector.Lookup) (connector.
 
 // entry reads one entry by DN; nil when there is none below the people base.
 func (c *conn) entry(ctx context.Context, dn string, attributes []string) (*goldap.Entry, error) {
-	if !inside(dn, c.set.peopleBase) {
+	if len(dn) > maxValue || !inside(dn, c.set.peopleBase) {
 		return nil, nil
 	}
 	found, err := c.search(ctx, dn, goldap.ScopeBaseObject, "(objectClass=*)", attributes, "read an account")
