@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -19,8 +20,10 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver for pgtestdb
 	"github.com/peterldowns/pgtestdb"
 
+	"joinery/internal/connector/all"
 	"joinery/internal/pgserver"
 	"joinery/internal/postgres"
+	"joinery/internal/secret"
 	"joinery/migrations"
 )
 
@@ -73,12 +76,29 @@ func Open(t testing.TB, cfg postgres.Config) *postgres.DB {
 	if cfg.Conns == 0 {
 		cfg.Conns = 10
 	}
+	if cfg.Artifacts.Connectors == nil {
+		cfg.Artifacts.Connectors = all.New()
+	}
+	if cfg.Sealer == nil {
+		cfg.Sealer = Sealer(t)
+	}
 	db, err := postgres.Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatalf("open test database: %v", err)
 	}
 	t.Cleanup(db.Close)
 	return db
+}
+
+// Sealer gives a sealer under a fixed key, so that several processes of one test
+// open what the others sealed.
+func Sealer(t testing.TB) *secret.Sealer {
+	t.Helper()
+	s, err := secret.NewSealer(bytes.Repeat([]byte{7}, secret.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // URLs gives a fresh database's addresses: as joinery_app, and as the owner, for

@@ -17,7 +17,9 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"joinery/internal/artifact"
 	"joinery/internal/fault"
+	"joinery/internal/secret"
 )
 
 // appRole is the role the server runs as; it owns nothing and has no DDL.
@@ -30,6 +32,10 @@ type Config struct {
 	Conns int
 	Log   *slog.Logger
 	Now   func() time.Time
+	// Artifacts reads and judges artifact content; change control needs it.
+	Artifacts artifact.Kinds
+	// Sealer seals credentials; without it none can be stored or read.
+	Sealer *secret.Sealer
 }
 
 // DB is the database. Its methods are safe for concurrent use.
@@ -40,7 +46,10 @@ type DB struct {
 	log  *slog.Logger
 	now  func() time.Time
 
-	batches batches
+	artifacts artifact.Kinds
+	sealer    *secret.Sealer
+	uses      lastUses
+	batches   batches
 }
 
 // Open connects as joinery_app: directly when the URL says so, else by SET ROLE
@@ -74,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now}
+	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer}
 	return db, nil
 }
 

@@ -1,0 +1,107 @@
+// Package function knows what a function is: Lua source, its manifest and its
+// cases. It does not run it.
+package function
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"joinery/internal/fault"
+)
+
+// MaxSource bounds Lua source.
+const MaxSource = 64 << 10
+
+// Content is a function as it is written, reviewed and hashed.
+type Content struct {
+	Key         string   `json:"key" yaml:"key"`
+	Name        string   `json:"name" yaml:"name"`
+	Description string   `json:"description,omitempty" yaml:"description,omitempty"`
+	Source      string   `json:"source" yaml:"source"`
+	Manifest    Manifest `json:"manifest,omitzero" yaml:"manifest,omitempty"`
+	Cases       []Case   `json:"cases,omitempty" yaml:"cases,omitempty"`
+}
+
+// Manifest says what a function takes, gives and may call.
+type Manifest struct {
+	// Input and Output are JSON Schemas.
+	Input  map[string]any `json:"input,omitempty" yaml:"input,omitempty"`
+	Output map[string]any `json:"output,omitempty" yaml:"output,omitempty"`
+	// Grants are "capability:connection:operation".
+	Grants []string `json:"grants,omitempty" yaml:"grants,omitempty"`
+	Limits Limits   `json:"limits,omitzero" yaml:"limits,omitempty"`
+}
+
+// Limits bound one call.
+type Limits struct {
+	Milliseconds int `json:"milliseconds,omitempty" yaml:"milliseconds,omitempty"`
+	MemoryMB     int `json:"memory_mb,omitempty" yaml:"memory_mb,omitempty"`
+	HostCalls    int `json:"host_calls,omitempty" yaml:"host_calls,omitempty"`
+}
+
+// Case is one test: an input, stubbed look-ups, and the expected output or error.
+type Case struct {
+	Name   string         `json:"name" yaml:"name"`
+	Input  map[string]any `json:"input,omitempty" yaml:"input,omitempty"`
+	Stubs  []any          `json:"stubs,omitempty" yaml:"stubs,omitempty"`
+	Output map[string]any `json:"output,omitempty" yaml:"output,omitempty"`
+	Error  string         `json:"error,omitempty" yaml:"error,omitempty"`
+}
+
+// Decode reads JSON strictly.
+func Decode(raw []byte) (Content, error) {
+	var c Content
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return Content{}, fault.Wrap(fault.Invalid, err, "This is not a function: %s.", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return c, nil
+}
+
+var grant = regexp.MustCompile(`^[a-z_]+:[a-z0-9-]+:[a-z_.]+$`)
+
+// Check finds what is wrong with a function.
+func Check(c Content) []fault.Problem {
+	var out []fault.Problem
+	add := func(path, format string, args ...any) {
+		out = append(out, fault.Problem{Path: path, Detail: fmt.Sprintf(format, args...)})
+	}
+	if strings.TrimSpace(c.Name) == "" {
+		add("name", "Name is needed.")
+	}
+	if strings.TrimSpace(c.Source) == "" {
+		add("source", "Write the function's Lua source.")
+	}
+	if len(c.Source) > MaxSource {
+		add("source", "The source may have up to %d kB.", MaxSource>>10)
+	}
+	for i, g := range c.Manifest.Grants {
+		if !grant.MatchString(g) {
+			add(fmt.Sprintf("manifest.grants.%d", i), "A grant looks like directory:corp-ldap:accounts.find.")
+		}
+	}
+	if l := c.Manifest.Limits; l.Milliseconds < 0 || l.MemoryMB < 0 || l.HostCalls < 0 {
+		add("manifest.limits", "Limits cannot be below 0.")
+	}
+	names := map[string]bool{}
+	for i, k := range c.Cases {
+		at := fmt.Sprintf("cases.%d", i)
+		if strings.TrimSpace(k.Name) == "" {
+			add(at+".name", "Give the case a name.")
+		} else if names[k.Name] {
+			add(at+".name", "There is another case of this name.")
+		}
+		names[k.Name] = true
+		if (k.Output == nil) == (k.Error == "") {
+			add(at, "A case expects either an output or an error.")
+		}
+	}
+	if len(c.Cases) == 0 {
+		add("cases", "A function needs at least one case that shows what it does.")
+	}
+	return out
+}

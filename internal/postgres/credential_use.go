@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"joinery/internal/connector"
+	"joinery/internal/fault"
+	"joinery/internal/secret"
+)
+
+// Secret decrypts the current value of a connection's credential and records the
+// use. A missing, expired or revoked one gives fault.Invalid with a sentence.
+func (db *DB) Secret(ctx context.Context, connection, name string) (secret.Value, error) {
+	all, err := db.openable(ctx, connection, name)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	for _, s := range all {
+		if s.Superseded {
+			continue
+		}
+		switch {
+		case s.RevokedAt != nil:
+			return secret.Value{}, fault.New(fault.Invalid, "The credential %s of the connection %s was revoked. Set a new one.", name, connection)
+		case !s.ExpiresAt.After(db.now()):
+			return secret.Value{}, fault.New(fault.Invalid, "The credential %s of the connection %s has expired. Rotate it.", name, connection)
+		}
+		v, err := db.sealer.Open(s.Sealed, place(s.ID))
+		if err != nil {
+			return secret.Value{}, err
+		}
+		db.used(ctx, s.ID)
+		return v, nil
+	}
+	return secret.Value{}, fault.New(fault.Invalid, "The connection %s has no credential %s. Set it under Credentials.", connection, name)
+}
+
+// WebhookSigners gives the secrets that may have signed a delivery: the current
+// one and, during a rotation, the one before.
+func (db *DB) WebhookSigners(ctx context.Context, connection, name string) ([]connector.Signer, error) {
+	all, err := db.openable(ctx, connection, name)
+	if err != nil {
+		return nil, err
+	}
+	var out []connector.Signer
+	for _, s := range all {
+		if s.RevokedAt != nil || !s.ExpiresAt.After(db.now()) {
+			continue
+		}
+		v, err := db.sealer.Open(s.Sealed, place(s.ID))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, connector.Signer{ID: s.ID, Value: v})
+	}
+	return out, nil
+}
+
+// SignerUsed records that a webhook secret matched.
+func (db *DB) SignerUsed(ctx context.Context, id string) { db.used(ctx, id) }
+
+type sealedRow struct {
+	ID         string
+	Sealed     []byte
+	Superseded bool
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+}
+
+func (db *DB) openable(ctx context.Context, connection, name string) ([]sealedRow, error) {
+	if db.sealer == nil {
+		return nil, fault.New(fault.Internal, "No master key is set up.")
+	}
+	rows, err := db.pool.Query(ctx, `SELECT id, sealed, superseded, expires_at, revoked_at FROM credentials
+		WHERE connection = $1 AND name = $2 AND (NOT superseded OR overlap_until > $3) ORDER BY version DESC LIMIT 3`, connection, name, db.now())
+	if err != nil {
+		return nil, asFault(err)
+	}
+	defer rows.Close()
+	var out []sealedRow
+	for rows.Next() {
+		var r sealedRow
+		if err := rows.Scan(&r.ID, &r.Sealed, &r.Superseded, &r.ExpiresAt, &r.RevokedAt); err != nil {
+			return nil, asFault(err)
+		}
+		out = append(out, r)
+	}
+	return out, asFault(rows.Err())
+}
+
+// lastUses remembers when a use was last written, so that a busy credential
+// costs one write a minute.
+type lastUses struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (db *DB) used(ctx context.Context, id string) {
+	now := db.now()
+	db.uses.mu.Lock()
+	fresh := now.Sub(db.uses.at[id]) < time.Minute && !db.uses.at[id].IsZero()
+	if !fresh {
+		if db.uses.at == nil {
+			db.uses.at = map[string]time.Time{}
+		}
+		db.uses.at[id] = now
+	}
+	db.uses.mu.Unlock()
+	if fresh {
+		return
+	}
+	if _, err := db.pool.Exec(ctx, `UPDATE credentials SET last_used_at = $2 WHERE id = $1`, id, now); err != nil {
+		db.log.Warn("recording a credential's use failed", "credential", id, "err", err)
+	}
+}

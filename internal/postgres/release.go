@@ -1,0 +1,219 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"joinery/internal/fault"
+	"joinery/internal/review"
+)
+
+// release makes a revision live. The caller holds the artifact's lock.
+func (db *DB) release(tx *gorm.DB, by Actor, kind review.Kind, key string, number int, how review.How, reason string) (review.Release, error) {
+	rev, err := findRevision(tx, kind, key, number)
+	if err != nil {
+		return review.Release{}, err
+	}
+	pins, err := db.pins(tx, kind, []byte(rev.Content))
+	if err != nil {
+		return review.Release{}, err
+	}
+	text, root, err := review.BillOfMaterials(rev.Hash, pins)
+	if err != nil {
+		return review.Release{}, err
+	}
+	out := review.Release{ID: newID("rl_"), Kind: kind, Key: key, Revision: number, Hash: rev.Hash, How: how, Reason: strings.TrimSpace(reason), By: by.Name, At: db.now(), Pins: pins, Root: root}
+	err = tx.Exec(`INSERT INTO releases (id, kind, key, revision, hash, how, reason, by_id, by_name, pins, root) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		out.ID, kind, key, number, rev.Hash, how, out.Reason, by.UserID, by.Name, text, root).Error
+	if err != nil {
+		return review.Release{}, fmt.Errorf("release: %w", err)
+	}
+	return out, appendAudit(tx, Act{Actor: by, Action: "release." + string(how), Kind: string(kind), ID: key,
+		Detail: map[string]any{"release": out.ID, "revision": number, "hash": rev.Hash, "root": root}})
+}
+
+// pins finds the live release of everything that content uses.
+func (db *DB) pins(tx *gorm.DB, kind review.Kind, content []byte) ([]review.Pin, error) {
+	uses, err := db.artifacts.Uses(kind, content)
+	if err != nil {
+		return nil, err
+	}
+	var out []review.Pin
+	for _, u := range uses {
+		var rows []review.Pin
+		err := tx.Raw(`SELECT kind, key, id AS release, revision, hash FROM releases WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1`, u.Kind, u.Key).Scan(&rows).Error
+		if err != nil {
+			return nil, fmt.Errorf("find pins: %w", err)
+		}
+		if len(rows) == 0 {
+			return nil, fault.New(fault.Conflict, "The %s %s, which this uses, is not live yet. Have it approved first.", u.Kind, u.Key)
+		}
+		out = append(out, rows[0])
+	}
+	return out, nil
+}
+
+// Rollback makes an earlier approved revision live again.
+func (db *DB) Rollback(ctx context.Context, by Actor, kind review.Kind, key string, number int, reason string) (review.Release, error) {
+	return db.releaseAgain(ctx, by, kind, key, reason, func(a Artifact, tx *gorm.DB) (int, review.How, error) {
+		if a.Live == nil {
+			return 0, "", fault.New(fault.Conflict, "Nothing of this %s is live, so there is nothing to roll back.", kind)
+		}
+		if a.Live.Revision == number {
+			return 0, "", fault.New(fault.Conflict, "Revision %d is the live one.", number)
+		}
+		rev, err := findRevision(tx, kind, key, number)
+		if err != nil {
+			return 0, "", err
+		}
+		if !rev.Approved {
+			return 0, "", fault.New(fault.Conflict, "Revision %d was never approved, so it cannot be rolled back to. Submit it for review.", number)
+		}
+		return number, review.ByRollback, nil
+	})
+}
+
+// RefreshPins releases the live revision again with the newest releases of what it uses.
+func (db *DB) RefreshPins(ctx context.Context, by Actor, kind review.Kind, key, reason string) (review.Release, error) {
+	return db.releaseAgain(ctx, by, kind, key, reason, func(a Artifact, tx *gorm.DB) (int, review.How, error) {
+		if a.Live == nil {
+			return 0, "", fault.New(fault.Conflict, "Nothing of this %s is live.", kind)
+		}
+		rev, err := findRevision(tx, kind, key, a.Live.Revision)
+		if err != nil {
+			return 0, "", err
+		}
+		pins, err := db.pins(tx, kind, []byte(rev.Content))
+		if err != nil {
+			return 0, "", err
+		}
+		_, root, err := review.BillOfMaterials(rev.Hash, pins)
+		if err != nil {
+			return 0, "", err
+		}
+		if root == a.Live.Root {
+			return 0, "", fault.New(fault.Conflict, "It uses the newest releases already.")
+		}
+		return a.Live.Revision, review.ByRefresh, nil
+	})
+}
+
+// BreakGlass makes a revision live without approval. It is flagged everywhere
+// until a second person ratifies it.
+func (db *DB) BreakGlass(ctx context.Context, by Actor, kind review.Kind, key string, number int, reason string) (review.Release, error) {
+	rev, err := db.Revision(ctx, kind, key, number)
+	if err != nil {
+		return review.Release{}, err
+	}
+	problems, err := db.Problems(ctx, kind, []byte(rev.Content))
+	if err != nil {
+		return review.Release{}, err
+	}
+	if err := fault.Refuse(fmt.Sprintf("Revision %d cannot go live before its problems are solved.", rev.Number), problems); err != nil {
+		return review.Release{}, err
+	}
+	return db.releaseAgain(ctx, by, kind, key, reason, func(Artifact, *gorm.DB) (int, review.How, error) { return rev.Number, review.ByBreakGlass, nil })
+}
+
+func (db *DB) releaseAgain(ctx context.Context, by Actor, kind review.Kind, key, reason string, rule func(a Artifact, tx *gorm.DB) (int, review.How, error)) (review.Release, error) {
+	if by.UserID == "" {
+		return review.Release{}, fault.New(fault.Forbidden, "Only a person can release.")
+	}
+	if err := review.CheckReason(reason); err != nil {
+		return review.Release{}, err
+	}
+	var out review.Release
+	err := db.tx(ctx, func(tx *gorm.DB) error {
+		if _, _, err := lockArtifact(tx, kind, key); err != nil {
+			return err
+		}
+		a, err := findArtifact(tx, kind, key)
+		if err != nil {
+			return err
+		}
+		number, how, err := rule(a, tx)
+		if err != nil {
+			return err
+		}
+		out, err = db.release(tx, by, kind, key, number, how, reason)
+		return err
+	})
+	return out, err
+}
+
+// Ratify is a second person's word on a release that went live without approval.
+func (db *DB) Ratify(ctx context.Context, by Actor, releaseID, comment string) error {
+	return db.tx(ctx, func(tx *gorm.DB) error {
+		var rows []struct{ Kind, Key string }
+		if err := tx.Raw(`SELECT kind, key FROM releases WHERE id = ?`, releaseID).Scan(&rows).Error; err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return fault.New(fault.NotFound, "There is no such release.")
+		}
+		err := tx.Exec(`INSERT INTO ratifications (release_id, by_id, by_name, comment) VALUES (?, ?, ?, ?)`, releaseID, by.UserID, by.Name, comment).Error
+		if err != nil {
+			return err
+		}
+		return appendAudit(tx, Act{Actor: by, Action: "release.ratify", Kind: rows[0].Kind, ID: rows[0].Key, Detail: map[string]any{"release": releaseID}})
+	})
+}
+
+// Releases lists an artifact's releases, newest first.
+func (db *DB) Releases(ctx context.Context, kind review.Kind, key string) ([]review.Release, error) {
+	return scanReleases(db.gorm.WithContext(ctx), `WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 200`, kind, key)
+}
+
+// Release finds a release and its content.
+func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, error) {
+	tx := db.gorm.WithContext(ctx)
+	found, err := scanReleases(tx, `WHERE id = ?`, id)
+	if err != nil {
+		return review.Release{}, nil, err
+	}
+	if len(found) == 0 {
+		return review.Release{}, nil, fault.New(fault.NotFound, "There is no such release.")
+	}
+	rev, err := findRevision(tx, found[0].Kind, found[0].Key, found[0].Revision)
+	return found[0], []byte(rev.Content), err
+}
+
+func scanReleases(tx *gorm.DB, where string, args ...any) ([]review.Release, error) {
+	var rows []struct {
+		ID, Kind, Key, Hash, How, Reason, ByName, Pins, Root string
+		Revision                                             int
+		At                                                   time.Time
+	}
+	if err := tx.Raw(`SELECT id, kind, key, revision, hash, how, reason, by_name, pins, root, at FROM releases `+where, args...).Scan(&rows).Error; err != nil {
+		return nil, asFault(fmt.Errorf("read releases: %w", err))
+	}
+	var out []review.Release
+	for _, r := range rows {
+		out = append(out, review.Release{ID: r.ID, Kind: review.Kind(r.Kind), Key: r.Key, Revision: r.Revision, Hash: r.Hash, How: review.How(r.How),
+			Reason: r.Reason, By: r.ByName, At: r.At, Pins: readPins(r.Pins), Root: r.Root})
+	}
+	return out, nil
+}
+
+// Dependents lists the flows whose live release pins an artifact, and whether
+// they pin its live release.
+func (db *DB) Dependents(ctx context.Context, kind review.Kind, key string) ([]Dependent, error) {
+	var rows []Dependent
+	err := db.gorm.WithContext(ctx).Raw(`SELECT a.key, a.name, (p->>'revision')::int AS pinned,
+		p->>'release' = (SELECT x.id FROM live_releases x WHERE x.kind = ? AND x.key = ?) AS current
+		FROM live_releases l JOIN artifacts a ON a.kind = l.kind AND a.key = l.key, jsonb_array_elements(l.pins::jsonb) p
+		WHERE p->>'kind' = ? AND p->>'key' = ? ORDER BY a.key`, kind, key, kind, key).Scan(&rows).Error
+	return rows, asFault(err)
+}
+
+// Dependent is a flow whose live release uses an artifact.
+type Dependent struct {
+	Key     string
+	Name    string
+	Pinned  int
+	Current bool
+}
