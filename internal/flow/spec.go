@@ -18,6 +18,8 @@ type Spec struct {
 	PortsFrom string `json:"ports_from,omitempty"`
 	// Outputs are the fields of steps.<id> and their types, for expressions.
 	Outputs []Output `json:"outputs,omitempty"`
+	// OutputsFrom names a form.Mapping field whose names are outputs too (set).
+	OutputsFrom string `json:"outputs_from,omitempty"`
 	// Trigger says a flow may start here; nothing may lead into it.
 	Trigger bool `json:"trigger,omitempty"`
 	// Writes says the node changes an outside system.

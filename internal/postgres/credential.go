@@ -235,4 +235,3 @@ func (db *DB) Credential(ctx context.Context, id string) (Credential, error) {
 	}
 	return out[0], nil
 }
-

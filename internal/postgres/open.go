@@ -49,6 +49,7 @@ type DB struct {
 	artifacts artifact.Kinds
 	sealer    *secret.Sealer
 	uses      lastUses
+	batchers  batchers
 	batches   batches
 }
 

@@ -1,0 +1,367 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/joiner"
+	"joinery/internal/node"
+	"joinery/internal/postgres"
+	"joinery/internal/run"
+)
+
+// carrier carries one run while it is in hand. Only its own goroutine touches
+// it; steps run beside it and report through the results channel.
+type carrier struct {
+	e       *Engine
+	c       postgres.Claimed
+	rel     *release
+	worker  *joiner.Worker
+	running map[flow.NodeID]bool
+	results chan stepResult
+	// sim is what a simulated run has pretended so far.
+	sim *pretence
+	// ending is set when a stop node ended the run.
+	ending *node.Result
+	// parking is why the run parks once nothing is under way.
+	parking string
+	cancel  string
+}
+
+// carry takes a run as far as it can go now.
+func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
+	rel, err := e.release(ctx, c.Release)
+	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, results: make(chan stepResult), cancel: c.CancelAsked}
+	if c.Mode == run.Simulate {
+		k.sim = newPretence()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case fault.Is(err, fault.Unavailable):
+		e.Log.Warn("reading a release failed", "run", c.ID, "err", err)
+		return // the lease ends and the run is taken over
+	case err != nil:
+		k.end(ctx, run.Failed, "This release cannot run: "+fault.Sentence(err))
+		return
+	case c.Undoing:
+		k.undo(ctx)
+		return
+	}
+	if err := k.forward(ctx); err != nil {
+		k.stopped(ctx, err)
+	}
+}
+
+// stopped tells what kept a run from going on in these hands.
+func (k *carrier) stopped(ctx context.Context, err error) {
+	var lost lostError
+	switch {
+	case errors.As(err, &lost):
+		k.e.Log.Info("run is in other hands", "run", k.c.ID)
+	case ctx.Err() != nil:
+		k.e.Log.Info("run given back", "run", k.c.ID)
+	default:
+		k.e.Log.Error("carrying a run failed; it will be taken over", "run", k.c.ID, "err", err)
+	}
+}
+
+// forward starts what may start until nothing is under way, writing a checkpoint
+// after each step and before the next.
+func (k *carrier) forward(ctx context.Context) error {
+	woken, err := k.wake(ctx)
+	if err != nil {
+		return err
+	}
+	first := postgres.Checkpoint{}
+	for id, w := range woken {
+		k.launch(ctx, id, w)
+	}
+	done, err := k.settle(ctx, &first)
+	if err != nil || done {
+		return err
+	}
+	for len(k.running) > 0 {
+		select {
+		case r := <-k.results:
+			delete(k.running, r.node.ID)
+			cp, err := k.take(r)
+			if err != nil {
+				k.abandon()
+				return err
+			}
+			if done, err := k.settle(ctx, &cp); err != nil || done {
+				k.abandon()
+				return err
+			}
+		case <-ctx.Done():
+			k.abandon()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// abandon waits for steps under way without keeping their results.
+func (k *carrier) abandon() {
+	for len(k.running) > 0 {
+		r := <-k.results
+		delete(k.running, r.node.ID)
+	}
+}
+
+// settle looks what follows from the steps so far, adds it to the checkpoint,
+// writes it, and only then starts what may start. It gives true when the run left
+// these hands.
+func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, error) {
+	var start []flow.NodeID
+	switch {
+	case k.cancel != "" || k.ending != nil || k.parking != "":
+		if len(k.running) == 0 {
+			k.conclude(cp)
+		}
+	default:
+		m := run.Next(k.rel.content, k.view())
+		for _, id := range m.Skip {
+			cp.Steps = append(cp.Steps, k.set(postgres.StepRow{Node: id, Type: k.kind(id), State: run.StepSkipped}))
+		}
+		start = m.Start
+		switch {
+		case m.Failed != "" && len(k.running) == 0:
+			n, _ := k.rel.content.Find(m.Failed)
+			k.finish(cp, run.Failed, n.Title()+": "+k.c.Steps[m.Failed].Error)
+		case m.Failed != "":
+			start = nil
+		case m.Done:
+			k.finish(cp, run.Succeeded, "")
+		case len(start) == 0 && len(k.running) == 0:
+			k.rest(cp)
+		}
+	}
+	if err := k.checkpoint(ctx, cp); err != nil {
+		return false, err
+	}
+	if cp.State != "" {
+		return true, nil
+	}
+	if k.cancel != "" && len(k.running) == 0 {
+		return k.settle(ctx, &postgres.Checkpoint{})
+	}
+	if k.cancel == "" {
+		for _, id := range start {
+			k.launch(ctx, id, node.Wake{})
+		}
+	}
+	return false, nil
+}
+
+// conclude ends a run that was canceled, ended by a stop node, or parks.
+func (k *carrier) conclude(cp *postgres.Checkpoint) {
+	switch {
+	case k.cancel != "":
+		k.finish(cp, run.Canceled, k.cancel)
+	case k.ending != nil && k.ending.End == "failed":
+		k.finish(cp, run.Failed, k.ending.Reason)
+	case k.ending != nil:
+		k.finish(cp, run.Succeeded, k.ending.Reason)
+	default:
+		cp.State, cp.Reason = run.Parked, k.parking
+		cp.Acts = append(cp.Acts, k.act("run.park", nil))
+	}
+}
+
+// finish ends the run; steps that still wait are canceled with it.
+func (k *carrier) finish(cp *postgres.Checkpoint, s run.State, reason string) {
+	cp.State, cp.Reason = s, reason
+	for _, n := range k.rel.content.Nodes {
+		if row, ok := k.c.Steps[n.ID]; ok && !(run.Step{State: row.State}).Settled() {
+			row.State, row.WakeAt, row.WaitFor = run.StepCanceled, nil, ""
+			cp.Steps = append(cp.Steps, k.set(row))
+		}
+	}
+	cp.Acts = append(cp.Acts, k.act("run."+string(s), nil))
+}
+
+// rest gives the run back until its next wake-up.
+func (k *carrier) rest(cp *postgres.Checkpoint) {
+	cp.State = run.Waiting
+	for _, n := range k.rel.content.Nodes {
+		row, ok := k.c.Steps[n.ID]
+		if !ok || row.State != run.StepWaiting {
+			continue
+		}
+		if cp.WaitingFor == "" {
+			cp.WaitingFor = row.WaitFor
+		}
+		if row.WakeAt != nil && (cp.WakeAt == nil || row.WakeAt.Before(*cp.WakeAt)) {
+			cp.WakeAt, cp.WaitingFor = row.WakeAt, row.WaitFor
+		}
+	}
+}
+
+// checkpoint writes, and tries again while the database is away: nothing may be
+// started before what led to it is kept.
+func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error {
+	cp.Run, cp.Owner, cp.Epoch, cp.JoinerID = k.c.ID, k.e.Owner, k.c.Epoch, k.c.JoinerID
+	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
+		return nil
+	}
+	deadline := time.Now().Add(checkpointFor)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		f, err := k.e.DB.FinishStep(context.WithoutCancel(ctx), *cp)
+		switch {
+		case err == nil && !f.Kept:
+			return lostError{}
+		case err == nil:
+			if f.CancelAsked != "" {
+				k.cancel = f.CancelAsked
+			}
+			return nil
+		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (k *carrier) end(ctx context.Context, s run.State, reason string) {
+	cp := postgres.Checkpoint{State: s, Reason: reason, Acts: []postgres.Act{k.act("run."+string(s), nil)}}
+	if err := k.checkpoint(ctx, &cp); err != nil {
+		k.stopped(ctx, err)
+	}
+}
+
+func (k *carrier) act(action string, detail map[string]any) postgres.Act {
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	detail["flow"], detail["release"], detail["mode"] = k.c.Flow, k.c.Release, k.c.Mode
+	return postgres.Act{Actor: auth.Engine(), Action: action, Kind: "run", ID: string(k.c.ID), Detail: detail}
+}
+
+func (k *carrier) view() map[flow.NodeID]run.Step {
+	out := make(map[flow.NodeID]run.Step, len(k.c.Steps))
+	for id, row := range k.c.Steps {
+		out[id] = run.Step{State: row.State, Port: row.Port}
+	}
+	for id := range k.running {
+		out[id] = run.Step{State: run.StepRunning}
+	}
+	return out
+}
+
+func (k *carrier) set(row postgres.StepRow) postgres.StepRow {
+	k.c.Steps[row.Node] = row
+	return row
+}
+
+func (k *carrier) kind(id flow.NodeID) string {
+	n, _ := k.rel.content.Find(id)
+	return n.Type
+}
+
+// outputs gives what later expressions can read.
+func (k *carrier) outputs() map[string]map[string]any {
+	out := map[string]map[string]any{}
+	for id, row := range k.c.Steps {
+		var v map[string]any
+		if len(row.Output) > 0 && json.Unmarshal(row.Output, &v) == nil && v != nil {
+			out[string(id)] = v
+		}
+	}
+	return out
+}
+
+// wake finds which waiting steps run again now, and why.
+func (k *carrier) wake(ctx context.Context) (map[flow.NodeID]node.Wake, error) {
+	out := map[flow.NodeID]node.Wake{}
+	if k.cancel != "" {
+		return out, nil
+	}
+	var waiting []flow.NodeID
+	for id, row := range k.c.Steps {
+		if row.State == run.StepWaiting {
+			waiting = append(waiting, id)
+		}
+	}
+	if len(waiting) == 0 {
+		return out, nil
+	}
+	if k.c.WakeReason == "event" {
+		if err := k.reread(ctx); err != nil {
+			return nil, err
+		}
+	}
+	decisions, err := k.e.DB.SignoffDecisions(ctx, k.c.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := k.e.Now()
+	slices.Sort(waiting)
+	for _, id := range waiting {
+		row := k.c.Steps[id]
+		d, decided := decisions[id]
+		due := row.WakeAt != nil && !row.WakeAt.After(now)
+		switch {
+		case decided:
+			out[id] = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: d.Approved, By: d.By, Comment: d.Comment, Form: d.Form}}
+		case due && row.Type == "signoff" && row.ErrorKind == "":
+			out[id] = node.Wake{Reason: "signoff", Signoff: &node.Decision{Expired: true}}
+		case due:
+			out[id] = node.Wake{Reason: "time"}
+		case k.c.WakeReason == "event":
+			out[id] = node.Wake{Reason: "event"}
+		}
+	}
+	return out, nil
+}
+
+// reread asks the HRIS again after a newer event. When the HRIS does not answer,
+// the old reading stands and the waiting steps look again with it; the flow's
+// next step that needs the worker will ask again.
+func (k *carrier) reread(ctx context.Context) error {
+	if k.worker == nil {
+		return nil
+	}
+	conn, back, err := k.e.open(ctx, k.rel, k.c.Ref.Connection)
+	if err != nil {
+		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "err", err)
+		return nil
+	}
+	defer back()
+	source, ok := conn.(interface {
+		Worker(ctx context.Context, id string) (joiner.Worker, error)
+	})
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
+	defer cancel()
+	w, err := source.Worker(ctx, k.c.Ref.Worker)
+	if err != nil {
+		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "err", err)
+		return nil
+	}
+	k.worker = &w
+	return k.checkpoint(ctx, &postgres.Checkpoint{Worker: &w, Attempts: []postgres.AttemptRow{}, Steps: k.touch()})
+}
+
+// touch gives a waiting step unchanged, so that a checkpoint without progress is written.
+func (k *carrier) touch() []postgres.StepRow {
+	for _, row := range k.c.Steps {
+		if row.State == run.StepWaiting {
+			return []postgres.StepRow{row}
+		}
+	}
+	return nil
+}

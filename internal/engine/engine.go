@@ -1,0 +1,212 @@
+// Package engine carries runs forward durably. Every process runs one engine;
+// they share the work through the runs table. A run in hand has a lease; when a
+// process dies, another one takes its runs over and repeats the step that was
+// under way, which is safe because every effect is an ensure with an intent
+// written before it.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"joinery/internal/connector"
+	"joinery/internal/node"
+	"joinery/internal/postgres"
+	"joinery/internal/run"
+)
+
+// Rhythm of an engine. Leases last postgres.Lease by the database's clock.
+const (
+	pollEvery     = 500 * time.Millisecond
+	sweepEvery    = 2 * time.Second
+	renewEvery    = 5 * time.Second
+	defaultSlots  = 64
+	drainFor      = 15 * time.Second
+	checkpointFor = 2 * time.Minute
+)
+
+// Engine carries runs. Set the fields, then call Run once.
+type Engine struct {
+	DB    *postgres.DB
+	Nodes node.Types
+	Pool  *connector.Pool
+	// Mail hands over one message; id is the same on every try.
+	Mail func(ctx context.Context, m node.Mail, id string) error
+	// HTTP sends one request under the egress guard to an allowed target.
+	HTTP    func(ctx context.Context, r node.Request) (node.Response, error)
+	Now     func() time.Time
+	Log     *slog.Logger
+	BaseURL string
+	// Owner names this process among those that share the database.
+	Owner string
+	// Slots is how many runs are in hand at once; 0 means 64.
+	Slots int
+
+	kick     chan struct{}
+	kickOnce sync.Once
+	mu       sync.Mutex
+	inHand   map[run.ID]context.CancelFunc
+	paused   map[string]bool
+	releases sync.Map // release id → *release
+	work     sync.WaitGroup
+}
+
+// Kick looks for due runs now instead of at the next poll.
+func (e *Engine) Kick() {
+	select {
+	case e.kicks() <- struct{}{}:
+	default:
+	}
+}
+
+func (e *Engine) kicks() chan struct{} {
+	e.kickOnce.Do(func() { e.kick = make(chan struct{}, 1) })
+	return e.kick
+}
+
+// Run carries runs until ctx ends; then it finishes what is under way for a few
+// seconds and gives the rest back.
+func (e *Engine) Run(ctx context.Context) {
+	if e.Slots == 0 {
+		e.Slots = defaultSlots
+	}
+	e.mu.Lock()
+	e.inHand = map[run.ID]context.CancelFunc{}
+	e.mu.Unlock()
+	hands, drop := context.WithCancel(context.WithoutCancel(ctx))
+	defer drop()
+	poll, sweep, renew := time.NewTicker(pollEvery), time.NewTicker(sweepEvery), time.NewTicker(renewEvery)
+	defer poll.Stop()
+	defer sweep.Stop()
+	defer renew.Stop()
+	e.refreshPaused(ctx)
+	e.claim(ctx, hands, e.DB.TakeOver)
+	for {
+		e.claim(ctx, hands, e.DB.ClaimRuns)
+		select {
+		case <-ctx.Done():
+			e.drain(drop)
+			return
+		case <-e.kicks():
+		case <-poll.C:
+			e.refreshPaused(ctx)
+		case <-sweep.C:
+			e.claim(ctx, hands, e.DB.TakeOver)
+		case <-renew.C:
+			e.renew(ctx)
+		}
+	}
+}
+
+// claim takes as many due runs as there are free slots.
+func (e *Engine) claim(ctx, hands context.Context, take func(context.Context, string, int) ([]postgres.Claimed, error)) {
+	for {
+		e.mu.Lock()
+		free := e.Slots - len(e.inHand)
+		e.mu.Unlock()
+		if free <= 0 || ctx.Err() != nil {
+			return
+		}
+		n := min(free, 32)
+		taken, err := take(ctx, e.Owner, n)
+		if err != nil {
+			if ctx.Err() == nil {
+				e.Log.Warn("claiming runs failed", "err", err)
+			}
+			return
+		}
+		for _, c := range taken {
+			e.start(hands, c)
+		}
+		if len(taken) < n {
+			return
+		}
+	}
+}
+
+func (e *Engine) start(hands context.Context, c postgres.Claimed) {
+	ctx, cancel := context.WithCancel(hands)
+	e.mu.Lock()
+	e.inHand[c.ID] = cancel
+	e.mu.Unlock()
+	e.work.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				e.Log.Error("carrying a run panicked", "run", c.ID, "panic", p, "stack", string(debug.Stack()))
+			}
+			cancel()
+			e.mu.Lock()
+			delete(e.inHand, c.ID)
+			e.mu.Unlock()
+			e.Kick()
+		}()
+		e.carry(ctx, c)
+	})
+}
+
+// renew keeps the leases. Runs that are not ours any more are dropped: whatever
+// they still try to write is refused by their epoch.
+func (e *Engine) renew(ctx context.Context) {
+	e.mu.Lock()
+	var ids []string
+	for id := range e.inHand {
+		ids = append(ids, string(id))
+	}
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	lost, err := e.DB.RenewLeases(ctx, e.Owner, ids)
+	if err != nil {
+		e.Log.Warn("renewing leases failed", "err", err)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range lost {
+		if cancel, ok := e.inHand[run.ID(id)]; ok {
+			cancel()
+		}
+	}
+}
+
+func (e *Engine) refreshPaused(ctx context.Context) {
+	paused, err := e.DB.PausedConnections(ctx)
+	if err != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.paused = paused
+}
+
+func (e *Engine) isPaused(connection string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.paused[connection]
+}
+
+// drain waits a little for steps under way, then gives the runs back so that
+// another process need not wait for the leases to end.
+func (e *Engine) drain(drop context.CancelFunc) {
+	done := make(chan struct{})
+	go func() { e.work.Wait(); close(done) }()
+	drop()
+	select {
+	case <-done:
+	case <-time.After(drainFor):
+		e.mu.Lock()
+		left := slices.Collect(maps.Keys(e.inHand))
+		e.mu.Unlock()
+		e.Log.Warn("steps were still under way at shutdown; they will be repeated", "runs", left)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := e.DB.ReleaseRuns(ctx, e.Owner); err != nil {
+		e.Log.Warn("giving runs back failed; they are taken over when their leases end", "err", err)
+	}
+}

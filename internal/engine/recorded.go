@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"joinery/internal/connector"
+	"joinery/internal/postgres"
+)
+
+// Operations, as intents and the audit log name them.
+const (
+	opCreate  = "account.ensure"
+	opUpdate  = "account.update"
+	opEnable  = "account.enable"
+	opDisable = "account.disable"
+	opAdd     = "group.add"
+	opRemove  = "group.remove"
+	opMail    = "notify.email"
+	opHTTP    = "http.request"
+)
+
+// recorded is a directory in a live run.
+type recorded struct {
+	b   *boundary
+	key string
+	dir connector.Directory
+}
+
+var _ connector.Directory = (*recorded)(nil)
+
+func (r *recorded) FindAccount(ctx context.Context, by connector.Lookup) (connector.Account, bool, error) {
+	return r.dir.FindAccount(ctx, by)
+}
+
+func (r *recorded) FindGroup(ctx context.Context, name string) (connector.Group, bool, error) {
+	return r.dir.FindGroup(ctx, name)
+}
+
+func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (connector.Account, error) {
+	// An account of ours from before this step is found first, so that no intent
+	// is on record for it and a later try does not take it for its own making.
+	key := r.b.opKey(r.key, opCreate, want.Stamp)
+	before, err := r.b.k.e.DB.FindIntent(ctx, key)
+	if err != nil {
+		return connector.Account{}, err
+	}
+	if !before {
+		old, found, err := r.dir.FindAccount(ctx, connector.Lookup{Stamp: want.Stamp})
+		if err != nil {
+			return connector.Account{}, err
+		}
+		if found {
+			old.Existed = true
+			r.keep(key, old)
+			return old, nil
+		}
+	}
+	key, intended, err := r.b.intend(ctx, r.key, opCreate, want.Stamp)
+	if err != nil {
+		return connector.Account{}, err
+	}
+	want.Attempted = intended.Before
+	account, err := r.dir.EnsureAccount(ctx, want)
+	if err != nil {
+		return connector.Account{}, err
+	}
+	r.keep(key, account)
+	return account, nil
+}
+
+func (r *recorded) keep(key string, a connector.Account) {
+	k := r.b.k
+	enabled := a.Enabled
+	row := &postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: a.ID, Name: a.Name, Enabled: &enabled, Created: !a.Existed, Run: k.c.ID}
+	r.b.receipt(key, opCreate, r.key, map[string]any{"existed": a.Existed, "account": a.ID, "changed": !a.Existed}, row)
+	if a.Existed {
+		r.b.logf("The account %s was there before.", a.Name)
+		return
+	}
+	var attrs []connector.Change
+	for _, n := range slices.Sorted(maps.Keys(a.Attributes)) {
+		attrs = append(attrs, connector.Change{Attribute: n, After: a.Attributes[n]})
+	}
+	r.b.note(Change{Connection: r.key, Operation: opCreate, Target: a.ID, Sentence: fmt.Sprintf("Account %s made in %s", a.Name, r.key), Attributes: attrs})
+}
+
+func (r *recorded) UpdateAccount(ctx context.Context, id string, set map[string]any) ([]connector.Change, error) {
+	key, _, err := r.b.intend(ctx, r.key, opUpdate, id)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := r.dir.UpdateAccount(ctx, id, set)
+	if err != nil {
+		return nil, err
+	}
+	r.b.receipt(key, opUpdate, r.key, map[string]any{"account": id, "changes": changes, "changed": len(changes) > 0}, nil)
+	if len(changes) > 0 {
+		r.b.note(Change{Connection: r.key, Operation: opUpdate, Target: id, Sentence: fmt.Sprintf("%d attributes changed in %s", len(changes), r.key), Attributes: changes})
+	}
+	return changes, nil
+}
+
+func (r *recorded) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {
+	op, word := opEnable, "enabled"
+	if !enabled {
+		op, word = opDisable, "disabled"
+	}
+	key, _, err := r.b.intend(ctx, r.key, op, id)
+	if err != nil {
+		return false, err
+	}
+	changed, err := r.dir.SetEnabled(ctx, id, enabled)
+	if err != nil {
+		return false, err
+	}
+	k := r.b.k
+	r.b.receipt(key, op, r.key, map[string]any{"account": id, "changed": changed},
+		&postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: id, Enabled: &enabled, Run: k.c.ID})
+	if changed {
+		r.b.note(Change{Connection: r.key, Operation: op, Target: id, Sentence: fmt.Sprintf("Account %s in %s", word, r.key)})
+	}
+	return changed, nil
+}
+
+func (r *recorded) EnsureMember(ctx context.Context, group, account string) (bool, error) {
+	return r.member(ctx, opAdd, group, account)
+}
+
+func (r *recorded) EnsureNotMember(ctx context.Context, group, account string) (bool, error) {
+	return r.member(ctx, opRemove, group, account)
+}
+
+func (r *recorded) member(ctx context.Context, op, group, account string) (bool, error) {
+	key, _, err := r.b.intend(ctx, r.key, op, group+"\x1f"+account)
+	if err != nil {
+		return false, err
+	}
+	k := r.b.k
+	row := &postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: account, Run: k.c.ID}
+	var changed bool
+	sentence := fmt.Sprintf("Added to group %s in %s", group, r.key)
+	if op == opAdd {
+		changed, err = r.dir.EnsureMember(ctx, group, account)
+		row.Add = []string{group}
+	} else {
+		changed, err = r.dir.EnsureNotMember(ctx, group, account)
+		row.Remove = []string{group}
+		sentence = fmt.Sprintf("Removed from group %s in %s", group, r.key)
+	}
+	if err != nil {
+		return false, err
+	}
+	r.b.receipt(key, op, r.key, map[string]any{"account": account, "group": group, "changed": changed}, row)
+	if changed {
+		r.b.note(Change{Connection: r.key, Operation: op, Target: group, Sentence: sentence})
+	}
+	return changed, nil
+}

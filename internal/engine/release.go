@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"joinery/internal/artifact"
+	"joinery/internal/connector"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/node"
+	"joinery/internal/review"
+)
+
+// release is a flow release made ready to run: its graph, its compiled fields and
+// the exact connection settings it pins.
+type release struct {
+	content     flow.Content
+	plan        *node.Plan
+	connections map[string]pinned
+}
+
+type pinned struct {
+	settings connector.Settings
+	hash     string
+}
+
+// release prepares a release once; it never changes.
+func (e *Engine) release(ctx context.Context, id string) (*release, error) {
+	if r, ok := e.releases.Load(id); ok {
+		return r.(*release), nil
+	}
+	rel, raw, err := e.DB.Release(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &release{connections: map[string]pinned{}}
+	if out.content, err = flow.Decode(raw); err != nil {
+		return nil, err
+	}
+	if out.plan, err = node.Prepare(out.content, e.Nodes); err != nil {
+		return nil, err
+	}
+	for _, p := range rel.Pins {
+		if p.Kind != review.Connection {
+			continue
+		}
+		_, content, err := e.DB.Release(ctx, p.Release)
+		if err != nil {
+			return nil, fmt.Errorf("read pinned connection %s: %w", p.Key, err)
+		}
+		s, err := artifact.Settings(content)
+		if err != nil {
+			return nil, err
+		}
+		out.connections[p.Key] = pinned{s, p.Hash}
+	}
+	e.releases.Store(id, out)
+	return out, nil
+}
+
+// open gives the pinned connection.
+func (e *Engine) open(ctx context.Context, rel *release, key string) (connector.Conn, func(), error) {
+	p, ok := rel.connections[key]
+	if !ok {
+		return nil, nil, fault.New(fault.Invalid, "The connection %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
+	}
+	if e.isPaused(key) {
+		return nil, nil, &pausedError{connection: key}
+	}
+	return e.Pool.Use(ctx, p.settings, p.hash)
+}
+
+// pausedError says that a connection is switched off for now; the step waits and
+// the try does not count.
+type pausedError struct{ connection string }
+
+func (p *pausedError) Error() string { return "The connection " + p.connection + " is paused." }
+
+// parkError says that a threshold is reached; the run parks.
+type parkError struct{ why string }
+
+func (p *parkError) Error() string { return p.why }
+
+// lostError says that the run is in other hands.
+type lostError struct{}
+
+func (lostError) Error() string { return "the run is in other hands" }

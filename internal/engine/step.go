@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"joinery/internal/expr"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/joiner"
+	"joinery/internal/node"
+	"joinery/internal/postgres"
+	"joinery/internal/run"
+)
+
+// stepResult is one try at a step that ended.
+type stepResult struct {
+	node     flow.Node
+	result   node.Result
+	err      error
+	input    json.RawMessage
+	started  time.Time
+	ended    time.Time
+	boundary *boundary
+}
+
+// launch starts one try at a step beside the carrier.
+func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
+	n, _ := k.rel.content.Find(id)
+	k.running[id] = true
+	t := &try{k: k, node: n, wake: w, scope: k.scope(), b: newBoundary(k, n)}
+	if k.worker != nil {
+		t.worker = *k.worker
+	}
+	go func() { k.results <- t.run(ctx) }()
+}
+
+func (k *carrier) scope() expr.Scope {
+	now := k.now()
+	s := expr.Scope{Steps: k.outputs(), Vars: k.rel.content.Vars, Now: now,
+		Run: expr.Run{ID: string(k.c.ID), Flow: k.c.Flow, Mode: string(k.c.Mode), StartedAt: k.c.StartedAt}}
+	if k.worker != nil {
+		s.Joiner = k.worker.Attributes
+		if zone, err := time.LoadLocation(k.worker.Text(joiner.TimeZone)); err == nil && k.worker.Text(joiner.TimeZone) != "" {
+			s.Zone = zone
+		}
+	}
+	if v := k.c.Event; v != nil {
+		s.Event = expr.Event{Key: v.Key, Type: v.Type, Worker: v.Worker, At: v.At, Changed: v.Changed}
+	}
+	return s
+}
+
+func (k *carrier) now() time.Time {
+	if k.sim != nil && k.sim.now.After(k.e.Now()) {
+		return k.sim.now
+	}
+	return k.e.Now()
+}
+
+// try is one try at a step.
+type try struct {
+	k      *carrier
+	node   flow.Node
+	wake   node.Wake
+	scope  expr.Scope
+	worker joiner.Worker
+	b      *boundary
+}
+
+func (t *try) run(ctx context.Context) (r stepResult) {
+	r = stepResult{node: t.node, started: t.k.e.Now(), boundary: t.b}
+	defer func() {
+		if p := recover(); p != nil {
+			t.k.e.Log.Error("a node panicked", "run", t.k.c.ID, "node", t.node.ID, "panic", p, "stack", string(debug.Stack()))
+			r.err = fault.New(fault.Internal, "This node failed on our side. The log has the details.")
+		}
+		t.b.close()
+		r.ended = t.k.e.Now()
+	}()
+	typ, ok := t.k.e.Nodes.Find(t.node.Type)
+	if !ok {
+		r.err = fault.New(fault.Invalid, "This version of Joinery has no node type %q.", t.node.Type)
+		return r
+	}
+	params, err := t.k.rel.plan.Params(ctx, t.node.ID, t.scope)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	if r.input, err = json.Marshal(params); err != nil {
+		r.err = fmt.Errorf("write input: %w", err)
+		return r
+	}
+	ctx, cancel := context.WithTimeout(ctx, run.Timeout(t.node))
+	defer cancel()
+	r.result, r.err = typ.Run(ctx, t.call(params))
+	if r.err == nil && r.result.Wait != nil && t.k.sim != nil {
+		r.result, r.err = t.pretendWait(ctx, typ, params, *r.result.Wait)
+	}
+	if r.err != nil && ctx.Err() == context.DeadlineExceeded && !fault.Is(r.err, fault.Invalid) {
+		r.err = fault.Wrap(fault.Unavailable, r.err, "The step was not done within %s.", run.Timeout(t.node))
+	}
+	return r
+}
+
+// pretendWait passes a wait at once: a simulated run shows what would come after.
+func (t *try) pretendWait(ctx context.Context, typ node.Type, params node.Params, w node.Wait) (node.Result, error) {
+	t.b.logf("A live run would wait here: %s.", w.For)
+	call := t.call(params)
+	if w.Signoff != nil {
+		call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: true, By: "simulation"}}
+	} else {
+		call.Wake = node.Wake{Reason: "time"}
+		call.Now = func() time.Time { return w.Until }
+	}
+	return typ.Run(ctx, call)
+}
+
+func (t *try) call(params node.Params) node.Call {
+	k := t.k
+	return node.Call{
+		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
+		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
+		Log: t.b.logf, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+	}
+}
+
+func stepKey(id run.ID, n flow.NodeID) string {
+	sum := sha256.Sum256([]byte(string(id) + "\x00" + string(n)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// take turns a try's end into what is kept of it.
+func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
+	var lost lostError
+	if errors.As(r.err, &lost) {
+		return postgres.Checkpoint{}, r.err
+	}
+	if errors.Is(r.err, context.Canceled) {
+		return postgres.Checkpoint{}, r.err
+	}
+	old := k.c.Steps[r.node.ID]
+	row := postgres.StepRow{Node: r.node.ID, Type: r.node.Type, Input: r.input, Attempts: old.Attempts + 1, StartedAt: &r.started, Note: old.Note}
+	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts}
+	row.Changes = r.boundary.changed(old.Changes)
+	outcome := ""
+	var parks *parkError
+	var pause *pausedError
+	switch {
+	case errors.As(r.err, &parks):
+		k.parking = parks.why
+		if old.State == "" {
+			cp.Forget = append(cp.Forget, r.node.ID)
+			delete(k.c.Steps, r.node.ID)
+		}
+		cp.Attempts = []postgres.AttemptRow{k.attempt(r, row.Attempts, "parked")}
+		return cp, nil
+	case errors.As(r.err, &pause):
+		row.Attempts = old.Attempts
+		at := k.e.Now().Add(30 * time.Second)
+		row.State, row.WakeAt, row.WaitFor = run.StepWaiting, &at, fmt.Sprintf("the connection %s to be resumed", pause.connection)
+		outcome = "waits"
+	case r.err != nil:
+		outcome = k.failed(&row, r)
+	default:
+		var err error
+		if outcome, err = k.passed(&row, &cp, r); err != nil {
+			return cp, err
+		}
+	}
+	cp.Steps = append(cp.Steps, k.set(row))
+	cp.Attempts = []postgres.AttemptRow{k.attempt(r, max(row.Attempts, 1), outcome)}
+	return cp, nil
+}
+
+func (k *carrier) attempt(r stepResult, number int, outcome string) postgres.AttemptRow {
+	a := postgres.AttemptRow{Node: r.node.ID, Number: number, StartedAt: r.started, EndedAt: r.ended, Outcome: outcome, Log: r.boundary.lines()}
+	if r.err != nil {
+		a.Error = fault.Sentence(r.err)
+		k.e.Log.Info("step did not pass", "run", k.c.ID, "node", r.node.ID, "attempt", number, "outcome", outcome, "err", r.err)
+	}
+	return a
+}
+
+// passed keeps a result: a port, a wait, or the run's end.
+func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepResult) (string, error) {
+	res := r.result
+	if res.Output != nil {
+		raw, err := json.Marshal(res.Output)
+		if err != nil {
+			return "", fmt.Errorf("write output of %s: %w", r.node.ID, err)
+		}
+		if row.Output = raw; len(raw) > 1<<20 {
+			row.State, row.Port, row.Output = run.StepFailed, flow.ErrorPort, nil
+			row.Error, row.ErrorKind = "The step's output is larger than 1 MiB.", string(fault.TooLarge)
+			return "failed", nil
+		}
+	}
+	if res.Joiner != nil {
+		k.worker, cp.Worker = res.Joiner, res.Joiner
+	}
+	if res.Wait != nil {
+		row.State, row.WaitFor, row.Attempts = run.StepWaiting, res.Wait.For, row.Attempts-1
+		if !res.Wait.Until.IsZero() {
+			row.WakeAt = &res.Wait.Until
+		}
+		if s := res.Wait.Signoff; s != nil {
+			row.WakeAt = nil
+			sign := &postgres.SignoffRow{Node: r.node.ID, Title: s.Title, Question: s.Question, Role: s.Role, Person: s.User}
+			if !s.Deadline.IsZero() {
+				row.WakeAt, sign.Deadline = &s.Deadline, &s.Deadline
+			}
+			sign.Fields, _ = json.Marshal(s.Fields)
+			cp.Signoff = sign
+		}
+		return "waits", nil
+	}
+	row.State, row.Port, row.EndedAt = run.StepSucceeded, res.Port, &r.ended
+	if k.sim != nil && k.now().Before(r.boundary.until) {
+		k.sim.now = r.boundary.until
+	}
+	if res.End != "" {
+		k.ending = &res
+		row.Note = res.Reason
+	}
+	return res.Port, nil
+}
+
+// failed decides whether the step tries again, goes on, or stops the run.
+func (k *carrier) failed(row *postgres.StepRow, r stepResult) string {
+	row.Error, row.ErrorKind = fault.Sentence(r.err), string(fault.KindOf(r.err))
+	for _, p := range fault.Problems(r.err) {
+		row.Error += " " + p.Path + ": " + p.Detail
+	}
+	if fault.Is(r.err, fault.Unavailable) && k.sim == nil {
+		if wait, again := run.Backoff(r.node.Retry, row.Attempts, fault.RetryAfter(r.err), nil); again {
+			at := k.e.Now().Add(wait)
+			row.State, row.WakeAt, row.WaitFor = run.StepWaiting, &at, "another try: "+row.Error
+			return "retries"
+		}
+	}
+	row.EndedAt = &r.ended
+	if r.node.OnError == "continue" && !run.HandlesError(k.rel.content, r.node.ID) {
+		if spec, ok := k.e.Nodes.Spec(r.node.Type); ok && len(spec.Ports) > 0 {
+			row.State, row.Port = run.StepFailed, spec.Ports[0].Name
+			return row.Port
+		}
+	}
+	row.State, row.Port = run.StepFailed, flow.ErrorPort
+	return "failed"
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"joinery/internal/connector"
+	"joinery/internal/fault"
+	"joinery/internal/postgres"
+	"joinery/internal/run"
+)
+
+// receiptBody is what undoing needs of a receipt.
+type receiptBody struct {
+	Existed bool               `json:"existed"`
+	Changed bool               `json:"changed"`
+	Account string             `json:"account"`
+	Group   string             `json:"group"`
+	Changes []connector.Change `json:"changes"`
+}
+
+// undo takes back what a run did, newest first. An account it made is disabled
+// and not deleted: somebody may have put data into it. What cannot be taken back
+// (a message, a request) is left and said.
+func (k *carrier) undo(ctx context.Context) {
+	effects, err := k.e.DB.Undoable(ctx, k.c.ID)
+	if err != nil {
+		k.stopped(ctx, err)
+		return
+	}
+	left := 0
+	for _, e := range effects {
+		done, err := k.undoOne(ctx, e)
+		if err != nil {
+			var pause *pausedError
+			if fault.Is(err, fault.Unavailable) || errors.As(err, &pause) {
+				at := k.e.Now().Add(run.DefaultFirst * 5)
+				cp := postgres.Checkpoint{State: run.Waiting, WakeAt: &at, WaitingFor: "another try to undo: " + fault.Sentence(err)}
+				if err := k.checkpoint(ctx, &cp); err != nil {
+					k.stopped(ctx, err)
+				}
+				return
+			}
+			k.end(ctx, run.Failed, fmt.Sprintf("Undoing stopped at %s in %s: %s", e.Operation, e.Connection, fault.Sentence(err)))
+			return
+		}
+		if !done {
+			left++
+		}
+		if err := k.e.DB.MarkUndone(ctx, k.c.ID, k.e.Owner, k.c.Epoch, e.Key); err != nil {
+			k.stopped(ctx, err)
+			return
+		}
+	}
+	cp := postgres.Checkpoint{State: run.Compensated, Reason: "What this run did was undone.", Acts: []postgres.Act{k.act("run.compensated", map[string]any{"effects": len(effects), "left": left})}}
+	if left > 0 {
+		cp.Reason = fmt.Sprintf("What this run did was undone, except %d messages or requests that cannot be taken back.", left)
+	}
+	for id, row := range k.c.Steps {
+		if row.State == run.StepSucceeded || row.State == run.StepFailed {
+			row.State = run.StepUndone
+			cp.Steps = append(cp.Steps, row)
+			k.c.Steps[id] = row
+		}
+	}
+	if err := k.checkpoint(ctx, &cp); err != nil {
+		k.stopped(ctx, err)
+	}
+}
+
+// undoOne takes back one effect; false when it is none that can be.
+func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) {
+	var r receiptBody
+	if err := json.Unmarshal(e.Receipt, &r); err != nil {
+		return false, fmt.Errorf("read receipt: %w", err)
+	}
+	if !r.Changed {
+		return true, nil
+	}
+	if e.Operation == opMail || e.Operation == opHTTP {
+		return false, nil
+	}
+	conn, back, err := k.e.open(ctx, k.rel, e.Connection)
+	if err != nil {
+		return false, err
+	}
+	defer back()
+	dir, ok := conn.(connector.Directory)
+	if !ok {
+		return false, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)
+	}
+	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
+	defer cancel()
+	switch e.Operation {
+	case opCreate, opEnable:
+		_, err = dir.SetEnabled(ctx, r.Account, false)
+	case opDisable:
+		_, err = dir.SetEnabled(ctx, r.Account, true)
+	case opAdd:
+		_, err = dir.EnsureNotMember(ctx, r.Group, r.Account)
+	case opRemove:
+		_, err = dir.EnsureMember(ctx, r.Group, r.Account)
+	case opUpdate:
+		set := map[string]any{}
+		for _, c := range r.Changes {
+			set[c.Attribute] = c.Before
+		}
+		_, err = dir.UpdateAccount(ctx, r.Account, set)
+	}
+	return true, err
+}

@@ -1,0 +1,118 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
+
+	"joinery/internal/canon"
+	"joinery/internal/fault"
+)
+
+// MaxText bounds a flow's text in bytes.
+const MaxText = 1 << 20
+
+// Parse reads a flow from YAML or JSON text, strictly: an unknown field, a double
+// key or a value of the wrong type is refused with its line. Anchors and aliases
+// are refused too: what is reviewed should be what is written.
+func Parse(text []byte) (Content, error) {
+	if err := plainText(text); err != nil {
+		return Content{}, err
+	}
+	for _, t := range lexer.Tokenize(string(text)) {
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return Content{}, refuseLine(t.Position.Line, "Anchors, aliases and merge keys cannot be used in a flow. Write the values out.")
+		}
+	}
+	var c Content
+	dec := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err := dec.Decode(&c); err != nil {
+		return Content{}, explainYAML(err, text)
+	}
+	var more any
+	if err := dec.Decode(&more); err == nil {
+		return Content{}, fault.New(fault.Invalid, "The text holds more than one document. Keep one flow in one file.")
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return Content{}, fault.Wrap(fault.Invalid, err, "The flow holds a value that JSON cannot express.")
+	}
+	return Decode(raw)
+}
+
+func plainText(text []byte) error {
+	switch {
+	case len(text) > MaxText:
+		return fault.New(fault.TooLarge, "The flow's text is larger than 1 MiB.")
+	case !utf8.Valid(text):
+		return fault.New(fault.Invalid, "The flow's text is not valid UTF-8. Save the file as UTF-8.")
+	case bytes.ContainsRune(text, 0):
+		return fault.New(fault.Invalid, "The flow's text holds a null character.")
+	case len(bytes.TrimSpace(text)) == 0:
+		return fault.New(fault.Invalid, "The text is empty.")
+	}
+	return nil
+}
+
+func refuseLine(line int, detail string) error {
+	return fault.Refuse(fmt.Sprintf("Line %d: %s", line, detail), []fault.Problem{{Path: fmt.Sprintf("line %d", line), Detail: detail}})
+}
+
+func explainYAML(err error, text []byte) error {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return fault.Wrap(fault.Invalid, err, "This is not readable YAML.")
+	}
+	line := at.GetToken().Position.Line
+	detail := strings.TrimSuffix(at.GetMessage(), ".") + "."
+	switch {
+	case strings.HasPrefix(detail, "unknown field"):
+		detail = "There is no field " + strings.TrimSuffix(strings.TrimPrefix(detail, "unknown field "), ".") + " here. Check its spelling and its indentation."
+	case strings.HasPrefix(detail, "cannot unmarshal"):
+		detail = "This value is of the wrong type (" + strings.TrimSuffix(detail, ".") + ")."
+	}
+	lines := strings.Split(string(text), "\n")
+	if line >= 1 && line <= len(lines) && strings.Contains(lines[line-1], ": {{") {
+		detail = "A value that begins with {{ needs quotes around it."
+	}
+	return refuseLine(line, strings.ToUpper(detail[:1])+detail[1:])
+}
+
+// Decode reads a flow from JSON strictly.
+func Decode(raw []byte) (Content, error) {
+	var c Content
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return Content{}, fault.Refuse(fmt.Sprintf("The field %s has a value of the wrong type.", wrong.Field),
+				[]fault.Problem{{Path: wrong.Field, Detail: fmt.Sprintf("This is a %s; another type is needed.", wrong.Value)}})
+		}
+		return Content{}, fault.Wrap(fault.Invalid, err, "This is not a flow: %s.", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := dec.Token(); err == nil {
+		return Content{}, fault.New(fault.Invalid, "There is more text after the flow.")
+	}
+	return c, nil
+}
+
+// JSON writes the canonical form: what is hashed.
+func (c Content) JSON() ([]byte, error) { return canon.Value(c) }
+
+// YAML writes a flow as people read it; Parse reads it back to the same content.
+func (c Content) YAML() ([]byte, error) {
+	out, err := yaml.MarshalWithOptions(c, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
+	if err != nil {
+		return nil, fmt.Errorf("write YAML: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,77 @@
+package node
+
+import (
+	"context"
+	"slices"
+
+	"joinery/internal/connector"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/form"
+)
+
+// GroupAdd puts an account into groups.
+type GroupAdd struct{}
+
+var _ Type = GroupAdd{}
+
+// Spec describes the node.
+func (GroupAdd) Spec() flow.Spec {
+	return flow.Spec{
+		Kind: "group.add", Version: 1, Category: "directory", Title: "Add to groups", Icon: "users", Writes: true,
+		Help: "Puts the account into groups. A group that is missing fails the step before anything is changed, and names it.",
+		Fields: []form.Field{directoryField(), accountField(),
+			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Help: "Names of groups, or an =expression that gives a list."}},
+		Ports:   []flow.Port{{Name: "done", Label: "then"}},
+		Outputs: []flow.Output{{Name: "added", Type: "list", Help: "Groups the account was not in before."}, {Name: "already", Type: "list"}},
+	}
+}
+
+// Run adds the memberships.
+func (GroupAdd) Run(ctx context.Context, call Call) (Result, error) {
+	return members(ctx, call, "added", func(ctx context.Context, d connector.Directory, group, account string) (bool, error) {
+		return d.EnsureMember(ctx, group, account)
+	})
+}
+
+func members(ctx context.Context, call Call, word string, each func(ctx context.Context, d connector.Directory, group, account string) (bool, error)) (Result, error) {
+	dir, err := call.Directory(ctx, call.Params.Text("directory"))
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := account(ctx, call, dir)
+	if err != nil {
+		return Result{}, err
+	}
+	var groups []string
+	for _, g := range call.Params.List("groups") {
+		if g != "" && !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	if len(groups) > 200 {
+		return Result{}, fault.New(fault.Invalid, "A step may name up to 200 groups; this one has %d.", len(groups))
+	}
+	for _, g := range groups {
+		_, found, err := dir.FindGroup(ctx, g)
+		if err != nil {
+			return Result{}, err
+		}
+		if !found {
+			return Result{}, fault.New(fault.NotFound, "There is no group %s in %s. Create it there, or correct the flow. No group was changed.", g, call.Params.Text("directory"))
+		}
+	}
+	changed, same := []any{}, []any{}
+	for _, g := range groups {
+		did, err := each(ctx, dir, g, a.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		if did {
+			changed = append(changed, g)
+		} else {
+			same = append(same, g)
+		}
+	}
+	return Result{Port: "done", Output: map[string]any{word: changed, "already": same}}, nil
+}

@@ -1,0 +1,34 @@
+package node
+
+import (
+	"context"
+
+	"joinery/internal/flow"
+	"joinery/internal/form"
+)
+
+// Stop ends the run.
+type Stop struct{}
+
+var _ Type = Stop{}
+
+// Spec describes the node.
+func (Stop) Spec() flow.Spec {
+	return flow.Spec{
+		Kind: "stop", Version: 1, Category: "logic", Title: "Stop", Icon: "circle-stop", Ends: true,
+		Help: "Ends the run here. Branches that still wait are canceled.",
+		Fields: []form.Field{
+			{Key: "outcome", Label: "The run has", Kind: form.Select, Default: "succeeded", Options: []form.Option{{Value: "succeeded", Label: "succeeded"}, {Value: "failed", Label: "failed, a person has to look"}}},
+			{Key: "reason", Label: "Reason", Kind: form.Text, Expr: true, Help: "Shown on the run."},
+		},
+	}
+}
+
+// Run ends the run.
+func (Stop) Run(_ context.Context, call Call) (Result, error) {
+	end := call.Params.Text("outcome")
+	if end == "" {
+		end = "succeeded"
+	}
+	return Result{End: end, Reason: call.Params.Text("reason")}, nil
+}

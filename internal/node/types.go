@@ -1,0 +1,78 @@
+package node
+
+import (
+	"context"
+
+	"joinery/internal/expr"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+)
+
+// Types is a list of node types; it is also a flow.Catalog.
+type Types struct{ list []Type }
+
+var _ flow.Catalog = Types{}
+
+// All lists the node types that ship, in the order of the palette.
+func All() Types {
+	return Of(
+		HRISEvent{}, Manual{},
+		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
+		SignoffType{},
+		HRISRead{},
+		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{},
+		NotifyEmail{}, HTTPRequest{},
+	)
+}
+
+// Of makes a list of the given types, for tests.
+func Of(list ...Type) Types { return Types{list: list} }
+
+// Find gives the type of a kind.
+func (t Types) Find(kind string) (Type, bool) {
+	for _, x := range t.list {
+		if x.Spec().Kind == kind {
+			return x, true
+		}
+	}
+	return nil, false
+}
+
+// Spec gives the spec of a kind.
+func (t Types) Spec(kind string) (flow.Spec, bool) {
+	x, ok := t.Find(kind)
+	if !ok {
+		return flow.Spec{}, false
+	}
+	return x.Spec(), true
+}
+
+// Specs lists the specs.
+func (t Types) Specs() []flow.Spec {
+	out := make([]flow.Spec, len(t.list))
+	for i, x := range t.list {
+		out[i] = x.Spec()
+	}
+	return out
+}
+
+// Plan is a flow's fields ready to be evaluated, safe for concurrent use.
+type Plan struct{ program *flow.Program }
+
+// Prepare compiles a flow's fields; fault.Invalid with problems when one does not compile.
+func Prepare(c flow.Content, t Types) (*Plan, error) {
+	p, problems := flow.Compile(c, t)
+	if err := fault.Refuse("Some fields of this flow cannot be computed.", problems); err != nil {
+		return nil, err
+	}
+	return &Plan{p}, nil
+}
+
+// Params evaluates a node's fields.
+func (p *Plan) Params(ctx context.Context, id flow.NodeID, s expr.Scope) (Params, error) {
+	out, err := p.program.Params(ctx, id, s)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}

@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"joinery/internal/run"
+)
+
+// Home is what the first page shows.
+type Home struct {
+	Failed       []RunRow
+	Parked       []RunRow
+	Signoffs     []SignoffLine
+	Reviews      []ReviewRow
+	Unratified   []Artifact
+	DeadLetters  int
+	Expiring     []Credential
+	Joiners      []JoinerRow
+	Running      int
+	Waiting      int
+	SucceededDay int
+	FailedDay    int
+}
+
+// Home reads what needs a person, and how today goes.
+func (db *DB) Home(ctx context.Context) (Home, error) {
+	var h Home
+	var err error
+	if h.Failed, _, err = db.Runs(ctx, RunFilter{States: []run.State{run.Failed}, Mode: "live", Limit: 8}); err != nil {
+		return h, err
+	}
+	if h.Parked, _, err = db.Runs(ctx, RunFilter{States: []run.State{run.Parked}, Limit: 8}); err != nil {
+		return h, err
+	}
+	if h.Signoffs, err = db.OpenSignoffs(ctx); err != nil {
+		return h, err
+	}
+	if h.Reviews, _, err = db.Reviews(ctx, "open", "", 8); err != nil {
+		return h, err
+	}
+	if h.Joiners, _, err = db.Joiners(ctx, "", "", 8); err != nil {
+		return h, err
+	}
+	all, err := db.Credentials(ctx, "")
+	if err != nil {
+		return h, err
+	}
+	for _, c := range all {
+		if !c.Superseded && c.RevokedAt == nil && (c.ExpiresAt.Before(db.now().Add(30*24*time.Hour)) || !c.OwnerActive) {
+			h.Expiring = append(h.Expiring, c)
+		}
+	}
+	var rows []artifactRow
+	err = db.gorm.WithContext(ctx).Raw(artifactSQL + ` WHERE l.how = 'breakglass' AND NOT EXISTS (SELECT 1 FROM ratifications f WHERE f.release_id = l.id) LIMIT 20`).Scan(&rows).Error
+	if err != nil {
+		return h, asFault(err)
+	}
+	for _, r := range rows {
+		h.Unratified = append(h.Unratified, r.artifact())
+	}
+	err = db.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM events WHERE state = 'dead'), count(*) FILTER (WHERE state IN ('queued', 'running')), count(*) FILTER (WHERE state = 'waiting'),
+		count(*) FILTER (WHERE state = 'succeeded' AND ended_at > $1), count(*) FILTER (WHERE state = 'failed' AND ended_at > $1)
+		FROM runs WHERE mode = 'live' AND (state IN ('queued', 'running', 'waiting') OR ended_at > $1)`, db.now().Add(-24*time.Hour)).
+		Scan(&h.DeadLetters, &h.Running, &h.Waiting, &h.SucceededDay, &h.FailedDay)
+	return h, asFault(err)
+}

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"joinery/internal/flow"
+	"joinery/internal/joiner"
+	"joinery/internal/run"
+)
+
+// Lease is how long a process may carry a run without renewing.
+const Lease = 20 * time.Second
+
+// batchers are the shared commits of the hot path, started at first use.
+type batchers struct {
+	accept, finish, intend sync.Once
+	acceptor               *Batcher[Incoming, Accepted]
+	finisher               *Batcher[Checkpoint, Fence]
+	intender               *Batcher[Intent, Intended]
+	contents               sync.Map // release id → flow.Content
+}
+
+// Claimed is a run in the hands of one process.
+type Claimed struct {
+	ID          run.ID
+	Epoch       int64
+	Flow        string
+	Release     string
+	Revision    int
+	Mode        run.Mode
+	JoinerID    string
+	Ref         joiner.Ref
+	Worker      *joiner.Worker
+	Event       *joiner.Event
+	WakeReason  string
+	CancelAsked string
+	Undoing     bool
+	StartedAt   time.Time
+	Steps       map[flow.NodeID]StepRow
+}
+
+// StepRow is one node's part in a run, as stored.
+type StepRow struct {
+	Node      flow.NodeID
+	Type      string
+	State     run.StepState
+	Port      string
+	Input     json.RawMessage
+	Output    json.RawMessage
+	Changes   json.RawMessage
+	Error     string
+	ErrorKind string
+	Attempts  int
+	WakeAt    *time.Time
+	WaitFor   string
+	Note      string
+	StartedAt *time.Time
+	EndedAt   *time.Time
+}
+
+// ClaimRuns takes up to n runs that are due, oldest first, for one process. Two
+// runs of one joiner in one flow are never in hand at once: a run waits for the
+// ones before it.
+func (db *DB) ClaimRuns(ctx context.Context, owner string, n int) ([]Claimed, error) {
+	return db.claim(ctx, `SELECT r.id FROM runs r WHERE r.state IN ('queued', 'waiting') AND r.wake_at <= $3
+		AND (r.mode = 'simulate' OR NOT EXISTS (SELECT 1 FROM runs o WHERE o.flow = r.flow AND o.joiner_id = r.joiner_id AND o.seq < r.seq
+			AND o.state IN ('queued', 'running', 'waiting', 'parked') AND o.mode = 'live'))
+		ORDER BY r.wake_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, owner, n)
+}
+
+// TakeOver takes runs whose lease ran out: whoever carried them died or lost the
+// database.
+func (db *DB) TakeOver(ctx context.Context, owner string, n int) ([]Claimed, error) {
+	return db.claim(ctx, `SELECT r.id FROM runs r WHERE r.state = 'running' AND r.lease_until < clock_timestamp() AND $3::timestamptz IS NOT NULL
+		ORDER BY r.lease_until LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, owner, n)
+}
+
+func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	rows, err := db.pool.Query(ctx, `WITH due AS (`+which+`), taken AS (
+		UPDATE runs r SET state = 'running', lease_owner = $1, lease_until = clock_timestamp() + interval '20 seconds', epoch = epoch + 1,
+			nudged = false, waiting_for = '', started_at = coalesce(started_at, $3), changed_at = now()
+		FROM due WHERE r.id = due.id
+		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.started_at)
+		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.started_at,
+			coalesce(e.key, ''), coalesce(e.type, ''), coalesce(e.worker, ''), e.at, coalesce(e.changed, '{}'), t.event_id
+		FROM taken t JOIN joiners j ON j.id = t.joiner_id LEFT JOIN events e ON e.id = t.event_id`, owner, n, db.now())
+	if err != nil {
+		return nil, asFault(fmt.Errorf("claim runs: %w", err))
+	}
+	var out []Claimed
+	for rows.Next() {
+		c, err := scanClaimed(rows)
+		if err != nil {
+			rows.Close()
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, asFault(fmt.Errorf("claim runs: %w", err))
+	}
+	return out, db.loadSteps(ctx, out)
+}
+
+func scanClaimed(rows pgx.Rows) (Claimed, error) {
+	var c Claimed
+	var worker []byte
+	var e joiner.Event
+	var at *time.Time
+	var eventID string
+	err := rows.Scan(&c.ID, &c.Epoch, &c.Flow, &c.Release, &c.Revision, &c.Mode, &c.JoinerID, &c.Ref.Connection, &c.Ref.Worker, &worker, &c.WakeReason, &c.CancelAsked,
+		&c.Undoing, &c.StartedAt, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
+	if err != nil {
+		return Claimed{}, fmt.Errorf("claim runs: %w", err)
+	}
+	if worker != nil {
+		c.Worker = &joiner.Worker{}
+		if err := json.Unmarshal(worker, c.Worker); err != nil {
+			return Claimed{}, fmt.Errorf("read worker of run %s: %w", c.ID, err)
+		}
+	}
+	if eventID != "" {
+		if at != nil {
+			e.At = *at
+		}
+		c.Event = &e
+	}
+	c.Steps = map[flow.NodeID]StepRow{}
+	return c, nil
+}
+
+const stepColumns = `node, type, state, port, input, output, changes, error, error_kind, attempts, wake_at, wait_for, note, started_at, ended_at`
+
+func (db *DB) loadSteps(ctx context.Context, runs []Claimed) error {
+	ids := make([]string, len(runs))
+	byID := map[string]Claimed{}
+	for i, c := range runs {
+		ids[i] = string(c.ID)
+		byID[ids[i]] = c
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := db.pool.Query(ctx, `SELECT run_id, `+stepColumns+` FROM steps WHERE run_id = ANY ($1)`, ids)
+	if err != nil {
+		return asFault(fmt.Errorf("read steps: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		s, err := scanStep(rows, &id)
+		if err != nil {
+			return err
+		}
+		byID[id].Steps[s.Node] = s
+	}
+	return asFault(rows.Err())
+}
+
+func scanStep(rows pgx.Rows, first ...any) (StepRow, error) {
+	var s StepRow
+	err := rows.Scan(append(first, &s.Node, &s.Type, &s.State, &s.Port, &s.Input, &s.Output, &s.Changes, &s.Error, &s.ErrorKind, &s.Attempts, &s.WakeAt, &s.WaitFor, &s.Note,
+		&s.StartedAt, &s.EndedAt)...)
+	if err != nil {
+		return StepRow{}, asFault(fmt.Errorf("read step: %w", err))
+	}
+	return s, nil
+}
+
+// RenewLeases keeps the runs in one process's hands. It gives the ones that are
+// not in its hands any more.
+func (db *DB) RenewLeases(ctx context.Context, owner string, ids []string) (lost []string, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := db.pool.Query(ctx, `WITH kept AS (UPDATE runs SET lease_until = clock_timestamp() + interval '20 seconds'
+		WHERE id = ANY ($2) AND lease_owner = $1 AND state = 'running' RETURNING id)
+		SELECT i FROM unnest($2::text[]) i WHERE i NOT IN (SELECT id FROM kept)`, owner, ids)
+	if err != nil {
+		return nil, asFault(fmt.Errorf("renew leases: %w", err))
+	}
+	lost, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return lost, asFault(err)
+}
+
+// ReleaseRuns gives runs back at once when a process ends in order.
+func (db *DB) ReleaseRuns(ctx context.Context, owner string) error {
+	_, err := db.pool.Exec(ctx, `UPDATE runs SET state = 'queued', lease_owner = '', lease_until = NULL, wake_at = $2 WHERE lease_owner = $1 AND state = 'running'`, owner, db.now())
+	return asFault(err)
+}

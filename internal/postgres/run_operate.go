@@ -1,0 +1,377 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/run"
+)
+
+// PausedConnections names the connections that are switched off.
+func (db *DB) PausedConnections(ctx context.Context) (map[string]bool, error) {
+	rows, err := db.pool.Query(ctx, `SELECT key FROM artifacts WHERE kind = 'connection' AND paused`)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out := map[string]bool{}
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out, asFault(err)
+}
+
+// operated is a run as its operators' verbs see it.
+type operated struct {
+	ID, Flow, Release string
+	Revision          int
+	State             run.State
+	Undoing           bool
+	Mode              run.Mode
+}
+
+// operate locks a run, runs a verb on it and writes the audit row.
+func (db *DB) operate(ctx context.Context, by Actor, id, action, reason string, verb func(tx pgx.Tx, r operated) error) error {
+	if len(reason) > 2000 {
+		return fault.New(fault.Invalid, "A reason may have up to 2,000 characters.")
+	}
+	return db.ptx(ctx, func(tx pgx.Tx) error {
+		var r operated
+		err := tx.QueryRow(ctx, `SELECT id, flow, release_id, revision, state, undoing, mode FROM runs WHERE id = $1 FOR UPDATE`, id).
+			Scan(&r.ID, &r.Flow, &r.Release, &r.Revision, &r.State, &r.Undoing, &r.Mode)
+		if err == pgx.ErrNoRows {
+			return fault.New(fault.NotFound, "There is no such run.")
+		}
+		if err != nil {
+			return fmt.Errorf("lock run: %w", err)
+		}
+		if err := verb(tx, r); err != nil {
+			return err
+		}
+		return appendAuditTx(ctx, tx, Act{Actor: by, Action: action, Kind: "run", ID: id, Detail: map[string]any{"flow": r.Flow, "was": r.State, "reason_given": reason != ""}})
+	})
+}
+
+// CancelRun asks a run to end. A run under way ends after the steps that are
+// under way; what they did stays.
+func (db *DB) CancelRun(ctx context.Context, by Actor, id, reason string) error {
+	why := "Canceled by " + by.Name + "."
+	if r := strings.TrimSpace(reason); r != "" {
+		why = "Canceled by " + by.Name + ": " + r
+	}
+	return db.operate(ctx, by, id, "run.cancel", reason, func(tx pgx.Tx, r operated) error {
+		if r.State.Terminal() {
+			return fault.New(fault.Conflict, "This run has ended already.")
+		}
+		if r.State == run.Running {
+			_, err := tx.Exec(ctx, `UPDATE runs SET cancel_asked = $2 WHERE id = $1`, id, why)
+			return err
+		}
+		for _, sql := range []string{
+			`UPDATE runs SET state = 'canceled', reason = $2, wake_at = NULL, waiting_for = '', ended_at = $3, changed_at = now(), epoch = epoch + 1 WHERE id = $1`,
+			`UPDATE steps SET state = 'canceled', wake_at = NULL, wait_for = '' WHERE run_id = $1 AND state IN ('pending', 'running', 'waiting') AND $2 <> '' AND $3::timestamptz IS NOT NULL`,
+			`UPDATE signoffs SET state = 'canceled', decided_at = $3 WHERE run_id = $1 AND state = 'open' AND $2 <> ''`,
+		} {
+			if _, err := tx.Exec(ctx, sql, id, why, db.now()); err != nil {
+				return fmt.Errorf("cancel run: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// ResumeRun lets a parked run go.
+func (db *DB) ResumeRun(ctx context.Context, by Actor, id, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return problem("reason", "Say why this run may go on.")
+	}
+	return db.operate(ctx, by, id, "run.resume", reason, func(tx pgx.Tx, r operated) error {
+		if r.State != run.Parked {
+			return fault.New(fault.Conflict, "Only a parked run is resumed; this one is %s.", r.State)
+		}
+		_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', changed_at = now() WHERE id = $1`, id, db.now())
+		return err
+	})
+}
+
+// ResumeFlow lets every run go that parked because its flow was paused.
+func (db *DB) ResumeFlow(ctx context.Context, key string) error {
+	_, err := db.pool.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, changed_at = now() WHERE flow = $1 AND state = 'parked' AND reason = 'The flow is paused.'`, key, db.now())
+	return asFault(err)
+}
+
+// RetryRun runs a failed run again from the steps that failed; what follows them
+// is forgotten, what succeeded stays.
+func (db *DB) RetryRun(ctx context.Context, by Actor, id string) error {
+	return db.again(ctx, by, id, "run.retry", "", func(steps map[flow.NodeID]run.Step, c flow.Content) ([]flow.NodeID, error) {
+		var from []flow.NodeID
+		for _, n := range c.Nodes {
+			s := steps[n.ID]
+			if s.State == run.StepFailed && s.Port == flow.ErrorPort && !run.HandlesError(c, n.ID) || s.State == run.StepCanceled {
+				from = append(from, n.ID)
+			}
+		}
+		if len(from) == 0 {
+			// The run was ended by a stop node or before its first step.
+			for _, n := range c.Nodes {
+				if n.Type == "stop" && steps[n.ID].State == run.StepSucceeded {
+					from = append(from, n.ID)
+				}
+			}
+		}
+		return from, nil
+	})
+}
+
+// SkipStep goes on after a failed step as if it had left by a port.
+func (db *DB) SkipStep(ctx context.Context, by Actor, id string, nodeID flow.NodeID, port, reason string) error {
+	if len([]rune(strings.TrimSpace(reason))) < 5 {
+		return problem("reason", "Say in at least 5 characters why this step may be skipped.")
+	}
+	return db.operate(ctx, by, id, "run.skip_step", reason, func(tx pgx.Tx, r operated) error {
+		c, steps, err := db.graph(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if r.State != run.Failed || steps[nodeID].State != run.StepFailed {
+			return fault.New(fault.Conflict, "Only a failed step of a failed run can be skipped.")
+		}
+		if !slices.ContainsFunc(c.Edges, func(e flow.Edge) bool { return e.From == string(nodeID)+"."+port }) && port != "" {
+			return problem("port", "Nothing is connected to this port.")
+		}
+		note := fmt.Sprintf("Skipped by %s: %s", by.Name, strings.TrimSpace(reason))
+		if _, err := tx.Exec(ctx, `UPDATE steps SET state = 'succeeded', port = $3, note = $4 WHERE run_id = $1 AND node = $2`, id, nodeID, port, note); err != nil {
+			return fmt.Errorf("skip step: %w", err)
+		}
+		return requeue(ctx, tx, db, id, canceled(steps), false)
+	})
+}
+
+func canceled(steps map[flow.NodeID]run.Step) []flow.NodeID {
+	var out []flow.NodeID
+	for id, s := range steps {
+		if s.State == run.StepCanceled {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// CompensateRun undoes what an ended run did.
+func (db *DB) CompensateRun(ctx context.Context, by Actor, id, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return problem("reason", "Say why this run is undone.")
+	}
+	return db.operate(ctx, by, id, "run.compensate", reason, func(tx pgx.Tx, r operated) error {
+		switch {
+		case r.Mode != run.Live:
+			return fault.New(fault.Conflict, "A simulated run did nothing, so there is nothing to undo.")
+		case r.State == run.Compensated:
+			return fault.New(fault.Conflict, "This run is undone already.")
+		case !r.State.Terminal() && r.State != run.Parked:
+			return fault.New(fault.Conflict, "This run is still %s. Cancel it first.", r.State)
+		}
+		return requeue(ctx, tx, db, id, nil, true)
+	})
+}
+
+func (db *DB) again(ctx context.Context, by Actor, id, action, reason string, which func(map[flow.NodeID]run.Step, flow.Content) ([]flow.NodeID, error)) error {
+	return db.operate(ctx, by, id, action, reason, func(tx pgx.Tx, r operated) error {
+		if r.State != run.Failed && r.State != run.Canceled {
+			return fault.New(fault.Conflict, "Only a failed or canceled run is retried; this one is %s.", r.State)
+		}
+		if r.Undoing {
+			return requeue(ctx, tx, db, id, nil, true)
+		}
+		c, steps, err := db.graph(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		from, err := which(steps, c)
+		if err != nil {
+			return err
+		}
+		var forget []flow.NodeID
+		for _, n := range from {
+			forget = append(forget, run.After(c, n)...)
+		}
+		return requeue(ctx, tx, db, id, forget, false)
+	})
+}
+
+func (db *DB) graph(ctx context.Context, tx pgx.Tx, r operated) (flow.Content, map[flow.NodeID]run.Step, error) {
+	c, err := db.flowContent(ctx, tx, liveFlow{release: r.Release, key: r.Flow, revision: r.Revision})
+	if err != nil {
+		return c, nil, err
+	}
+	rows, err := tx.Query(ctx, `SELECT node, state, port FROM steps WHERE run_id = $1`, r.ID)
+	if err != nil {
+		return c, nil, err
+	}
+	defer rows.Close()
+	steps := map[flow.NodeID]run.Step{}
+	for rows.Next() {
+		var id flow.NodeID
+		var s run.Step
+		if err := rows.Scan(&id, &s.State, &s.Port); err != nil {
+			return c, nil, err
+		}
+		steps[id] = s
+	}
+	return c, steps, rows.Err()
+}
+
+func requeue(ctx context.Context, tx pgx.Tx, db *DB, id string, forget []flow.NodeID, undoing bool) error {
+	nodes := make([]string, len(forget))
+	for i, n := range forget {
+		nodes[i] = string(n)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM steps WHERE run_id = $1 AND node = ANY ($2)`, id, nodes); err != nil {
+		return fmt.Errorf("forget steps: %w", err)
+	}
+	_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', cancel_asked = '', undoing = $3, ended_at = NULL, changed_at = now() WHERE id = $1`,
+		id, db.now(), undoing)
+	if err != nil {
+		return fmt.Errorf("queue run: %w", err)
+	}
+	return nil
+}
+
+// Effect is something a run did outside, with its receipt.
+type Effect struct {
+	Key, Connection, Operation, Target string
+	Receipt                            json.RawMessage
+}
+
+// Undoable lists a run's effects that are not undone, newest first. An intent
+// without a receipt may have had an effect; then its target tells what to look at.
+func (db *DB) Undoable(ctx context.Context, id run.ID) ([]Effect, error) {
+	rows, err := db.pool.Query(ctx, `SELECT key, connection, operation, target, coalesce(receipt, '{}') FROM intents WHERE run_id = $1 AND undone_at IS NULL ORDER BY at DESC`, id)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Effect, error) {
+		var e Effect
+		var raw []byte
+		err := row.Scan(&e.Key, &e.Connection, &e.Operation, &e.Target, &raw)
+		e.Receipt = raw
+		return e, err
+	})
+	return out, asFault(err)
+}
+
+// MarkUndone records that an effect was taken back, if the run is still in these hands.
+func (db *DB) MarkUndone(ctx context.Context, id run.ID, owner string, epoch int64, key string) error {
+	tag, err := db.pool.Exec(ctx, `UPDATE intents SET undone_at = now() WHERE key = $1 AND EXISTS (SELECT 1 FROM runs WHERE id = $2 AND lease_owner = $3 AND epoch = $4 AND state = 'running')`, key, id, owner, epoch)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fault.New(fault.Conflict, "The run is in other hands.")
+	}
+	return asFault(err)
+}
+
+// Decided is a person's answer to a sign-off.
+type Decided struct {
+	Approved bool
+	By       string
+	Comment  string
+	Form     map[string]any
+}
+
+// SignoffDecisions gives the answered sign-offs of a run, the newest of each node.
+func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]Decided, error) {
+	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	defer rows.Close()
+	out := map[flow.NodeID]Decided{}
+	for rows.Next() {
+		var n flow.NodeID
+		var state string
+		var d Decided
+		var form []byte
+		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form); err != nil {
+			return nil, asFault(err)
+		}
+		if err := json.Unmarshal(form, &d.Form); err != nil {
+			return nil, fmt.Errorf("read sign-off: %w", err)
+		}
+		if state == "approved" || state == "rejected" {
+			d.Approved = state == "approved"
+			out[n] = d
+		}
+	}
+	return out, asFault(rows.Err())
+}
+
+// DecideSignoff records a person's answer and wakes the run, in one transaction.
+func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved bool, comment string, form map[string]any) (run.ID, error) {
+	if len(comment) > 5000 {
+		return "", problem("comment", "A comment may have up to 5,000 characters.")
+	}
+	raw, err := json.Marshal(form)
+	if err != nil || len(raw) > 1<<16 {
+		return "", problem("form", "The answers are too large.")
+	}
+	if form == nil {
+		raw = []byte("{}")
+	}
+	var runID string
+	err = db.ptx(ctx, func(tx pgx.Tx) error {
+		var state, role, person string
+		err := tx.QueryRow(ctx, `SELECT run_id, state, role, person FROM signoffs WHERE id = $1 FOR UPDATE`, id).Scan(&runID, &state, &role, &person)
+		if err == pgx.ErrNoRows {
+			return fault.New(fault.NotFound, "There is no such sign-off.")
+		}
+		if err != nil {
+			return err
+		}
+		if state != "open" {
+			return fault.New(fault.Conflict, "This sign-off is %s already.", state)
+		}
+		if !MayDecide(by, role, person) {
+			return fault.New(fault.Forbidden, "This sign-off is addressed to %s.", addressee(role, person))
+		}
+		state = "rejected"
+		if approved {
+			state = "approved"
+		}
+		_, err = tx.Exec(ctx, `UPDATE signoffs SET state = $2, decided_by = $3, decided_name = $4, comment = $5, form = $6, decided_at = $7 WHERE id = $1`,
+			id, state, by.UserID, by.Name, strings.TrimSpace(comment), string(raw), db.now())
+		if err != nil {
+			return fmt.Errorf("decide sign-off: %w", err)
+		}
+		_, err = tx.Exec(ctx, `UPDATE runs SET nudged = true, wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END WHERE id = $1 AND state IN ('waiting', 'running')`, runID, db.now())
+		if err != nil {
+			return fmt.Errorf("wake run: %w", err)
+		}
+		return appendAuditTx(ctx, tx, Act{Actor: by, Action: "signoff." + state, Kind: "signoff", ID: id, Detail: map[string]any{"run": runID}})
+	})
+	return run.ID(runID), err
+}
+
+// MayDecide reports whether a sign-off is addressed to a person.
+func MayDecide(by Actor, role, person string) bool {
+	if by.UserID == "" {
+		return false
+	}
+	if person != "" && strings.EqualFold(person, by.Email) {
+		return true
+	}
+	return role != "" && (by.Has(auth.Role(role)) || by.Has(auth.Admin))
+}
+
+func addressee(role, person string) string {
+	if person != "" {
+		return person
+	}
+	return "the role " + role
+}

@@ -1,0 +1,264 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/run"
+)
+
+// RunRow is a run as lists show it.
+type RunRow struct {
+	ID          string
+	Flow        string
+	Revision    int
+	Release     string
+	Mode        run.Mode
+	State       run.State
+	Reason      string
+	WaitingFor  string
+	WakeAt      *time.Time
+	JoinerID    string
+	JoinerLabel string
+	Worker      string
+	Connection  string
+	EventID     string
+	StartedBy   string
+	CreatedAt   time.Time
+	StartedAt   *time.Time
+	EndedAt     *time.Time
+	ChangedAt   time.Time
+}
+
+// RunFilter narrows a list of runs. Before is the id after which to go on.
+type RunFilter struct {
+	Flow, Joiner, Query, Mode string
+	States                    []run.State
+	Since                     time.Time
+	Before                    string
+	Limit                     int
+}
+
+const runSQL = `SELECT r.id, r.flow, r.revision, r.release_id, r.mode, r.state, r.reason, r.waiting_for, r.wake_at, r.joiner_id, j.label, j.worker, j.connection, r.event_id, r.started_by,
+	r.created_at, r.started_at, r.ended_at, r.changed_at FROM runs r JOIN joiners j ON j.id = r.joiner_id`
+
+func scanRun(row pgx.CollectableRow) (RunRow, error) {
+	var r RunRow
+	err := row.Scan(&r.ID, &r.Flow, &r.Revision, &r.Release, &r.Mode, &r.State, &r.Reason, &r.WaitingFor, &r.WakeAt, &r.JoinerID, &r.JoinerLabel, &r.Worker, &r.Connection, &r.EventID,
+		&r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.EndedAt, &r.ChangedAt)
+	return r, err
+}
+
+// Runs lists runs, newest first.
+func (db *DB) Runs(ctx context.Context, f RunFilter) (page []RunRow, next string, err error) {
+	limit := pageSize(f.Limit)
+	states := []string{}
+	for _, s := range f.States {
+		states = append(states, string(s))
+	}
+	var since *time.Time
+	if !f.Since.IsZero() {
+		since = &f.Since
+	}
+	where, args := " WHERE true", []any{}
+	add := func(sql string, v any) {
+		args = append(args, v)
+		where += fmt.Sprintf(" AND "+sql, len(args))
+	}
+	if f.Flow != "" {
+		add("r.flow = $%d", f.Flow)
+	}
+	if f.Joiner != "" {
+		add("r.joiner_id = $%d", f.Joiner)
+	}
+	if f.Mode != "" {
+		add("r.mode = $%d", f.Mode)
+	}
+	if len(states) > 0 {
+		add("r.state = ANY ($%d)", states)
+	}
+	if since != nil {
+		add("r.created_at >= $%d", since)
+	}
+	if f.Query != "" {
+		add("(j.label ILIKE $%[1]d OR j.worker ILIKE $%[1]d OR r.id ILIKE $%[1]d)", like(f.Query))
+	}
+	if f.Before != "" {
+		add("r.id < $%d", f.Before)
+	}
+	args = append(args, limit+1)
+	rows, err := db.pool.Query(ctx, runSQL+where+fmt.Sprintf(" ORDER BY r.id DESC LIMIT $%d", len(args)), args...)
+	if err != nil {
+		return nil, "", asFault(fmt.Errorf("list runs: %w", err))
+	}
+	page, err = pgx.CollectRows(rows, scanRun)
+	if err != nil {
+		return nil, "", asFault(fmt.Errorf("list runs: %w", err))
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].ID
+	}
+	return page, next, nil
+}
+
+// AttemptLine is one try as pages show it.
+type AttemptLine struct {
+	Node      flow.NodeID
+	Number    int
+	StartedAt time.Time
+	EndedAt   time.Time
+	Outcome   string
+	Error     string
+	Log       []string
+}
+
+// SignoffLine is a question as pages show it.
+type SignoffLine struct {
+	ID       string
+	RunID    string
+	Flow     string
+	Joiner   string
+	Node     flow.NodeID
+	Title    string
+	Question string
+	Role     string
+	Person   string
+	Deadline *time.Time
+	Fields   []SignoffFieldRow
+	State    string
+	By       string
+	Comment  string
+	At       time.Time
+}
+
+// SignoffFieldRow is one field of an answer.
+type SignoffFieldRow struct {
+	Key   string `json:"key"`
+	Label string `json:"label"`
+	Kind  string `json:"kind"`
+}
+
+// RunDetail is all a run page shows.
+type RunDetail struct {
+	RunRow
+	Content  flow.Content
+	Steps    []StepRow
+	Attempts []AttemptLine
+	Signoffs []SignoffLine
+}
+
+// RunDetail finds a run with its steps, in the order of the flow.
+func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
+	rows, err := db.pool.Query(ctx, runSQL+` WHERE r.id = $1`, id)
+	if err != nil {
+		return RunDetail{}, asFault(err)
+	}
+	head, err := pgx.CollectExactlyOneRow(rows, scanRun)
+	if err == pgx.ErrNoRows {
+		return RunDetail{}, fault.New(fault.NotFound, "There is no such run.")
+	}
+	if err != nil {
+		return RunDetail{}, asFault(err)
+	}
+	d := RunDetail{RunRow: head}
+	_, raw, err := db.Release(ctx, head.Release)
+	if err != nil {
+		return d, err
+	}
+	if d.Content, err = flow.Decode(raw); err != nil {
+		return d, err
+	}
+	steps, err := db.pool.Query(ctx, `SELECT `+stepColumns+` FROM steps WHERE run_id = $1`, id)
+	if err != nil {
+		return d, asFault(err)
+	}
+	byNode := map[flow.NodeID]StepRow{}
+	for steps.Next() {
+		s, err := scanStep(steps)
+		if err != nil {
+			steps.Close()
+			return d, err
+		}
+		byNode[s.Node] = s
+	}
+	steps.Close()
+	if err := steps.Err(); err != nil {
+		return d, asFault(err)
+	}
+	for _, n := range flow.Order(d.Content) {
+		s, ok := byNode[n]
+		if !ok {
+			node, _ := d.Content.Find(n)
+			s = StepRow{Node: n, Type: node.Type, State: run.StepPending}
+		}
+		d.Steps = append(d.Steps, s)
+	}
+	if d.Attempts, err = db.attempts(ctx, id); err != nil {
+		return d, err
+	}
+	d.Signoffs, err = db.signoffs(ctx, `s.run_id = $1`, id)
+	return d, err
+}
+
+func (db *DB) attempts(ctx context.Context, id string) ([]AttemptLine, error) {
+	rows, err := db.pool.Query(ctx, `SELECT node, number, started_at, ended_at, outcome, error, log FROM attempts WHERE run_id = $1 ORDER BY started_at, number`, id)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AttemptLine, error) {
+		var a AttemptLine
+		err := row.Scan(&a.Node, &a.Number, &a.StartedAt, &a.EndedAt, &a.Outcome, &a.Error, &a.Log)
+		return a, err
+	})
+	return out, asFault(err)
+}
+
+func (db *DB) signoffs(ctx context.Context, where string, args ...any) ([]SignoffLine, error) {
+	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at)
+		FROM signoffs s JOIN runs r ON r.id = s.run_id JOIN joiners j ON j.id = r.joiner_id WHERE `+where+` ORDER BY s.id DESC LIMIT 200`, args...)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SignoffLine, error) {
+		var s SignoffLine
+		var fields []byte
+		err := row.Scan(&s.ID, &s.RunID, &s.Flow, &s.Joiner, &s.Node, &s.Title, &s.Question, &s.Role, &s.Person, &s.Deadline, &fields, &s.State, &s.By, &s.Comment, &s.At)
+		if err == nil {
+			err = json.Unmarshal(fields, &s.Fields)
+		}
+		return s, err
+	})
+	return out, asFault(err)
+}
+
+// OpenSignoffs lists the questions that wait for an answer, newest first.
+func (db *DB) OpenSignoffs(ctx context.Context) ([]SignoffLine, error) {
+	return db.signoffs(ctx, `s.state = 'open'`)
+}
+
+// Signoff finds one question.
+func (db *DB) Signoff(ctx context.Context, id string) (SignoffLine, error) {
+	all, err := db.signoffs(ctx, `s.id = $1`, id)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "There is no such sign-off.")
+	}
+	if err != nil {
+		return SignoffLine{}, err
+	}
+	return all[0], nil
+}
+
+// RunVersion tells cheaply whether a run changed since it was shown.
+func (db *DB) RunVersion(ctx context.Context, id string) (time.Time, run.State, error) {
+	var at time.Time
+	var s run.State
+	err := db.pool.QueryRow(ctx, `SELECT changed_at, state FROM runs WHERE id = $1`, id).Scan(&at, &s)
+	return at, s, asFault(err)
+}
