@@ -1,0 +1,37 @@
+// Builds static/dist from static/src: one script, one stylesheet, one sprite of icons, two fonts.
+// The result depends on nothing but the pinned packages, and is committed.
+import { build } from "esbuild";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+
+rmSync("dist", { recursive: true, force: true });
+mkdirSync("dist", { recursive: true });
+
+await build({
+  entryPoints: { app: "src/app.js", style: "src/style.css" },
+  outdir: "dist",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
+  legalComments: "none",
+  external: ["*.woff2"],
+  logLevel: "warning",
+});
+
+const names = readFileSync("src/icons.txt", "utf8").split(/\s+/).filter(Boolean);
+const symbols = names.map((name) => {
+  const svg = readFileSync(`node_modules/lucide-static/icons/${name}.svg`, "utf8");
+  const body = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>")).replace(/\s*\n\s*/g, "").replaceAll(" />", "/>");
+  return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`;
+});
+writeFileSync("dist/icons.svg", `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
+copyFileSync("src/favicon.svg", "dist/favicon.svg");
+for (const [pkg, file] of [["inter", "inter"], ["jetbrains-mono", "jetbrains-mono"]]) {
+  copyFileSync(`node_modules/@fontsource-variable/${pkg}/files/${file}-latin-wght-normal.woff2`, `dist/${file}.woff2`);
+}
+const licences = [
+  ["Lucide", "node_modules/lucide-static/LICENSE"],
+  ["Inter", "node_modules/@fontsource-variable/inter/LICENSE"],
+  ["JetBrains Mono", "node_modules/@fontsource-variable/jetbrains-mono/LICENSE"],
+].map(([name, file]) => `${name}\n\n${readFileSync(file, "utf8").trim()}\n`);
+writeFileSync("dist/licences.txt", licences.join("\n----\n\n"));

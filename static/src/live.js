@@ -1,0 +1,32 @@
+// Live parts: an element with data-live="URL" shows the newest fragment that the stream at URL sends. The stream sends
+// events "fragment" (HTML) and at last "done"; EventSource connects again by itself.
+export function startLive() {
+  for (const element of document.querySelectorAll("[data-live]")) connect(element);
+}
+
+function connect(element) {
+  const source = new EventSource(element.dataset.live);
+  source.addEventListener("fragment", (event) => replace(element, event.data));
+  source.addEventListener("done", () => source.close());
+  window.addEventListener("pagehide", () => source.close());
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+// What the reader has open, typed or focused in the old part stays so in the new one; ids say what is the same.
+function replace(element, html) {
+  const active = document.activeElement;
+  if (active && element.contains(active) && active.matches("input:not([type=hidden]), textarea, select")) return;
+  const focused = active && element.contains(active) ? active.id : "";
+  const open = new Set([...element.querySelectorAll("details[open][id]")].map((d) => d.id));
+  const shut = new Set([...element.querySelectorAll("details:not([open])[id]")].map((d) => d.id));
+  const scrolled = new Map([...element.querySelectorAll("[id]")].filter((e) => e.scrollTop > 0).map((e) => [e.id, e.scrollTop]));
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  element.replaceChildren(...parsed.body.childNodes);
+  for (const d of element.querySelectorAll("details[id]")) {
+    if (open.has(d.id)) d.open = true;
+    if (shut.has(d.id)) d.open = false;
+  }
+  for (const [id, top] of scrolled) document.getElementById(id)?.scrollTo({ top });
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  element.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
+}
