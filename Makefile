@@ -19,8 +19,9 @@ check: ## format, vet and the tests that need no outside system; the inner loop
 	go vet ./...
 	go test -short ./...
 
-generate: ## templ pages after editing a .templ file
+generate: ## templ pages and static/dist after editing a .templ file or static/src
 	go tool templ generate
+	cd static && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
 build: ## bin/joinery
 	go build -trimpath -o bin/joinery ./cmd/joinery

@@ -4,7 +4,6 @@ import { openPalette } from "./palette.js";
 import { startLive } from "./live.js";
 
 const root = document.documentElement;
-root.classList.add("scripted");
 
 const on = (type, selector, act, options) =>
   document.addEventListener(type, (event) => {
