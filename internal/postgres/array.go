@@ -52,3 +52,11 @@ func (a *textArray) Scan(src any) error {
 	*a = out
 	return nil
 }
+
+// bytea is a column of bytes; like textArray it keeps GORM from spreading it.
+type bytea []byte
+
+var _ driver.Valuer = bytea{}
+
+// Value gives the bytes.
+func (b bytea) Value() (driver.Value, error) { return []byte(b), nil }

@@ -157,7 +157,7 @@ func randomText() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func digest(token string) []byte {
+func digest(token string) bytea {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }
