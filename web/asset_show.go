@@ -1,0 +1,40 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+)
+
+// assetShow is GET /static/:name. With the version in its address a file never
+// changes, so it may be kept for good.
+func (s *Server) assetShow(c *fiber.Ctx, _ auth.Actor) error {
+	a, ok := s.assets.Find(c.Params("name"))
+	if !ok {
+		return fault.New(fault.NotFound, "There is no such file.")
+	}
+	c.Set("Cache-Control", "no-cache")
+	if c.Query("v") == a.Version {
+		c.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	c.Set("Vary", "Accept-Encoding")
+	c.Set("Content-Type", a.Type)
+	c.Set("ETag", `"`+a.Version+`"`)
+	if c.Get("If-None-Match") == `"`+a.Version+`"` {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	accepts := c.Get("Accept-Encoding")
+	switch {
+	case a.Brotli != nil && strings.Contains(accepts, "br"):
+		c.Set("Content-Encoding", "br")
+		return c.Send(a.Brotli)
+	case a.Gzip != nil && strings.Contains(accepts, "gzip"):
+		c.Set("Content-Encoding", "gzip")
+		return c.Send(a.Gzip)
+	}
+	return c.Send(a.Body)
+}

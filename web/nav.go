@@ -1,0 +1,111 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/views/layout"
+)
+
+// navItem is one place of the navigation and who sees it.
+type navItem struct {
+	section, text, url, icon string
+	needs                    auth.Permission
+}
+
+// navOf lists the places whose page exists, in order.
+func navOf(routes map[string]bool) []navItem {
+	all := []navItem{
+		{"", "Home", "/", "house", auth.SignedIn},
+		{"", "Joiners", "/joiners", "users", auth.RunRead},
+		{"", "Runs", "/runs", "history", auth.RunRead},
+		{"Design", "Flows", "/flows", "workflow", auth.ArtifactRead},
+		{"Design", "Functions", "/functions", "file-code-2", auth.ArtifactRead},
+		{"Design", "Policies", "/policies", "scale", auth.ArtifactRead},
+		{"Design", "Reviews", "/reviews", "badge-check", auth.ArtifactRead},
+		{"Systems", "Connections", "/connections", "plug", auth.ArtifactRead},
+		{"Systems", "Credentials", "/credentials", "key-round", auth.CredentialRead},
+		{"Systems", "Events", "/events", "inbox", auth.RunRead},
+		{"Settings", "Audit", "/audit", "shield-check", auth.AuditRead},
+		{"Settings", "Users", "/users", "user-cog", auth.UserManage},
+		{"Settings", "Tokens", "/tokens", "fingerprint", auth.TokenManage},
+		{"Settings", "System", "/system", "activity", auth.SystemRead},
+	}
+	var out []navItem
+	for _, i := range all {
+		if routes["GET "+i.url] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (s *Server) navigation(who auth.Actor, current string) []layout.Section {
+	var out []layout.Section
+	for _, i := range s.nav {
+		if !who.Can(i.needs) {
+			continue
+		}
+		if len(out) == 0 || out[len(out)-1].Title != i.section {
+			out = append(out, layout.Section{Title: i.section})
+		}
+		last := &out[len(out)-1]
+		last.Items = append(last.Items, layout.Item{Text: i.text, URL: i.url, Icon: i.icon, Current: i.url == current})
+	}
+	return out
+}
+
+// paletteItem is one thing the command palette can go to.
+type paletteItem struct {
+	Title string `json:"title"`
+	Kind  string `json:"kind"`
+	URL   string `json:"url"`
+	Icon  string `json:"icon"`
+}
+
+// finder finds things of one area for the palette; it is asked only when the
+// reader may see them, and gives at most a handful.
+type finder struct {
+	needs auth.Permission
+	find  func(ctx context.Context, q string) ([]paletteItem, error)
+}
+
+// paletteFind is GET /palette: places by name, then what the areas find.
+func (s *Server) paletteFind(c *fiber.Ctx, who auth.Actor) error {
+	q := strings.TrimSpace(c.Query("q"))
+	if len(q) > 200 {
+		q = ""
+	}
+	out := []paletteItem{}
+	places := append(append([]navItem{}, s.nav...), navItem{"", "Your account", "/account", "circle-user", auth.SignedIn})
+	for _, i := range places {
+		if who.Can(i.needs) && strings.Contains(strings.ToLower(i.text), strings.ToLower(q)) {
+			out = append(out, paletteItem{Title: i.text, Kind: "Page", URL: i.url, Icon: i.icon})
+		}
+	}
+	if len(q) >= 2 {
+		for _, f := range s.finders() {
+			if !who.Can(f.needs) {
+				continue
+			}
+			found, err := f.find(c.UserContext(), q)
+			if err != nil {
+				return err
+			}
+			out = append(out, found...)
+		}
+	}
+	body, err := json.Marshal(map[string]any{"items": out})
+	if err != nil {
+		return err
+	}
+	c.Set("Content-Type", "application/json")
+	return c.Send(body)
+}
+
+// finders lists what the palette searches besides the places. An area adds its line.
+func (s *Server) finders() []finder { return nil }

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+)
+
+// handler answers one route. It gets who asks; the guard has checked already that
+// they may. What it returns as an error is rendered by errors.go.
+type handler func(c *fiber.Ctx, who auth.Actor) error
+
+// route is one line of the map. needs is the permission; auth.Public where no
+// sign-in is needed. A route without a permission fails the start.
+type route struct {
+	method, path string
+	needs        auth.Permission
+	act          handler
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+	put  = http.MethodPut
+)
+
+// routes is the map of the site. An area adds its lines under a heading of its
+// own, fixed paths before those with :parameters (the first match wins), and its
+// handlers as methods of Server, one file per route, noun_verb.go:
+//
+//	func (s *Server) runShow(c *fiber.Ctx, who auth.Actor) error {
+//		r, err := s.DB.RunDetail(c.UserContext(), c.Params("id"))
+//		if err != nil {
+//			return err // errors.go makes the page or the problem document
+//		}
+//		return s.show(c, who, frame{Title: r.Title, Crumbs: []ui.Link{{Text: "Runs", URL: "/runs"}}}, runs.Show(runShowPage(r)))
+//	}
+//
+// After an act: return s.done(c, "/runs/"+id, "The run was canceled."). Forms carry
+// @ui.CSRF(). A stream of fragments is s.live and its path ends in /live. An area
+// shows up in the navigation (nav.go) as soon as its first route is here. API
+// routes start with /api/v1/: tokens, problem documents and the CSRF exemption
+// follow from the path.
+func (s *Server) routes() []route {
+	return []route{
+		// Machinery.
+		{get, "/static/:name", auth.Public, s.assetShow},
+		{get, "/healthz", auth.Public, s.healthShow},
+		{get, "/readyz", auth.Public, s.readyShow},
+		{get, "/palette", auth.SignedIn, s.paletteFind},
+
+		// Sign-in and one's own account.
+		{get, "/sign-in", auth.Public, s.signInForm},
+		{post, "/sign-in", auth.Public, s.signIn},
+		{post, "/sign-out", auth.SignedIn, s.signOut},
+		{get, "/setup", auth.Public, s.setupForm},
+		{post, "/setup", auth.Public, s.setup},
+		{get, "/account", auth.SignedIn, s.accountShow},
+		{post, "/account/password", auth.SignedIn, s.accountPassword},
+
+		// Home.
+		{get, "/", auth.SignedIn, s.homeShow},
+
+		// Audit.
+		{get, "/audit", auth.AuditRead, s.auditIndex},
+
+		// Settings: users, tokens, system.
+		{get, "/users", auth.UserManage, s.userIndex},
+		{get, "/users/new", auth.UserManage, s.userNew},
+		{post, "/users", auth.UserManage, s.userAdd},
+		{get, "/users/:id", auth.UserManage, s.userShow},
+		{post, "/users/:id", auth.UserManage, s.userChange},
+		{post, "/users/:id/password", auth.UserManage, s.userPassword},
+		{post, "/users/:id/sessions", auth.UserManage, s.userEndSessions},
+		{get, "/tokens", auth.TokenManage, s.tokenIndex},
+		{get, "/tokens/new", auth.TokenManage, s.tokenNew},
+		{post, "/tokens", auth.TokenManage, s.tokenCreate},
+		{post, "/tokens/:id/revoke", auth.TokenManage, s.tokenRevoke},
+		{get, "/system", auth.SystemRead, s.systemShow},
+	}
+}
+
+// mount registers the routes and refuses a map that is not whole.
+func (s *Server) mount(app *fiber.App) error {
+	seen := map[string]bool{}
+	for _, r := range s.routes() {
+		at := r.method + " " + r.path
+		switch {
+		case r.needs == "":
+			return fmt.Errorf("route %s has no permission", at)
+		case r.act == nil:
+			return fmt.Errorf("route %s has no handler", at)
+		case seen[at]:
+			return fmt.Errorf("route %s is there twice", at)
+		case !strings.HasPrefix(r.path, "/"):
+			return fmt.Errorf("route %s: a path starts with /", at)
+		}
+		seen[at] = true
+		app.Add(r.method, r.path, s.guard(r))
+		if r.method == get {
+			app.Add(http.MethodHead, r.path, s.guard(r))
+		}
+	}
+	s.nav = navOf(seen)
+	return nil
+}

@@ -1,0 +1,158 @@
+// Package web speaks HTTP: pages, forms and the JSON API. routes.go is the map;
+// a handler reads, calls one verb or query, maps and renders. fiber.Ctx never
+// leaves this package.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/compress"
+
+	"joinery/internal/auth"
+	"joinery/internal/connector"
+	"joinery/internal/postgres"
+	"joinery/static"
+)
+
+// Bounds of one request.
+const (
+	bodyLimit     = 2 << 20
+	hookBodyLimit = 256 << 10
+	requestLimit  = 60 * time.Second
+	readLimit     = 30 * time.Second
+	idleLimit     = 2 * time.Minute
+)
+
+// Server is the HTTP side. Fill the fields, then App or Serve.
+type Server struct {
+	DB     *postgres.DB
+	Hasher *auth.Hasher
+	Log    *slog.Logger
+	Now    func() time.Time
+	// BaseURL is where browsers reach Joinery; https makes cookies Secure.
+	BaseURL string
+	// TrustedProxies may say on whose behalf they ask (X-Forwarded-For).
+	TrustedProxies []netip.Prefix
+	Version        string
+	// Demo is the sentence a demo shows on every page; "" outside of a demo.
+	Demo    string
+	Catalog connector.Catalog
+	// System adds facts to the system page; nil adds none.
+	System func(context.Context) []SystemFact
+
+	base     *url.URL
+	assets   *static.Assets
+	nav      []navItem
+	stopping chan struct{}
+	stop     sync.Once
+}
+
+// SystemFact is one line of the system page.
+type SystemFact struct {
+	Label, Value string
+	// Tone is good, warn or bad where the fact is a finding, else "".
+	Tone string
+}
+
+// App builds the application; it fails when a route is not as it must be.
+func (s *Server) App() (*fiber.App, error) {
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	app := fiber.New(fiber.Config{
+		AppName: "Joinery", Immutable: true, BodyLimit: bodyLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit, ReadBufferSize: 16 << 10,
+		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true,
+	})
+	app.Use(s.around)
+	app.Use(compress.New(compress.Config{Level: compress.LevelBestSpeed, Next: func(c *fiber.Ctx) bool {
+		return strings.HasPrefix(c.Path(), "/static/") || strings.HasPrefix(c.Path(), "/hooks/") || strings.HasSuffix(c.Path(), "/live")
+	}}))
+	return app, s.mount(app)
+}
+
+func (s *Server) prepare() error {
+	base, err := url.Parse(s.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return fmt.Errorf("the base URL %q is not an http or https address", s.BaseURL)
+	}
+	s.base = base
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.assets, err = static.Load(); err != nil {
+		return err
+	}
+	s.stopping = make(chan struct{})
+	return nil
+}
+
+// Serve answers on ln until ctx ends, then lets requests finish for up to ten
+// seconds. Open streams are told to end first, because shutdown waits for them.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	app, err := s.App()
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- app.Listener(ln) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.stop.Do(func() { close(s.stopping) })
+	if err := app.ShutdownWithTimeout(10 * time.Second); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("stop answering: %w", err)
+	}
+	return nil
+}
+
+// secure reports whether browsers reach us over https.
+func (s *Server) secure() bool { return s.base.Scheme == "https" }
+
+// address gives the client's IP address. Behind trusted proxies it is the last
+// address in X-Forwarded-For that is no trusted proxy: everything left of it may
+// be invented by the client.
+func (s *Server) address(c *fiber.Ctx) string {
+	at, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return ""
+	}
+	at = at.Unmap()
+	if !s.trusts(at) {
+		return at.String()
+	}
+	hops := strings.Split(c.Get("X-Forwarded-For"), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if at = hop.Unmap(); !s.trusts(at) {
+			break
+		}
+	}
+	return at.String()
+}
+
+func (s *Server) trusts(a netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
