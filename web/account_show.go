@@ -47,7 +47,7 @@ func (s *Server) account(c *fiber.Ctx, who auth.Actor, status int, err error) er
 	}
 	p.Password = withProblems([]ui.Field{
 		{Name: "current", Label: "Current password", Input: "password", Required: true, Autocomplete: "current-password"},
-		{Name: "password", Label: "New password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters."},
+		{Name: "password", Label: "New password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 15 characters; a short sentence is easy to remember."},
 	}, err)
 	return s.show(c, who, frame{Title: "Your account", Status: status}, account.Show(p))
 }

@@ -54,7 +54,7 @@ func setupPage(token, name, email string, err error) account.SetupPage {
 	p.Fields = withProblems([]ui.Field{
 		{Name: "name", Label: "Name", Value: name, Required: true, Autocomplete: "name"},
 		{Name: "email", Label: "E-mail address", Input: "email", Value: email, Required: true, Autocomplete: "username"},
-		{Name: "password", Label: "Password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters."},
+		{Name: "password", Label: "Password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 15 characters; a short sentence is easy to remember."},
 	}, err)
 	return p
 }

@@ -91,7 +91,7 @@ func (s *Server) userForm(c *fiber.Ctx, who auth.Actor, u postgres.NewUser, stat
 	p := settings.FormPage{Head: ui.Head{Title: "Add user"}, Action: "/users", Submit: "Add user", CancelURL: "/users", Legend: "Person", Fields: withProblems([]ui.Field{
 		{Name: "name", Label: "Name", Value: u.Name, Required: true},
 		{Name: "email", Label: "E-mail address", Input: "email", Value: u.Email, Required: true, Help: "They sign in with it. It cannot be changed later."},
-		{Name: "password", Label: "First password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters. Hand it over on a safe way; they can change it under their account."},
+		{Name: "password", Label: "First password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 15 characters; a short sentence is easy to remember. Hand it over on a safe way; they can change it under their account."},
 		rolesField(u.Roles),
 	}, err)}
 	if err != nil {

@@ -79,7 +79,7 @@ func (s *Server) user(c *fiber.Ctx, who auth.Actor, u postgres.User, status int,
 		Pairs: []ui.Pair{{Label: "Added", Value: s.moment(u.CreatedAt)}, {Label: "Last sign-in", Value: s.momentOr(u.LastSignInAt, "never")}, {Label: "Id", Value: u.ID, Code: true, Copy: true},
 			{Label: "What they did", Value: "Audit records", URL: "/audit?actor=" + u.ID}},
 		PasswordURL: at + "/password",
-		Password:    withProblems([]ui.Field{{Name: "password", Label: "New password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 12 characters."}}, err),
+		Password:    withProblems([]ui.Field{{Name: "password", Label: "New password", Input: "password", Required: true, Autocomplete: "new-password", Help: "At least 15 characters; a short sentence is easy to remember."}}, err),
 		End:         ui.Danger{Button: "End all sessions", Title: "End all sessions of " + u.Name + "?", Text: "They must sign in again everywhere. Unsaved typing in open pages may be lost.", Post: at + "/sessions"},
 	}
 	if err != nil {
