@@ -231,3 +231,6 @@ type Limits struct {
 	GrantsPerHour  int     `json:"grants_per_hour,omitempty" yaml:"grants_per_hour,omitempty"`
 	CallsPerSecond float64 `json:"calls_per_second,omitempty" yaml:"calls_per_second,omitempty"`
 }
+
+// WebhookSecret is the credential that signs a connection's webhooks.
+const WebhookSecret = "webhook_secret"
