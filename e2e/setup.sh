@@ -13,6 +13,10 @@ chromium_found() { have chromium || have chromium-browser || have google-chrome 
 smtp_found() { python_with_smtp >/dev/null; }
 python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
 
+# axe-core, which judges pages in the browser tests.
+assets() { [ -f "$root/static/node_modules/axe-core/axe.min.js" ] || (cd "$root/static" && npm ci --ignore-scripts --no-audit --no-fund --silent); }
+root="$(cd "$(dirname "$0")/.." && pwd)"
+
 want=()
 postgres_found || want+=(postgres)
 slapd_found || want+=(slapd)
@@ -21,7 +25,7 @@ chromium_found || want+=(chromium)
 smtp_found || want+=(smtp)
 have npm || want+=(npm)
 have cc || have gcc || want+=(cc)
-[ ${#want[@]} -eq 0 ] && exit 0
+if [ ${#want[@]} -eq 0 ]; then assets; exit 0; fi
 
 echo "Installing for the tests: $(printf '%s\n' "${want[@]}" | sort -u | tr '\n' ' ')"
 if have apt-get; then
@@ -63,3 +67,4 @@ else
   echo "Neither apt-get nor brew is here. Install these by hand and run again: ${want[*]}" >&2
   exit 1
 fi
+assets

@@ -62,7 +62,7 @@ func (s *Server) tokenBadge(t postgres.APIToken) ui.Badge {
 
 // tokenNew is GET /tokens/new.
 func (s *Server) tokenNew(c *fiber.Ctx, who auth.Actor) error {
-	return s.tokenForm(c, who, postgres.NewToken{OwnerEmail: who.Email, Roles: []auth.Role{auth.Viewer}, ExpiresAt: s.Now().AddDate(0, 0, 90)}, 0, nil)
+	return s.tokenForm(c, who, postgres.NewToken{OwnerEmail: who.Email, ExpiresAt: s.Now().AddDate(0, 0, 90)}, 0, nil)
 }
 
 // tokenCreate is POST /tokens. The secret is on the answer itself, once, and in no
@@ -91,11 +91,13 @@ func (s *Server) tokenForm(c *fiber.Ctx, who auth.Actor, t postgres.NewToken, st
 	if !t.ExpiresAt.IsZero() {
 		expires = t.ExpiresAt.UTC().Format(time.DateOnly)
 	}
+	roles := rolesField(t.Roles)
+	roles.Help = "Some or all of the owner's own roles. When the owner loses one, the token loses it too."
 	p := settings.FormPage{Head: ui.Head{Title: "New token"}, Action: "/tokens", Submit: "Make token", CancelURL: "/tokens", Legend: "Token", Fields: withProblems([]ui.Field{
 		{Name: "name", Label: "What uses it", Value: t.Name, Required: true, Placeholder: "nightly export"},
 		{Name: "owner", Label: "Owner", Input: "email", Value: t.OwnerEmail, Required: true, Help: "The e-mail address of the user who answers for it. The token acts for that person."},
 		{Name: "expires", Label: "Expires", Input: "date", Value: expires, Required: true, Help: "At the end of this day, UTC. At most 366 days."},
-		rolesField(t.Roles),
+		roles,
 	}, err)}
 	if err != nil {
 		p.Error = fault.Sentence(err)

@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/auth"
+	"joinery/internal/connector/all"
+	"joinery/internal/pgtest"
+	"joinery/internal/postgres"
+	"joinery/web"
+)
+
+const password = "correct horse battery"
+
+// startServer starts the real server on a free port with a database of its own.
+func startServer(t *testing.T) (*web.Server, string) {
+	t.Helper()
+	chromium(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	base := "http://" + ln.Addr().String()
+	s := &web.Server{DB: pgtest.New(t), Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: base, Version: "test", Catalog: all.New()}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+	return s, base
+}
+
+func addPerson(t *testing.T, db *postgres.DB, email, name string, roles ...auth.Role) postgres.User {
+	t.Helper()
+	u, err := db.AddUser(context.Background(), auth.Engine(), auth.NewHasher(1), postgres.NewUser{Email: email, Name: name, Password: password, Roles: roles})
+	require.NoError(t, err)
+	return u
+}
+
+// Every page that needs no prepared objects, in every size and theme.
+func TestConsole_EveryPageInEverySize(t *testing.T) {
+	s, base := startServer(t)
+	ctx := context.Background()
+	ada := addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
+	addPerson(t, s.DB, "grace.with.a.very.long.address.indeed@subsidiary.example.com", "Grace Featherstonehaugh-Ostertag", auth.Builder, auth.Operator, auth.Reviewer)
+	_, token, err := s.DB.CreateToken(ctx, ada.Actor(), postgres.NewToken{Name: "nightly export", OwnerEmail: "ada@example.com", Roles: []auth.Role{auth.Admin}, ExpiresAt: time.Now().AddDate(0, 0, 90)})
+	require.NoError(t, err)
+	_, err = s.DB.SealAudit(ctx)
+	require.NoError(t, err)
+	require.NotEmpty(t, token.ID)
+
+	b := openTab(t, base)
+	b.visit("/sign-in")
+	for _, sc := range screens() {
+		b.use(sc)
+		b.look("sign-in-" + sc.name)
+	}
+	b.signIn("ada@example.com", password)
+	pages := map[string]string{
+		"home": "/", "users": "/users", "user": "/users/" + ada.ID, "user-new": "/users/new", "tokens": "/tokens", "token-new": "/tokens/new",
+		"audit": "/audit", "audit-empty": "/audit?action=nothing", "system": "/system", "account": "/account",
+	}
+	for name, path := range pages {
+		b.visit(path)
+		for _, sc := range screens() {
+			b.use(sc)
+			b.look(name + "-" + sc.name)
+		}
+	}
+	b.expect = []string{"404"}
+	b.visit("/nothing-here")
+	for _, sc := range screens() {
+		b.use(sc)
+		b.look("not-found-" + sc.name)
+	}
+}
+
+func TestConsole_AdministratorAtWork(t *testing.T) {
+	s, base := startServer(t)
+	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
+	b := openTab(t, base)
+	b.use(screens()[0])
+	b.expect = []string{"401", "422"}
+	b.signIn("ada@example.com", "wrong password, surely")
+	b.says("The e-mail address or the password is not right")
+	b.signIn("ada@example.com", password)
+
+	b.visit("/users")
+	b.follow("Add user")
+	b.fill("name", "Bo Lind")
+	b.fill("email", "bo@example.com")
+	b.fill("password", "short")
+	b.follow("Add user")
+	b.says("password needs at least")
+	require.Equal(t, "Bo Lind", eval[string](b, `document.querySelector("[name=name]").value`))
+	b.fill("password", "a long enough sentence")
+	b.follow("Add user")
+	b.says("Bo Lind can sign in now.")
+
+	b.visit("/tokens/new")
+	b.fill("name", "nightly export")
+	eval[bool](b, `document.querySelector("[name=roles][value=admin]").click(), true`)
+	b.follow("Make token")
+	b.says("Copy the token now.")
+	b.look("token-made")
+	b.follow("I have copied it")
+	b.press("Revoke")
+	b.says("What uses it is refused at once.")
+	b.look("token-confirm")
+	b.press("Cancel")
+	b.says("In force")
+	b.press("Revoke")
+	b.follow("Go ahead")
+	b.says("The token was revoked.")
+
+	b.visit("/audit")
+	b.says("token.revoke")
+	b.clean()
+}
+
+func TestConsole_PaletteThemeAndDrawer(t *testing.T) {
+	s, base := startServer(t)
+	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
+	b := openTab(t, base)
+	b.use(screens()[0])
+	b.signIn("ada@example.com", password)
+
+	eval[bool](b, `document.dispatchEvent(new KeyboardEvent("keydown", {key: "k", ctrlKey: true, bubbles: true})), true`)
+	b.until("the palette", `document.querySelector("dialog[data-palette]").open && document.querySelectorAll("dialog[data-palette] li").length > 3`)
+	b.look("palette")
+	eval[bool](b, `(() => { const i = document.querySelector("dialog[data-palette] input"); i.value = "aud"; i.dispatchEvent(new Event("input", {bubbles: true})); return true; })()`)
+	b.until("one result", `document.querySelectorAll("dialog[data-palette] li").length === 1`)
+	eval[bool](b, `document.querySelector("dialog[data-palette] input").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true})), true`)
+	b.until("the audit page", `location.pathname === "/audit" && document.readyState === "complete"`)
+
+	ground := `getComputedStyle(document.documentElement).backgroundColor`
+	light := eval[string](b, ground)
+	theme := `document.documentElement.dataset.theme || "system"`
+	for _, want := range []string{"light", "dark"} {
+		eval[bool](b, `document.querySelector("[data-theme-toggle]").click(), true`)
+		require.Equal(t, want, eval[string](b, theme))
+	}
+	require.NotEqual(t, light, eval[string](b, ground))
+	b.visit("/audit")
+	require.Equal(t, "dark", eval[string](b, theme), "the server renders the next page in the chosen theme")
+
+	b.use(screens()[2])
+	rail := `document.querySelector(".rail a").checkVisibility({visibilityProperty: true})`
+	b.until("the drawer out of sight", "!"+rail)
+	eval[bool](b, `document.querySelector("[data-nav-toggle]").click(), true`)
+	b.until("the drawer", rail)
+	b.look("drawer")
+	eval[bool](b, `document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true})), true`)
+	b.until("the drawer closed", "!"+rail)
+	b.clean()
+}
