@@ -147,6 +147,7 @@ func (b *tab) use(s screen) {
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: s.theme}}})
 	require.NoError(b.t, err)
 	b.do(chromedp.EmulateViewport(s.width, s.height))
+	b.until("the movements over", `document.getAnimations().length === 0`)
 }
 
 // fill types into the field of this name, replacing what was there.
