@@ -36,7 +36,7 @@ func (s *Server) tokenListPage(all []postgres.APIToken) settings.ListPage {
 			last = s.ago(*t.LastUsedAt)
 		}
 		badge := s.tokenBadge(t)
-		row := []ui.Cell{{Text: t.Name, Sub: t.Hint}, {Text: roleList(t.Roles)}, {Text: t.OwnerName, Sub: t.OwnerEmail}, {Badges: []ui.Badge{badge}}, {Text: last, NoWrap: true}, {Text: t.ExpiresAt.UTC().Format("2 Jan 2006"), NoWrap: true}, {}}
+		row := []ui.Cell{{Text: t.Name, Sub: "ends in " + t.Hint}, {Text: roleList(t.Roles)}, {Text: t.OwnerName, Sub: t.OwnerEmail}, {Badges: []ui.Badge{badge}}, {Text: last, NoWrap: true}, {Text: t.ExpiresAt.UTC().Format("2 Jan 2006"), NoWrap: true}, {}}
 		if t.RevokedAt == nil {
 			row[6].Buttons = []ui.Button{{Text: "Revoke", Tone: "danger", Post: "/tokens/" + t.ID + "/revoke", Confirm: "Revoke the token “" + t.Name + "”? What uses it is refused at once. This cannot be undone; make a new token instead."}}
 		}
