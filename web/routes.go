@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{get, "/healthz", auth.Public, s.healthShow},
 		{get, "/readyz", auth.Public, s.readyShow},
 		{get, "/palette", auth.SignedIn, s.paletteFind},
+		{post, "/hooks/:key", auth.Public, s.hookReceive},
 
 		// Sign-in and one's own account.
 		{get, "/sign-in", auth.Public, s.signInForm},

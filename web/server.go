@@ -20,6 +20,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
+	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/static"
 )
@@ -47,9 +48,14 @@ type Server struct {
 	// Demo is the sentence a demo shows on every page; "" outside of a demo.
 	Demo    string
 	Catalog connector.Catalog
+	// Nodes are the node types of flows; Pool tests connections; Kick wakes the engine.
+	Nodes node.Types
+	Pool  *connector.Pool
+	Kick  func()
 	// System adds facts to the system page; nil adds none.
 	System func(context.Context) []SystemFact
 
+	hooks    hooks
 	base     *url.URL
 	assets   *static.Assets
 	nav      []navItem

@@ -247,15 +247,21 @@ func (s *Server) prepareFolders(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fault.Wrap(fault.Invalid, err, "The folder %s cannot be made: %v.", dir, err)
 	}
-	s.socket = filepath.Join(dir, "socket")
-	// A socket path longer than ~100 bytes is refused by the kernel.
-	if len(s.socket) > 80 {
-		s.socket = filepath.Join(os.TempDir(), fmt.Sprintf("joinery-%d-%x", os.Getuid(), shortHash(dir)))
-	}
+	s.socket = socketDir(dir)
 	if err := os.MkdirAll(s.socket, 0o700); err != nil {
 		return fault.Wrap(fault.Invalid, err, "The socket folder %s cannot be made: %v.", s.socket, err)
 	}
 	return s.account.own(dir, s.socket)
+}
+
+// socketDir is where the server listens. A socket path longer than ~100 bytes is
+// refused by the kernel.
+func socketDir(dir string) string {
+	socket := filepath.Join(dir, "socket")
+	if len(socket) > 80 {
+		socket = filepath.Join(os.TempDir(), fmt.Sprintf("joinery-%d-%x", os.Getuid(), shortHash(dir)))
+	}
+	return socket
 }
 
 func (s *Server) takeLock(dir string) error {

@@ -11,10 +11,10 @@ import (
 	"joinery/internal/fault"
 )
 
-// NeedsSetup reports whether nobody can sign in yet.
+// NeedsSetup reports whether there is no administrator yet.
 func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
 	var n int
-	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) u`).Scan(&n)
+	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM users WHERE 'admin' = ANY (roles) LIMIT 1) u`).Scan(&n)
 	return n == 0, asFault(err)
 }
 
@@ -58,7 +58,7 @@ func (db *DB) Setup(ctx context.Context, h *auth.Hasher, token string, u NewUser
 }
 
 // SetupFirstAdmin makes the first administrator from the environment. It gives
-// false when there are users already.
+// false when there is one already.
 func (db *DB) SetupFirstAdmin(ctx context.Context, h *auth.Hasher, email, password string) (bool, error) {
 	if need, err := db.NeedsSetup(ctx); err != nil || !need {
 		return false, err
@@ -81,14 +81,14 @@ func (db *DB) SetupFirstAdmin(ctx context.Context, h *auth.Hasher, email, passwo
 	return err == nil, err
 }
 
-// firstUser runs f when there is no user yet; two at once make one.
+// firstUser runs f when there is no administrator yet; two at once make one.
 func (db *DB) firstUser(ctx context.Context, f func(tx *gorm.DB) error) error {
 	return db.tx(ctx, func(tx *gorm.DB) error {
 		if err := tx.Exec(`SELECT pg_advisory_xact_lock(7402915)`).Error; err != nil {
 			return err
 		}
 		var n int64
-		if err := tx.Raw(`SELECT count(*) FROM users`).Scan(&n).Error; err != nil {
+		if err := tx.Raw(`SELECT count(*) FROM users WHERE 'admin' = ANY (roles)`).Scan(&n).Error; err != nil {
 			return err
 		}
 		if n > 0 {

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"joinery/internal/demo"
+	"joinery/internal/fault"
+	"joinery/internal/node"
+	"joinery/web"
+)
+
+type serveCmd struct {
+	Demo bool `help:"Add a demo company: an HRIS, a directory and two people to try the review path with."`
+}
+
+// Run serves until it is interrupted.
+func (s serveCmd) Run(ctx context.Context, t *tool) error {
+	h, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	ln, err := net.Listen("tcp", h.cfg.Addr)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "The console cannot listen on %s: another program uses it. Stop that one, or set JOINERY_ADDR.", h.cfg.Addr)
+	}
+	defer func() { _ = ln.Close() }()
+	smtp, banner := h.cfg.SMTPURL, ""
+	var company *demo.Company
+	if s.Demo {
+		if company, err = startDemo(ctx, h); err != nil {
+			return err
+		}
+		defer func() {
+			stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			_ = company.Stop(stop)
+		}()
+		banner = "This is a demo: it comes with a pretend HRIS at " + company.HRISURL + " and a pretend directory at " + company.DirectoryURL + "."
+		if smtp == "" {
+			smtp = company.MailURL
+		}
+	}
+	send, err := mailer(smtp)
+	if err != nil {
+		return err
+	}
+	eng := h.engine(send)
+	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: time.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
+		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, System: h.facts(smtp)}
+	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
+		return err
+	}
+	if company != nil {
+		if err := seedDemo(ctx, h, company); err != nil {
+			return fmt.Errorf("set up the demo company: %w", err)
+		}
+	}
+	fmt.Fprintf(t.out, "\n  Joinery runs at %s\n", h.cfg.BaseURL)
+	if company != nil {
+		fmt.Fprintf(t.out, "  Demo HRIS:      %s   (hire somebody here)\n  Demo directory: %s   (and see the account here)\n", company.HRISURL, company.DirectoryURL)
+	}
+	fmt.Fprintln(t.out)
+	return h.work(ctx, eng.Run, func(ctx context.Context) error { return site.Serve(ctx, ln) })
+}
+
+// work runs the engine, the audit's sealer and the site until ctx ends or the
+// site fails; the site ends first, so that no request meets a stopped engine.
+func (h *house) work(ctx context.Context, engine func(context.Context), serve func(context.Context) error) error {
+	back, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var parts sync.WaitGroup
+	parts.Go(func() { engine(back) })
+	parts.Go(func() { h.seal(back) })
+	err := serve(ctx)
+	stop()
+	parts.Wait()
+	return err
+}
+
+// seal links new audit records into the chain each second, and keeps a signed
+// checkpoint of its end outside the database each minute.
+func (h *house) seal(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var last time.Time
+	var seq int64
+	for {
+		if _, err := h.db.SealAudit(ctx); err != nil && ctx.Err() == nil {
+			h.cfg.Log.Warn("sealing the audit log failed", "err", err)
+		}
+		if time.Since(last) > time.Minute {
+			last = time.Now()
+			var err error
+			if seq, err = h.checkpoint(ctx, seq); err != nil && ctx.Err() == nil {
+				h.cfg.Log.Warn("keeping an audit checkpoint failed", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *house) checkpoint(ctx context.Context, seq int64) (int64, error) {
+	head, err := h.db.AuditHead(ctx)
+	if err != nil || head.Seq == seq {
+		return seq, err
+	}
+	line, err := json.Marshal(head.Sign(h.checkpointKey()))
+	if err != nil {
+		return seq, err
+	}
+	if err := os.MkdirAll(filepath.Dir(h.checkpointFile()), 0o755); err != nil {
+		return seq, err
+	}
+	f, err := os.OpenFile(h.checkpointFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return seq, err
+	}
+	_, err = f.Write(append(line, '\n'))
+	return head.Seq, errors.Join(err, f.Close())
+}
+
+// firstPeople makes the first administrator from the environment, or prints the
+// one-time link to do it.
+func (t *tool) firstPeople(ctx context.Context, h *house, demo bool) error {
+	if h.cfg.AdminEmail != "" {
+		made, err := h.db.SetupFirstAdmin(ctx, h.hasher, h.cfg.AdminEmail, h.cfg.AdminPassword)
+		if err != nil {
+			return err
+		}
+		if made {
+			fmt.Fprintf(t.out, "The first administrator is %s.\n", h.cfg.AdminEmail)
+		}
+	}
+	need, err := h.db.NeedsSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if need {
+		token, err := h.db.NewSetupLink(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "\n  Set up the first administrator (this link works once, for 24 hours):\n  %s/setup?token=%s\n", h.cfg.BaseURL, token)
+	}
+	if demo {
+		return t.demoPeople(ctx, h)
+	}
+	return nil
+}
+
+// facts are what the system page shows besides its own.
+func (h *house) facts(smtp string) func(context.Context) []web.SystemFact {
+	return func(context.Context) []web.SystemFact {
+		out := []web.SystemFact{{Label: "Database", Value: "your own server", Tone: "good"}, {Label: "Mail", Value: "not configured (JOINERY_SMTP_URL)", Tone: "warn"}}
+		if h.private != nil {
+			out[0].Value = "the private PostgreSQL in the data folder"
+		}
+		if smtp != "" {
+			out[1] = web.SystemFact{Label: "Mail", Value: "configured", Tone: "good"}
+		}
+		key := "from the environment"
+		switch {
+		case h.cfg.MasterKeyFile != "":
+			key = "from a file"
+		case h.cfg.MasterKey == "":
+			key = "made in the data folder: back it up, apart from the database"
+		}
+		hosts := "none: outbound calls reach public addresses and the approved private hosts of connections"
+		if len(h.cfg.AllowHosts) > 0 {
+			hosts = strings.Join(h.cfg.AllowHosts, ", ")
+		}
+		return append(out, web.SystemFact{Label: "Master key", Value: key}, web.SystemFact{Label: "Private hosts allowed", Value: hosts}, web.SystemFact{Label: "Audit checkpoints", Value: h.checkpointFile()})
+	}
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "dev"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/google/uuid"
+
+	"joinery/internal/artifact"
+	"joinery/internal/auth"
+	"joinery/internal/connector"
+	"joinery/internal/connector/all"
+	"joinery/internal/egress"
+	"joinery/internal/engine"
+	"joinery/internal/fault"
+	"joinery/internal/mail"
+	"joinery/internal/node"
+	"joinery/internal/pgserver"
+	"joinery/internal/postgres"
+	"joinery/internal/secret"
+)
+
+// house is everything, wired together.
+type house struct {
+	cfg     config
+	key     []byte
+	db      *postgres.DB
+	private *pgserver.Server
+	// ours says that we started the private server and must stop it.
+	ours   bool
+	kinds  artifact.Kinds
+	pool   *connector.Pool
+	guard  *egress.Guard
+	hasher *auth.Hasher
+}
+
+// open connects to the database, brings it up to date, and wires what every
+// command needs. With nothing configured it starts the private PostgreSQL, or
+// uses the one that a running server has started.
+func (t *tool) open(ctx context.Context) (*house, error) {
+	cfg, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	h := &house{cfg: cfg, hasher: auth.NewHasher(max(2, runtime.NumCPU()))}
+	if h.key, err = cfg.masterKey(); err != nil {
+		return nil, err
+	}
+	sealer, err := secret.NewSealer(h.key)
+	if err != nil {
+		return nil, err
+	}
+	appURL, ownerURL := cfg.DatabaseURL, cfg.DatabaseURL
+	if cfg.DatabaseURL == "" {
+		if err := t.startPrivate(ctx, h); err != nil {
+			return nil, err
+		}
+		appURL, ownerURL = h.private.URL(pgserver.App, "postgres"), h.private.URL(pgserver.Owner, "postgres")
+	}
+	if err := postgres.Migrate(ctx, ownerURL, cfg.DatabaseURL == ""); err != nil {
+		h.close()
+		return nil, err
+	}
+	h.kinds = artifact.Kinds{Flows: node.All(), Connectors: all.New()}
+	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer}); err != nil {
+		h.close()
+		return nil, err
+	}
+	if h.guard, err = egress.New(cfg.AllowHosts...); err != nil {
+		h.close()
+		return nil, err
+	}
+	h.pool = &connector.Pool{Catalog: h.kinds.Connectors, Guard: h.guard, Secret: h.db.Secret, Now: time.Now, Log: cfg.Log}
+	return h, nil
+}
+
+func (t *tool) startPrivate(ctx context.Context, h *house) error {
+	where := pgserver.Config{Dir: filepath.Join(h.cfg.DataDir, "postgres"), Log: h.cfg.Log}
+	if s, ok := pgserver.Attach(ctx, where); ok && !t.alone(where) {
+		h.private = s
+		return nil
+	}
+	if !pgserver.Present() {
+		fmt.Fprintln(t.errs, "PostgreSQL is not installed; installing it once.")
+		if err := pgserver.Obtain(ctx, io.Discard); err != nil {
+			return err
+		}
+	}
+	s, err := pgserver.Start(ctx, where)
+	if err != nil {
+		return err
+	}
+	h.private, h.ours = s, true
+	return nil
+}
+
+// alone reports whether no other process holds the private server's folder: then
+// a server that answers there was left behind, and Start adopts it.
+func (t *tool) alone(where pgserver.Config) bool { return !pgserver.Held(where.Dir) }
+
+func (h *house) close() {
+	if h.pool != nil {
+		_ = h.pool.Close()
+	}
+	if h.db != nil {
+		h.db.Close()
+	}
+	if h.ours {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := h.private.Stop(ctx); err != nil {
+			h.cfg.Log.Warn("stopping the private database failed", "err", err)
+		}
+	}
+}
+
+// engine makes the engine of this process.
+func (h *house) engine(send func(context.Context, node.Mail, string) error) *engine.Engine {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "node"
+	}
+	return &engine.Engine{DB: h.db, Nodes: node.All(), Pool: h.pool, Mail: send, HTTP: h.call(), Now: time.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
+		Owner: name + "-" + uuid.NewString()[:8]}
+}
+
+// mailer gives the mail of this installation; nil when no server is configured.
+func mailer(address string) (func(context.Context, node.Mail, string) error, error) {
+	if address == "" {
+		return nil, nil
+	}
+	sender, err := mail.New(address, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, m node.Mail, id string) error {
+		return sender.Send(ctx, mail.Message{ID: id, To: m.To, Cc: m.Cc, Subject: m.Subject, Text: m.Text})
+	}, nil
+}
+
+// targetsSetting is the list of places that flows may call with http.request.
+const targetsSetting = "http_targets"
+
+// call makes the requests of http.request: only to places that the administrators
+// list, under the egress guard, answers bounded to 1 MiB.
+func (h *house) call() func(context.Context, node.Request) (node.Response, error) {
+	client := h.guard.HTTPClient(egress.Limits{MaxBytes: 1 << 20})
+	return func(ctx context.Context, r node.Request) (node.Response, error) {
+		var lines []string
+		if _, err := h.db.Setting(ctx, targetsSetting, &lines); err != nil {
+			return node.Response{}, err
+		}
+		var targets []egress.Target
+		for _, l := range lines {
+			target, err := egress.ParseTarget(l)
+			if err != nil {
+				return node.Response{}, err
+			}
+			targets = append(targets, target)
+		}
+		address, err := egress.CheckTarget(targets, r.Method, r.URL)
+		if err != nil {
+			return node.Response{}, err
+		}
+		header, err := egress.CleanHeader(r.Header)
+		if err != nil {
+			return node.Response{}, err
+		}
+		req, err := http.NewRequestWithContext(ctx, r.Method, address.String(), bytes.NewReader(r.Body))
+		if err != nil {
+			return node.Response{}, fault.Wrap(fault.Invalid, err, "This request cannot be made.")
+		}
+		req.Header = header
+		resp, err := client.Do(req)
+		if err != nil {
+			return node.Response{}, err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return node.Response{}, err
+		}
+		return node.Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	}
+}
+
+// checkpointKey signs the audit checkpoints that are kept outside the database.
+func (h *house) checkpointKey() []byte {
+	m := hmac.New(sha256.New, h.key)
+	m.Write([]byte("joinery audit checkpoints"))
+	return m.Sum(nil)
+}
+
+func (h *house) checkpointFile() string {
+	return filepath.Join(h.cfg.DataDir, "audit-checkpoints.jsonl")
+}
