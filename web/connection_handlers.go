@@ -46,7 +46,7 @@ type ConnectionPages struct {
 	CSRF   func(c *fiber.Ctx) string
 	// May report what the reader may do, for links and buttons; the route table
 	// enforces it.
-	MayEdit, MayPause, MayCredential func(c *fiber.Ctx) bool
+	MayEdit, MayTest, MayPause, MayCredential func(c *fiber.Ctx) bool
 }
 
 // ConnectionState is a connection as the store knows it.
@@ -137,12 +137,17 @@ func (p ConnectionPages) show(c *fiber.Ctx, s ConnectionState, findings []connec
 			return at + "/credentials/" + url.PathEscape(name)
 		})}
 	if p.MayEdit(c) {
-		page.EditURL, page.TestURL = at+"/edit", at+"/test"
+		page.EditURL = at + "/edit"
+	}
+	if p.MayTest(c) {
+		page.TestURL = at + "/test"
 	}
 	if p.MayPause(c) {
 		page.PauseURL, page.PauseText, page.PauseHelp = at+"/pause", "Pause this connection", "While it is paused, runs that need this connection wait. Nothing is lost."
+		page.PauseAsks = true
 		if s.Paused {
 			page.PauseURL, page.PauseText, page.PauseHelp = at+"/resume", "Resume this connection", "It is paused: runs that need it are waiting and go on when it is resumed."
+			page.PauseAsks = false
 		}
 	}
 	return p.Render(c, s.Settings.Name, connections.Show(page))

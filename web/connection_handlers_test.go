@@ -68,7 +68,7 @@ func newDesk(states ...ConnectionState) *desk {
 			return body.Render(c.UserContext(), c)
 		},
 		CSRF:    func(*fiber.Ctx) string { return "token" },
-		MayEdit: yes, MayPause: yes, MayCredential: func(*fiber.Ctx) bool { return d.admin },
+		MayEdit: yes, MayTest: yes, MayPause: yes, MayCredential: func(*fiber.Ctx) bool { return d.admin },
 	}
 	d.app.Get("/connections", p.Index)
 	d.app.Get("/connections/new", p.New)

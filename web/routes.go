@@ -66,6 +66,23 @@ func (s *Server) routes() []route {
 		// Home.
 		{get, "/", auth.SignedIn, s.homeShow},
 
+		// Connections and their credentials.
+		{get, "/connections", auth.ArtifactRead, s.connection(ConnectionPages.Index)},
+		{get, "/connections/new", auth.ArtifactWrite, s.connection(ConnectionPages.New)},
+		{post, "/connections", auth.ArtifactWrite, s.connection(ConnectionPages.Save)},
+		{post, "/connections/test", auth.ConnectionTest, s.connection(ConnectionPages.TestDraft)},
+		{get, "/connections/:key", auth.ArtifactRead, s.connection(ConnectionPages.Show)},
+		{get, "/connections/:key/edit", auth.ArtifactWrite, s.connection(ConnectionPages.Edit)},
+		{post, "/connections/:key", auth.ArtifactWrite, s.connection(ConnectionPages.Save)},
+		{post, "/connections/:key/test", auth.ConnectionTest, s.connection(ConnectionPages.TestDraft)},
+		{post, "/connections/:key/pause", auth.RunOperate, s.connection(pauseConnection)},
+		{post, "/connections/:key/resume", auth.RunOperate, s.connection(resumeConnection)},
+		{get, "/connections/:key/credentials/:name", auth.CredentialWrite, s.credentialForm},
+		{post, "/connections/:key/credentials/:name", auth.CredentialWrite, s.credentialSet},
+		{get, "/credentials", auth.CredentialRead, s.credentialIndex},
+		{get, "/credentials/:id", auth.CredentialRead, s.credentialShow},
+		{post, "/credentials/:id/revoke", auth.CredentialWrite, s.credentialRevoke},
+
 		// Audit.
 		{get, "/audit", auth.AuditRead, s.auditIndex},
 

@@ -95,6 +95,7 @@ type ShowPage struct {
 	CSRF                              string
 	EditURL, ReviewURL, TestURL       string
 	PauseURL, PauseText, PauseHelp    string
+	PauseAsks                         bool // for a reason
 	Settings                          []Pair
 	Credentials                       []Credential
 	WebhookURL                        string

@@ -254,8 +254,9 @@ type Danger struct {
 	Post                string
 	Fields              []Field
 	Values              []Pair
-	// Error opens the form again and says what was wrong.
+	// Error is what is wrong with the typed word. Open shows the form unfolded.
 	Error string
+	Open  bool
 }
 
 func lineClass(kind string) string { return "line-" + kind }
