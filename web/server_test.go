@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -15,9 +16,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/artifact"
 	"joinery/internal/auth"
+	"joinery/internal/connector"
+	"joinery/internal/connector/all"
+	"joinery/internal/node"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
+	"joinery/internal/secret"
 )
 
 const goodPassword = "correct horse battery"
@@ -30,7 +36,13 @@ type console struct {
 
 func newConsole(t *testing.T, baseURL string) *console {
 	t.Helper()
-	s := &Server{DB: pgtest.New(t), Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: baseURL, Version: "test"}
+	sealer, err := secret.NewSealer(bytes.Repeat([]byte{7}, 32))
+	require.NoError(t, err)
+	types := all.New()
+	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Flows: node.All(), Connectors: types}, Sealer: sealer})
+	s := &Server{DB: db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: baseURL, Version: "test", Catalog: types, Nodes: node.All(),
+		Pool: &connector.Pool{Catalog: types, Secret: db.Secret}, Kick: func() {}}
+	t.Cleanup(func() { _ = s.Pool.Close() })
 	app, err := s.App()
 	require.NoError(t, err)
 	return &console{server: s, app: app}
