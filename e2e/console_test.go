@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -9,10 +10,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/artifact"
 	"joinery/internal/auth"
+	"joinery/internal/connector"
 	"joinery/internal/connector/all"
+	"joinery/internal/egress"
+	"joinery/internal/node"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
+	"joinery/internal/secret"
 	"joinery/web"
 )
 
@@ -25,7 +31,15 @@ func startServer(t *testing.T) (*web.Server, string) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	base := "http://" + ln.Addr().String()
-	s := &web.Server{DB: pgtest.New(t), Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: base, Version: "test", Catalog: all.New()}
+	sealer, err := secret.NewSealer(bytes.Repeat([]byte{7}, 32))
+	require.NoError(t, err)
+	guard, err := egress.New("127.0.0.1")
+	require.NoError(t, err)
+	types := all.New()
+	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Flows: node.All(), Connectors: types}, Sealer: sealer})
+	s := &web.Server{DB: db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: base, Version: "test", Catalog: types, Nodes: node.All(),
+		Pool: &connector.Pool{Catalog: types, Guard: guard, Secret: db.Secret, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, Kick: func() {}}
+	t.Cleanup(func() { _ = s.Pool.Close() })
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, ln) }()

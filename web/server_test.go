@@ -20,6 +20,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector"
 	"joinery/internal/connector/all"
+	"joinery/internal/egress"
 	"joinery/internal/node"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
@@ -38,10 +39,12 @@ func newConsole(t *testing.T, baseURL string) *console {
 	t.Helper()
 	sealer, err := secret.NewSealer(bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)
+	guard, err := egress.New()
+	require.NoError(t, err)
 	types := all.New()
 	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Flows: node.All(), Connectors: types}, Sealer: sealer})
 	s := &Server{DB: db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: baseURL, Version: "test", Catalog: types, Nodes: node.All(),
-		Pool: &connector.Pool{Catalog: types, Secret: db.Secret}, Kick: func() {}}
+		Pool: &connector.Pool{Catalog: types, Guard: guard, Secret: db.Secret, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, Kick: func() {}}
 	t.Cleanup(func() { _ = s.Pool.Close() })
 	app, err := s.App()
 	require.NoError(t, err)
