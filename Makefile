@@ -20,7 +20,7 @@ check: ## format, vet and the tests that need no outside system; the inner loop
 	go test -short ./...
 
 generate: ## templ pages and static/dist after editing a .templ file or static/src
-	go tool templ generate
+	go tool templ generate -path views
 	cd static && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
 build: ## bin/joinery

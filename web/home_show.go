@@ -39,7 +39,7 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 		p.JoinersURL = "/joiners"
 	}
 	for _, j := range h.Joiners {
-		row := []ui.Cell{{Text: joinerName(j.Label, j.Worker, who), Sub: j.Connection + " · " + j.Worker, URL: "/joiners/" + j.ID}, {Text: j.Department}, {Text: j.StartDate, NoWrap: true}, {Text: fmt.Sprint(j.Accounts), Num: true}, {Text: "none"}}
+		row := []ui.Cell{{Text: joinerName(j.Label, j.Worker), Sub: j.Connection + " · " + j.Worker, URL: "/joiners/" + j.ID}, {Text: j.Department}, {Text: j.StartDate, NoWrap: true}, {Text: fmt.Sprint(j.Accounts), Num: true}, {Text: "none"}}
 		if j.LastState != "" {
 			row[4] = ui.Cell{Badges: []ui.Badge{stateBadge(j.LastState)}, Sub: j.LastFlow}
 		}
@@ -62,11 +62,11 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 	return p
 }
 
-// joinerName names a joiner: by the worker id for those who may not read personal
-// fields.
-func joinerName(label, worker string, who auth.Actor) string {
+// joinerName names a joiner. A work name is what everybody in the company sees, so
+// it is shown to all readers; personal fields are not (redact.go).
+func joinerName(label, worker string) string {
 	switch {
-	case label != "" && who.Can(auth.PersonalRead):
+	case label != "":
 		return label
 	case worker != "":
 		return "Worker " + worker
@@ -77,7 +77,7 @@ func joinerName(label, worker string, who auth.Actor) string {
 func (s *Server) homeRuns(rows []postgres.RunRow, who auth.Actor) []home.Item {
 	var out []home.Item
 	for _, r := range rows {
-		out = append(out, home.Item{Text: joinerName(r.JoinerLabel, r.Worker, who) + " · " + r.Flow, Sub: r.Reason, URL: "/runs/" + r.ID, When: s.ago(r.ChangedAt), ISO: iso(r.ChangedAt)})
+		out = append(out, home.Item{Text: joinerName(r.JoinerLabel, r.Worker) + " · " + r.Flow, Sub: r.Reason, URL: "/runs/" + r.ID, When: s.ago(r.ChangedAt), ISO: iso(r.ChangedAt)})
 	}
 	return out
 }
@@ -85,7 +85,7 @@ func (s *Server) homeRuns(rows []postgres.RunRow, who auth.Actor) []home.Item {
 func (s *Server) homeSignoffs(rows []postgres.SignoffLine, who auth.Actor) []home.Item {
 	var out []home.Item
 	for _, r := range rows {
-		i := home.Item{Text: r.Title, Sub: joinerName(r.Joiner, "", who) + " · " + r.Flow, URL: "/runs/" + r.RunID, When: s.ago(r.At), ISO: iso(r.At)}
+		i := home.Item{Text: r.Title, Sub: joinerName(r.Joiner, "") + " · " + r.Flow, URL: "/runs/" + r.RunID, When: s.ago(r.At), ISO: iso(r.At)}
 		if r.Deadline != nil {
 			i.Badge = &ui.Badge{Tone: "warn", Text: "due " + s.ago(*r.Deadline)}
 			if r.Deadline.Before(s.Now()) {

@@ -66,6 +66,23 @@ func (s *Server) routes() []route {
 		// Home.
 		{get, "/", auth.SignedIn, s.homeShow},
 
+		// Joiners, runs, events and sign-offs.
+		{get, "/joiners", auth.RunRead, s.joinerIndex},
+		{get, "/joiners/:id", auth.RunRead, s.joinerShow},
+		{get, "/runs", auth.RunRead, s.runIndex},
+		{get, "/runs/:id", auth.RunRead, s.runShow},
+		{get, "/runs/:id/live", auth.RunRead, s.runLive},
+		{post, "/runs/:id/retry", auth.RunOperate, s.runRetry},
+		{post, "/runs/:id/cancel", auth.RunOperate, s.runCancel},
+		{post, "/runs/:id/resume", auth.RunOperate, s.runResume},
+		{post, "/runs/:id/compensate", auth.RunOperate, s.runCompensate},
+		{post, "/runs/:id/skip", auth.RunOperate, s.runSkip},
+		{get, "/events", auth.RunRead, s.eventIndex},
+		{get, "/events/:id", auth.RunRead, s.eventShow},
+		{post, "/events/:id/replay", auth.RunOperate, s.eventReplay},
+		{get, "/signoffs/:id", auth.RunRead, s.signoffShow},
+		{post, "/signoffs/:id", auth.SignedIn, s.signoffDecide},
+
 		// Connections and their credentials.
 		{get, "/connections", auth.ArtifactRead, s.connection(ConnectionPages.Index)},
 		{get, "/connections/new", auth.ArtifactWrite, s.connection(ConnectionPages.New)},

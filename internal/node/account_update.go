@@ -19,7 +19,7 @@ var _ Type = AccountUpdate{}
 // Spec describes the node.
 func (AccountUpdate) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "account.update", Version: 1, Category: "directory", Title: "Update account", Icon: "user-pen", Writes: true,
+		Kind: "account.update", Version: 1, Category: "directory", Title: "Update account", Icon: "pencil", Writes: true,
 		Help: "Sets attributes of an account. What has the value already is left alone.",
 		Fields: []form.Field{
 			directoryField(), accountField(),

@@ -15,7 +15,7 @@ var _ Type = Stop{}
 // Spec describes the node.
 func (Stop) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "stop", Version: 1, Category: "logic", Title: "Stop", Icon: "circle-stop", Ends: true,
+		Kind: "stop", Version: 1, Category: "logic", Title: "Stop", Icon: "octagon-x", Ends: true,
 		Help: "Ends the run here. Branches that still wait are canceled.",
 		Fields: []form.Field{
 			{Key: "outcome", Label: "The run has", Kind: form.Select, Default: "succeeded", Options: []form.Option{{Value: "succeeded", Label: "succeeded"}, {Value: "failed", Label: "failed, a person has to look"}}},
