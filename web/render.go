@@ -42,7 +42,7 @@ func (s *Server) show(c *fiber.Ctx, who auth.Actor, f frame, body templ.Componen
 	p := s.basics(c, f.Title)
 	p.Crumbs = append(f.Crumbs, ui.Link{Text: f.Title})
 	p.Nav = s.navigation(who, f.Nav)
-	p.User, p.Email, p.Roles, p.CSRF, p.Demo = who.Name, who.Email, strings.Join(roles, ", "), csrf(c), s.Demo
+	p.User, p.Email, p.Roles, p.CSRF, p.Demo = who.Name, who.Email, strings.Join(roles, ", "), csrf(c), demoParts(s.Demo)
 	p.Notices = append(s.notices(c), f.Notices...)
 	if f.Status != 0 {
 		c.Status(f.Status)
@@ -109,4 +109,23 @@ func (s *Server) notices(c *fiber.Ctx) []ui.Notice {
 		return nil
 	}
 	return []ui.Notice{{Tone: "good", Text: string(text)}}
+}
+
+// demoParts makes links of the addresses in the sentence that a demo shows.
+func demoParts(sentence string) []ui.Link {
+	var out []ui.Link
+	text := ""
+	for word := range strings.SplitSeq(sentence, " ") {
+		if !strings.HasPrefix(word, "http://") && !strings.HasPrefix(word, "https://") {
+			text += word + " "
+			continue
+		}
+		address := strings.TrimRight(word, ".,;")
+		out = append(out, ui.Link{Text: text}, ui.Link{Text: address, URL: address})
+		text = word[len(address):] + " "
+	}
+	if text = strings.TrimRight(text, " "); text != "" {
+		out = append(out, ui.Link{Text: text})
+	}
+	return out
 }

@@ -27,8 +27,8 @@ type Page struct {
 	CSRF               string
 	// Theme is light, dark or "" (as the system has it).
 	Theme string
-	// Demo is shown on top of every page of a demo; "" hides it.
-	Demo    string
+	// Demo is the sentence on top of every page of a demo, in parts.
+	Demo    []ui.Link
 	Notices []ui.Notice
 	Version string
 	Assets  Assets
