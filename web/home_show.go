@@ -8,6 +8,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/postgres"
+	"joinery/internal/run"
 	"joinery/views/home"
 	"joinery/views/ui"
 )
@@ -41,7 +42,7 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 	for _, j := range h.Joiners {
 		row := []ui.Cell{{Text: joinerName(j.Label, j.Worker), Sub: j.Connection + " · " + j.Worker, URL: "/joiners/" + j.ID}, {Text: j.Department}, {Text: j.StartDate, NoWrap: true}, {Text: fmt.Sprint(j.Accounts), Num: true}, {Text: "none"}}
 		if j.LastState != "" {
-			row[4] = ui.Cell{Badges: []ui.Badge{stateBadge(j.LastState)}, Sub: j.LastFlow}
+			row[4] = ui.Cell{Badges: []ui.Badge{runBadge(run.State(j.LastState))}, Sub: j.LastFlow}
 		}
 		p.Joiners.Rows = append(p.Joiners.Rows, row)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/review"
 	"joinery/views/layout"
 )
 
@@ -108,4 +109,47 @@ func (s *Server) paletteFind(c *fiber.Ctx, who auth.Actor) error {
 }
 
 // finders lists what the palette searches besides the places. An area adds its line.
-func (s *Server) finders() []finder { return nil }
+func (s *Server) finders() []finder {
+	out := []finder{{auth.RunRead, s.findJoiners}, {auth.UserManage, s.findUsers}}
+	for _, k := range review.Kinds() {
+		for _, i := range s.nav {
+			if i.url == "/"+k.Plural() {
+				out = append(out, finder{i.needs, s.findArtifacts(k, i)})
+			}
+		}
+	}
+	return out
+}
+
+const foundMost = 6
+
+func (s *Server) findJoiners(ctx context.Context, q string) ([]paletteItem, error) {
+	all, _, err := s.DB.Joiners(ctx, q, "", foundMost)
+	var out []paletteItem
+	for _, j := range all {
+		out = append(out, paletteItem{Title: joinerName(j.Label, j.Worker), Kind: "Joiner", URL: "/joiners/" + j.ID, Icon: "users"})
+	}
+	return out, err
+}
+
+func (s *Server) findUsers(ctx context.Context, q string) ([]paletteItem, error) {
+	all, err := s.DB.Users(ctx)
+	var out []paletteItem
+	for _, u := range all {
+		if len(out) < foundMost && strings.Contains(strings.ToLower(u.Name+" "+u.Email), strings.ToLower(q)) {
+			out = append(out, paletteItem{Title: u.Name, Kind: "User", URL: "/users/" + u.ID, Icon: "user-cog"})
+		}
+	}
+	return out, err
+}
+
+func (s *Server) findArtifacts(kind review.Kind, place navItem) func(context.Context, string) ([]paletteItem, error) {
+	return func(ctx context.Context, q string) ([]paletteItem, error) {
+		all, _, err := s.DB.Artifacts(ctx, kind, q, "", foundMost)
+		var out []paletteItem
+		for _, a := range all {
+			out = append(out, paletteItem{Title: a.Name, Kind: strings.ToUpper(string(kind[:1])) + string(kind[1:]), URL: place.url + "/" + a.Key, Icon: place.icon})
+		}
+		return out, err
+	}
+}

@@ -65,7 +65,7 @@ func (s *Server) runBody(d postgres.RunDetail, who auth.Actor) runs.Body {
 	case d.State == run.Parked:
 		b.Notices = append(b.Notices, ui.Notice{Tone: "warn", Text: "This run is parked. " + d.Reason})
 	case d.State == run.Waiting:
-		b.Notices = append(b.Notices, ui.Notice{Tone: "info", Text: "Waits for " + d.WaitingFor + "."})
+		b.Notices = append(b.Notices, ui.Notice{Tone: "info", Text: waitsFor(d.WaitingFor)})
 	case d.Reason != "":
 		b.Notices = append(b.Notices, ui.Notice{Tone: "info", Text: d.Reason})
 	}
@@ -217,4 +217,12 @@ func skipForm(d postgres.RunDetail, n flow.Node, spec flow.Spec) *ui.Danger {
 	}
 	return &ui.Danger{Button: "Skip this step", Title: "Go on without this step", Text: "The run goes on as if the step had left by the way you choose. Your reason is kept.", Post: "/runs/" + d.ID + "/skip",
 		Values: []ui.Pair{{Label: "node", Value: string(n.ID)}}, Fields: []ui.Field{f, {Name: "reason", Label: "Reason", Required: true}}}
+}
+
+// waitsFor says what a run waits for, which is a moment or a thing.
+func waitsFor(what string) string {
+	if strings.HasPrefix(what, "until ") {
+		return "Waits " + what + "."
+	}
+	return "Waits for " + what + "."
 }
