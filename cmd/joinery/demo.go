@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,9 +28,21 @@ const (
 	demoReviewer = "reviewer@demo.example"
 )
 
+// startDemo puts the demo company on the ports after the console's, so that two
+// demos can run beside each other.
 func startDemo(ctx context.Context, h *house) (*demo.Company, error) {
-	return demo.Start(ctx, demo.Config{Dir: filepath.Join(h.cfg.DataDir, "demo"), HRISAddr: "127.0.0.1:8081", DirectoryAddr: "127.0.0.1:8082", MailAddr: "127.0.0.1:8025",
+	return demo.Start(ctx, demo.Config{Dir: filepath.Join(h.cfg.DataDir, "demo"), HRISAddr: after(h.cfg.Addr, 1), DirectoryAddr: after(h.cfg.Addr, 2), MailAddr: after(h.cfg.Addr, 3),
 		HookURL: loopback(h.cfg.Addr) + "/hooks/" + demo.HRISKey, Now: time.Now, Log: h.cfg.Log})
+}
+
+// after is the loopback address some ports after another one.
+func after(addr string, n int) string {
+	_, text, _ := net.SplitHostPort(addr)
+	port, err := strconv.Atoi(text)
+	if err != nil || port == 0 {
+		port = 8080
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port+n))
 }
 
 // loopback is how the demo company on the same machine reaches the console.
