@@ -3,11 +3,13 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/review"
 )
 
 // handler answers one route. It gets who asks; the guard has checked already that
@@ -46,7 +48,7 @@ const (
 // routes start with /api/v1/: tokens, problem documents and the CSRF exemption
 // follow from the path.
 func (s *Server) routes() []route {
-	return []route{
+	return slices.Concat(s.artifactRoutes(), []route{
 		// Machinery.
 		{get, "/static/:name", auth.Public, s.assetShow},
 		{get, "/healthz", auth.Public, s.healthShow},
@@ -83,6 +85,24 @@ func (s *Server) routes() []route {
 		{get, "/signoffs/:id", auth.RunRead, s.signoffShow},
 		{post, "/signoffs/:id", auth.SignedIn, s.signoffDecide},
 
+		// Flows: the outline, and one node's form.
+		{get, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeEdit},
+		{post, "/flows/:key/nodes", auth.ArtifactWrite, s.nodeAdd},
+		{post, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeSave},
+		{post, "/flows/:key/nodes/:node/remove", auth.ArtifactWrite, s.nodeRemove},
+		{post, "/flows/:key/runs", auth.RunSimulate, s.runStart},
+		{post, "/flows/:key/pause", auth.RunOperate, s.flowPause(true)},
+		{post, "/flows/:key/resume", auth.RunOperate, s.flowPause(false)},
+		{post, "/flows/:key/refresh", auth.ReleaseRollback, s.artifactRefresh(review.Flow)},
+
+		// Reviews.
+		{get, "/reviews", auth.ArtifactRead, s.reviewIndex},
+		{get, "/reviews/:id", auth.ArtifactRead, s.reviewShow},
+		{post, "/reviews/:id/approve", auth.ReviewDecide, s.reviewApprove},
+		{post, "/reviews/:id/request-changes", auth.ReviewDecide, s.reviewRequestChanges},
+		{post, "/reviews/:id/comments", auth.ArtifactRead, s.reviewComment},
+		{post, "/reviews/:id/withdraw", auth.ArtifactRead, s.reviewWithdraw},
+
 		// Connections and their credentials.
 		{get, "/connections", auth.ArtifactRead, s.connection(ConnectionPages.Index)},
 		{get, "/connections/new", auth.ArtifactWrite, s.connection(ConnectionPages.New)},
@@ -116,7 +136,40 @@ func (s *Server) routes() []route {
 		{post, "/tokens", auth.TokenManage, s.tokenCreate},
 		{post, "/tokens/:id/revoke", auth.TokenManage, s.tokenRevoke},
 		{get, "/system", auth.SystemRead, s.systemShow},
+	})
+}
+
+// artifactRoutes are those that the kinds of artifact share: text, history, review
+// and release. Connections have forms of their own instead of the text.
+func (s *Server) artifactRoutes() []route {
+	var out []route
+	for _, k := range review.Kinds() {
+		at := "/" + k.Plural()
+		if k != review.Connection {
+			show := s.artifactText(k)
+			if k == review.Flow {
+				show = s.flowShow
+			}
+			out = append(out,
+				route{get, at, auth.ArtifactRead, s.artifactIndex(k)},
+				route{get, at + "/new", auth.ArtifactWrite, s.artifactNew(k)},
+				route{post, at, auth.ArtifactWrite, s.artifactAdd(k)},
+				route{get, at + "/:key", auth.ArtifactRead, show},
+				route{get, at + "/:key/yaml", auth.ArtifactRead, s.artifactText(k)},
+				route{post, at + "/:key/yaml", auth.ArtifactWrite, s.artifactSave(k)},
+				route{post, at + "/:key/check", auth.ArtifactWrite, s.artifactCheck(k)})
+		}
+		out = append(out,
+			route{get, at + "/:key/revisions", auth.ArtifactRead, s.artifactHistory(k)},
+			route{get, at + "/:key/revisions/:n", auth.ArtifactRead, s.artifactRevision(k)},
+			route{get, at + "/:key/diff", auth.ArtifactRead, s.artifactDiff(k)},
+			route{post, at + "/:key/reviews", auth.ArtifactWrite, s.artifactSubmit(k)},
+			route{post, at + "/:key/restore", auth.ArtifactWrite, s.artifactRestore(k)},
+			route{post, at + "/:key/rollback", auth.ReleaseRollback, s.artifactRollback(k)},
+			route{post, at + "/:key/breakglass", auth.BreakGlass, s.artifactBreakGlass(k)},
+			route{post, at + "/:key/ratify", auth.ReviewDecide, s.artifactRatify(k)})
 	}
+	return out
 }
 
 // mount registers the routes and refuses a map that is not whole.
