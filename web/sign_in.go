@@ -24,7 +24,7 @@ func (s *Server) signInForm(c *fiber.Ctx, who auth.Actor) error {
 	if needs {
 		return s.plain(c, "Set-up", account.NotSetUp())
 	}
-	return s.plain(c, "Sign in", account.SignIn(account.SignInPage{Next: localPath(c.Query("next"))}))
+	return s.plain(c, "Sign in", account.SignIn(account.SignInPage{Next: localPath(c.Query("next")), Hint: s.signInHint()}))
 }
 
 // signIn is POST /sign-in.
@@ -33,7 +33,7 @@ func (s *Server) signIn(c *fiber.Ctx, who auth.Actor) error {
 	in, err := s.DB.SignIn(c.UserContext(), s.Hasher, email, c.FormValue("password"), s.address(c), clip(c.Get("User-Agent"), 200))
 	if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.TooMany) {
 		c.Status(statusOf[fault.KindOf(err)])
-		return s.plain(c, "Sign in", account.SignIn(account.SignInPage{Email: email, Next: next, Error: fault.Sentence(err)}))
+		return s.plain(c, "Sign in", account.SignIn(account.SignInPage{Email: email, Next: next, Error: fault.Sentence(err), Hint: s.signInHint()}))
 	}
 	if err != nil {
 		return err
@@ -77,4 +77,11 @@ func clip(s string, n int) string {
 		return string(r[:n])
 	}
 	return s
+}
+
+func (s *Server) signInHint() string {
+	if s.Demo == "" {
+		return ""
+	}
+	return "This is a demo. Its people and their passwords were printed in the terminal when it first started."
 }
