@@ -52,6 +52,7 @@ func TestDemo_FourEyes(t *testing.T) {
 	everySize(reviewer, "reviews")
 	reviewer.visit(at)
 	reviewer.says("Welcome {{ steps.names.display }}")
+	reviewer.says("Tell IT: subject changed.")
 	everySize(reviewer, "review")
 	reviewer.follow("Approve exactly this")
 	reviewer.says("Approved")

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -255,9 +257,7 @@ func expressionNames(e editing, cat flow.Catalog) []ui.Pair {
 			names = append(names, o.Name)
 		}
 		if m, ok := n.Params[spec.OutputsFrom].(map[string]any); ok {
-			for k := range m {
-				names = append(names, k)
-			}
+			names = append(names, slices.Sorted(maps.Keys(m))...)
 		}
 		if len(names) > 0 {
 			out = append(out, ui.Pair{Label: "steps." + string(id), Value: strings.Join(names, ", ")})
@@ -326,10 +326,22 @@ func postedNode(c *fiber.Ctx, e editing) flow.Node {
 	n.Params = map[string]any{}
 	for _, f := range e.spec.Fields {
 		if v := postedParam(c, f); v != nil {
-			n.Params[f.Key] = v
+			n.Params[f.Key] = unlessSpace(e.node.Params[f.Key], v)
 		}
 	}
 	return n
+}
+
+// unlessSpace keeps the old text where only space around it differs: a text of a
+// file ends in a line break that a form does not send back, and a reviewer should
+// not see changes that nobody made.
+func unlessSpace(old, now any) any {
+	a, okA := old.(string)
+	b, okB := now.(string)
+	if okA && okB && strings.TrimSpace(a) == strings.TrimSpace(b) {
+		return old
+	}
+	return now
 }
 
 // postedParam reads one field; nil when it is empty.
