@@ -102,6 +102,12 @@ func Decode(raw []byte) (Content, error) {
 	if _, err := dec.Token(); err == nil {
 		return Content{}, fault.New(fault.Invalid, "There is more text after the flow.")
 	}
+	if bytes.Contains(raw, []byte(`\u0000`)) {
+		return Content{}, fault.New(fault.Invalid, "The flow holds a null character.")
+	}
+	if c.Nodes == nil {
+		c.Nodes = []Node{} // absent and empty have one hash
+	}
 	return c, nil
 }
 
@@ -109,10 +115,23 @@ func Decode(raw []byte) (Content, error) {
 func (c Content) JSON() ([]byte, error) { return canon.Value(c) }
 
 // YAML writes a flow as people read it; Parse reads it back to the same content.
+// Where YAML would not keep an odd text, JSON is written, which is YAML too.
 func (c Content) YAML() ([]byte, error) {
-	out, err := yaml.MarshalWithOptions(c, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
+	want, err := c.JSON()
 	if err != nil {
-		return nil, fmt.Errorf("write YAML: %w", err)
+		return nil, err
 	}
-	return out, nil
+	out, err := yaml.MarshalWithOptions(c, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
+	if err == nil {
+		if again, err := Parse(out); err == nil {
+			if have, err := again.JSON(); err == nil && bytes.Equal(have, want) {
+				return out, nil
+			}
+		}
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, want, "", "  "); err != nil {
+		return nil, fmt.Errorf("write flow: %w", err)
+	}
+	return append(pretty.Bytes(), '\n'), nil
 }

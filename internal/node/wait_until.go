@@ -136,8 +136,8 @@ func moveDays(day time.Time, n int, working bool) (int, time.Month, int) {
 }
 
 // localTime gives a wall-clock time in a zone. A time that daylight saving skips
-// gives the first moment after the gap, on the same day: time.Date may give one
-// before it, and for a skipped midnight even the day before.
+// gives one after the gap, on the same day: time.Date may give one before it, and
+// for a skipped midnight even the day before.
 func localTime(y int, m time.Month, d, hour, minute int, zone *time.Location) time.Time {
 	t := time.Date(y, m, d, hour, minute, 0, 0, zone)
 	for i := 0; i < 180 && (t.Day() != d || t.Hour()*60+t.Minute() < hour*60+minute); i++ {
