@@ -85,6 +85,9 @@ func (s *Server) explain(c *fiber.Ctx, err error) (int, fault.Error) {
 	}
 	kind := fault.KindOf(err)
 	status := statusOf[kind]
+	if kind == fault.Invalid && strings.HasPrefix(c.Path(), "/hooks/") {
+		status = http.StatusBadRequest // the contract of intake
+	}
 	switch kind {
 	case fault.Internal:
 		s.Log.Error("request failed", "request", requestID(c), "route", c.Route().Path, "err", err)

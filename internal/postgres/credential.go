@@ -152,7 +152,8 @@ func supersedeCredential(tx *gorm.DB, c NewCredential, now time.Time) (int, erro
 	if err := tx.Raw(`SELECT coalesce(max(version), 0) FROM credentials WHERE connection = ? AND name = ?`, c.Connection, c.Name).Scan(&version).Error; err != nil {
 		return 0, fmt.Errorf("find credential: %w", err)
 	}
-	err := tx.Exec(`UPDATE credentials SET superseded = true, overlap_until = ? WHERE connection = ? AND name = ? AND NOT superseded`,
+	// Older values end no later than the one before: a rotation without overlap ends them all.
+	err := tx.Exec(`UPDATE credentials SET superseded = true, overlap_until = least(overlap_until, ?) WHERE connection = ? AND name = ?`,
 		now.Add(c.Overlap), c.Connection, c.Name).Error
 	if err != nil {
 		return 0, fmt.Errorf("supersede credential: %w", err)
