@@ -48,6 +48,7 @@ func TestDemo_FourEyes(t *testing.T) {
 	reviewer := openTab(t, d.base)
 	reviewer.use(screens()[0])
 	reviewer.signIn("reviewer@demo.example", d.passwords["reviewer@demo.example"])
+	reviewer.until("the number beside Reviews", `document.querySelector(".rail .count")?.firstChild.textContent === "1"`)
 	reviewer.visit("/reviews")
 	everySize(reviewer, "reviews")
 	reviewer.visit(at)

@@ -3,12 +3,14 @@
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
-rmSync("dist", { recursive: true, force: true });
-mkdirSync("dist", { recursive: true });
+// OUT lets a test build beside what is committed, to compare.
+const out = process.env.OUT || "dist";
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
 
 await build({
   entryPoints: { app: "src/app.js", style: "src/style.css" },
-  outdir: "dist",
+  outdir: out,
   bundle: true,
   minify: true,
   format: "esm",
@@ -24,14 +26,14 @@ const symbols = names.map((name) => {
   const body = svg.slice(svg.indexOf(">", svg.indexOf("<svg")) + 1, svg.lastIndexOf("</svg>")).replace(/\s*\n\s*/g, "").replaceAll(" />", "/>");
   return `<symbol id="${name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`;
 });
-writeFileSync("dist/icons.svg", `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
-copyFileSync("src/favicon.svg", "dist/favicon.svg");
+writeFileSync(`${out}/icons.svg`, `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
+copyFileSync("src/favicon.svg", `${out}/favicon.svg`);
 for (const [pkg, file] of [["inter", "inter"], ["jetbrains-mono", "jetbrains-mono"]]) {
-  copyFileSync(`node_modules/@fontsource-variable/${pkg}/files/${file}-latin-wght-normal.woff2`, `dist/${file}.woff2`);
+  copyFileSync(`node_modules/@fontsource-variable/${pkg}/files/${file}-latin-wght-normal.woff2`, `${out}/${file}.woff2`);
 }
 const licences = [
   ["Lucide", "node_modules/lucide-static/LICENSE"],
   ["Inter", "node_modules/@fontsource-variable/inter/LICENSE"],
   ["JetBrains Mono", "node_modules/@fontsource-variable/jetbrains-mono/LICENSE"],
 ].map(([name, file]) => `${name}\n\n${readFileSync(file, "utf8").trim()}\n`);
-writeFileSync("dist/licences.txt", licences.join("\n----\n\n"));
+writeFileSync(`${out}/licences.txt`, licences.join("\n----\n\n"));

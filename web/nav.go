@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -45,8 +46,15 @@ func navOf(routes map[string]bool) []navItem {
 	return out
 }
 
-func (s *Server) navigation(who auth.Actor, current string) []layout.Section {
+func (s *Server) navigation(c *fiber.Ctx, who auth.Actor, current string) []layout.Section {
 	var out []layout.Section
+	waiting := ""
+	if who.Can(auth.ReviewDecide) {
+		// A page must not fail for this number, least of all the page of an error.
+		if n, err := s.DB.OpenReviews(c.UserContext()); err == nil && n > 0 {
+			waiting = strconv.Itoa(n)
+		}
+	}
 	for _, i := range s.nav {
 		if !who.Can(i.needs) {
 			continue
@@ -55,7 +63,11 @@ func (s *Server) navigation(who auth.Actor, current string) []layout.Section {
 			out = append(out, layout.Section{Title: i.section})
 		}
 		last := &out[len(out)-1]
-		last.Items = append(last.Items, layout.Item{Text: i.text, URL: i.url, Icon: i.icon, Current: i.url == current})
+		item := layout.Item{Text: i.text, URL: i.url, Icon: i.icon, Current: i.url == current}
+		if i.url == "/reviews" {
+			item.Count = waiting
+		}
+		last.Items = append(last.Items, item)
 	}
 	return out
 }

@@ -41,7 +41,7 @@ func (s *Server) show(c *fiber.Ctx, who auth.Actor, f frame, body templ.Componen
 	}
 	p := s.basics(c, f.Title)
 	p.Crumbs = append(f.Crumbs, ui.Link{Text: f.Title})
-	p.Nav = s.navigation(who, f.Nav)
+	p.Nav = s.navigation(c, who, f.Nav)
 	p.User, p.Email, p.Roles, p.CSRF, p.Demo = who.Name, who.Email, strings.Join(roles, ", "), csrf(c), demoParts(s.Demo)
 	p.Notices = append(s.notices(c), f.Notices...)
 	if f.Status != 0 {
