@@ -42,7 +42,7 @@ func (s *Server) guard(r route) fiber.Handler {
 // reader finds who asks. A token counts only in the Authorization header and only
 // for the API; a session only in its cookie.
 func (s *Server) reader(c *fiber.Ctx, r route) (who auth.Actor, bearer bool, err error) {
-	if h := c.Get("Authorization"); h != "" && strings.HasPrefix(r.path, "/api/") {
+	if h := c.Get("Authorization"); h != "" && (strings.HasPrefix(r.path, "/api/") || r.path == "/metrics") {
 		scheme, secret, _ := strings.Cut(h, " ")
 		if !strings.EqualFold(scheme, "bearer") {
 			return who, false, fault.New(fault.Unauthenticated, "Send the token as: Authorization: Bearer jnr_…")

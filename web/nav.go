@@ -35,6 +35,7 @@ func navOf(routes map[string]bool) []navItem {
 		{"Settings", "Audit", "/audit", "shield-check", auth.AuditRead},
 		{"Settings", "Users", "/users", "user-cog", auth.UserManage},
 		{"Settings", "Tokens", "/tokens", "fingerprint", auth.TokenManage},
+		{"Settings", "Outbound calls", "/outbound", "globe", auth.SettingsManage},
 		{"Settings", "System", "/system", "activity", auth.SystemRead},
 	}
 	var out []navItem

@@ -53,6 +53,7 @@ func (s *Server) routes() []route {
 		{get, "/static/:name", auth.Public, s.assetShow},
 		{get, "/healthz", auth.Public, s.healthShow},
 		{get, "/readyz", auth.Public, s.readyShow},
+		{get, "/metrics", auth.Public, s.metricsShow},
 		{get, "/palette", auth.SignedIn, s.paletteFind},
 		{post, "/hooks/:key", auth.Public, s.hookReceive},
 
@@ -136,6 +137,8 @@ func (s *Server) routes() []route {
 		{post, "/tokens", auth.TokenManage, s.tokenCreate},
 		{post, "/tokens/:id/revoke", auth.TokenManage, s.tokenRevoke},
 		{get, "/system", auth.SystemRead, s.systemShow},
+		{get, "/outbound", auth.SettingsManage, s.outboundShow},
+		{post, "/outbound", auth.SettingsManage, s.outboundSave},
 	})
 }
 

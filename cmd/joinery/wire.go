@@ -27,6 +27,7 @@ import (
 	"joinery/internal/pgserver"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
+	"joinery/web"
 )
 
 // house is everything, wired together.
@@ -147,16 +148,13 @@ func mailer(address string) (func(context.Context, node.Mail, string) error, err
 	}, nil
 }
 
-// targetsSetting is the list of places that flows may call with http.request.
-const targetsSetting = "http_targets"
-
 // call makes the requests of http.request: only to places that the administrators
 // list, under the egress guard, answers bounded to 1 MiB.
 func (h *house) call() func(context.Context, node.Request) (node.Response, error) {
 	client := h.guard.HTTPClient(egress.Limits{MaxBytes: 1 << 20})
 	return func(ctx context.Context, r node.Request) (node.Response, error) {
 		var lines []string
-		if _, err := h.db.Setting(ctx, targetsSetting, &lines); err != nil {
+		if _, err := h.db.Setting(ctx, web.OutboundSetting, &lines); err != nil {
 			return node.Response{}, err
 		}
 		var targets []egress.Target
