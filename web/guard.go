@@ -22,6 +22,9 @@ func (s *Server) guard(r route) fiber.Handler {
 		if strings.HasPrefix(r.path, "/hooks/") && len(c.Request().Body()) > hookBodyLimit {
 			return fault.New(fault.TooLarge, "The body is larger than 256 KiB.")
 		}
+		if scraper(c, r) {
+			return r.act(c, auth.Actor{})
+		}
 		who, bearer, err := s.reader(c, r)
 		if err != nil {
 			return err

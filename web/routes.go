@@ -53,7 +53,7 @@ func (s *Server) routes() []route {
 		{get, "/static/:name", auth.Public, s.assetShow},
 		{get, "/healthz", auth.Public, s.healthShow},
 		{get, "/readyz", auth.Public, s.readyShow},
-		{get, "/metrics", auth.Public, s.metricsShow},
+		{get, "/metrics", auth.SystemRead, s.metricsShow},
 		{get, "/palette", auth.SignedIn, s.paletteFind},
 		{post, "/hooks/:key", auth.Public, s.hookReceive},
 
