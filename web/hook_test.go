@@ -184,7 +184,9 @@ func TestHooks_RateLimit(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t)
 	limited := 0
-	i.s.hooks.limiter(&i.s.hooks.limits, "hr", hookRate, hookBurst).SetBurst(1)
+	limiter := i.s.hooks.limiter(&i.s.hooks.limits, "hr", hookRate, hookBurst)
+	limiter.SetBurst(1)
+	limiter.SetLimit(0.01)
 	for n := range 20 {
 		if status, _ := i.send("evt_same", hired("1"), time.Now(), nil); status == 429 {
 			limited++
