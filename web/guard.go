@@ -29,9 +29,13 @@ func (s *Server) guard(r route) fiber.Handler {
 		if err != nil {
 			return err
 		}
+		if r.needs != auth.Public && who.UserID == "" {
+			return fault.New(fault.Unauthenticated, "Sign in first.")
+		}
 		unsafe := r.method != fiber.MethodGet
 		if unsafe && !bearer && !strings.HasPrefix(r.path, "/hooks/") {
-			if err := s.fromUs(c, who.UserID != ""); err != nil {
+			// The sign-in form has no token: a tab that was opened before signing in elsewhere must still work.
+			if err := s.fromUs(c, r.needs != auth.Public); err != nil {
 				return err
 			}
 		}

@@ -144,6 +144,13 @@ func TestServer_SignInAndOut(t *testing.T) {
 	require.Contains(t, a.body, "ada@example.com")
 
 	old := b.cookies["__Host-joinery"]
+	a = b.send(t, post, "/sign-in", url.Values{"email": {"ada@example.com"}, "password": {goodPassword}}, map[string]string{"Sec-Fetch-Site": "same-origin"})
+	require.Equal(t, http.StatusSeeOther, a.status, "a sign-in form in another tab still works")
+	again := b.cookies["__Host-joinery"]
+	require.NotEqual(t, old, again)
+	b.cookies["__Host-joinery"] = old
+	require.Equal(t, http.StatusSeeOther, b.get(t, "/account").status, "the session before ended")
+	old, b.cookies["__Host-joinery"] = again, again
 	a = b.post(t, "/sign-out", nil)
 	require.Equal(t, http.StatusSeeOther, a.status)
 	b.cookies["__Host-joinery"] = old
