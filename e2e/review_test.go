@@ -60,6 +60,9 @@ func TestDemo_FourEyes(t *testing.T) {
 	everySize(reviewer, "review-approved")
 	reviewer.visit("/flows/employee-joiner/revisions")
 	everySize(reviewer, "flow-history")
+	reviewer.visit("/audit")
+	reviewer.says("review.approve")
+	everySize(reviewer, "audit-full")
 
 	d.hire(t, "Renée", "Okonkwo", time.Now())
 	pgtest.Eventually(t, 30*time.Second, "a run through the new release", func() bool {
