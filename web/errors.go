@@ -85,6 +85,10 @@ func (s *Server) explain(c *fiber.Ctx, err error) (int, fault.Error) {
 	}
 	kind := fault.KindOf(err)
 	status := statusOf[kind]
+	var special statusError
+	if errors.As(err, &special) {
+		status = special.status
+	}
 	if kind == fault.Invalid && strings.HasPrefix(c.Path(), "/hooks/") {
 		status = http.StatusBadRequest // the contract of intake
 	}

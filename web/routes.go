@@ -48,7 +48,7 @@ const (
 // routes start with /api/v1/: tokens, problem documents and the CSRF exemption
 // follow from the path.
 func (s *Server) routes() []route {
-	return slices.Concat(s.artifactRoutes(), []route{
+	return slices.Concat(s.apiRoutes(), s.artifactRoutes(), []route{
 		// Machinery.
 		{get, "/static/:name", auth.Public, s.assetShow},
 		{get, "/healthz", auth.Public, s.healthShow},

@@ -121,7 +121,12 @@ func (c Content) YAML() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := yaml.MarshalWithOptions(c, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
+	tidy := c.clone()
+	for i := range tidy.Nodes {
+		tidy.Nodes[i].Params, _ = whole(tidy.Nodes[i].Params).(map[string]any)
+	}
+	tidy.Vars, _ = whole(tidy.Vars).(map[string]any)
+	out, err := yaml.MarshalWithOptions(tidy, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true))
 	if err == nil {
 		if again, err := Parse(out); err == nil {
 			if have, err := again.JSON(); err == nil && bytes.Equal(have, want) {
@@ -134,4 +139,30 @@ func (c Content) YAML() ([]byte, error) {
 		return nil, fmt.Errorf("write flow: %w", err)
 	}
 	return append(pretty.Bytes(), '\n'), nil
+}
+
+// whole writes whole numbers without a point, as people do.
+func whole(v any) any {
+	switch x := v.(type) {
+	case float64:
+		if x == float64(int64(x)) && x < 1e15 && x > -1e15 {
+			return int64(x)
+		}
+	case map[string]any:
+		if x == nil {
+			return x
+		}
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			out[k] = whole(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = whole(e)
+		}
+		return out
+	}
+	return v
 }

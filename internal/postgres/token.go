@@ -60,7 +60,7 @@ func (db *DB) CreateToken(ctx context.Context, by Actor, t NewToken) (string, AP
 			add("roles", "Choose at least one role.")
 		}
 		for _, r := range t.Roles {
-			if !slices.Contains(owner.Roles, r) {
+			if !holds(owner.Roles, r) {
 				add("roles", fmt.Sprintf("The owner does not have the role %s, so the token cannot have it.", r))
 			}
 		}
@@ -105,7 +105,7 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 	}
 	a.Kind, a.Address = auth.Token, address
 	for _, r := range rolesOf(roles) {
-		if slices.Contains(owned, string(r)) {
+		if holds(rolesOf(owned), r) {
 			a.Roles = append(a.Roles, r)
 		}
 	}
@@ -115,6 +115,12 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 		}
 	}
 	return a, nil
+}
+
+// holds reports whether an owner may give a role to a token: one of the owner's
+// own, or any when the owner is an administrator.
+func holds(owned []auth.Role, r auth.Role) bool {
+	return slices.Contains(owned, r) || slices.Contains(owned, auth.Admin)
 }
 
 func noToken() error {

@@ -1,0 +1,85 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/internal/flow"
+	"joinery/internal/review"
+)
+
+const v1 = "/api/v1"
+
+// apiOps are all operations of the API. Paths are those of the contract.
+func (s *Server) apiOps() []apiOp {
+	ops := []apiOp{
+		{route{get, v1 + "/reviews", auth.ArtifactRead, s.apiReviews}, "List reviews", "", "ReviewPage", 200, []string{"state", "limit", "cursor"}},
+		{route{get, v1 + "/reviews/:id", auth.ArtifactRead, s.apiReviewShow}, "Read a review", "", "Review", 200, nil},
+		{route{post, v1 + "/reviews/:id/approve", auth.ReviewDecide, s.apiApprove}, "Approve exactly one hash; the revision goes live", "Approve", "Release", 200, nil},
+		{route{post, v1 + "/reviews/:id/request-changes", auth.ReviewDecide, s.apiRequestChanges}, "Send a revision back to its authors", "Comment", "Review", 200, nil},
+		{route{post, v1 + "/reviews/:id/comments", auth.ArtifactRead, s.apiComment}, "Comment on a review", "Body", "Review", 201, nil},
+
+		{route{put, v1 + "/connections/:key/credentials/:name", auth.CredentialWrite, s.apiCredentialSet}, "Set or rotate a credential; the value is never given back", "CredentialSet", "Credential", 201, nil},
+		{route{post, v1 + "/connections/:key/test", auth.ConnectionTest, s.apiConnectionTest}, "Try a connection's newest settings", "", "Findings", 200, nil},
+		{route{get, v1 + "/credentials", auth.CredentialRead, s.apiCredentials}, "The inventory of credentials", "", "CredentialPage", 200, []string{"connection"}},
+		{route{post, v1 + "/credentials/:id/rotate", auth.CredentialWrite, s.apiCredentialRotate}, "Set a new value", "Rotate", "Credential", 201, nil},
+		{route{post, v1 + "/credentials/:id/revoke", auth.CredentialWrite, s.apiCredentialRevoke}, "End a value at once", "Reason", "Credential", 200, nil},
+
+		{route{post, v1 + "/flows/:key/runs", auth.RunSimulate, s.apiRunStart}, "Start a live or simulated run by hand", "RunStart", "ID", 202, nil},
+		{route{post, v1 + "/flows/:key/bulk", auth.RunStart, s.apiBulk}, "Start a live run of each worker in a CSV or JSON Lines list", "Lines", "IDs", 202, nil},
+		{route{get, v1 + "/runs", auth.RunRead, s.apiRuns}, "List runs, newest first", "", "RunPage", 200, []string{"flow", "state", "joiner", "since", "q", "mode", "limit", "cursor"}},
+		{route{get, v1 + "/runs/:id", auth.RunRead, s.apiRunShow}, "Read a run with its steps", "", "Run", 200, nil},
+		{route{post, v1 + "/runs/:id/retry", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, _ string) error { return s.DB.RetryRun(c.UserContext(), who, id) })}, "Run again from where it stopped", "OptionalReason", "Run", 202, nil},
+		{route{post, v1 + "/runs/:id/cancel", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, why string) error {
+			return s.DB.CancelRun(c.UserContext(), who, id, why)
+		})}, "Cancel a run", "OptionalReason", "Run", 202, nil},
+		{route{post, v1 + "/runs/:id/compensate", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, why string) error {
+			return s.DB.CompensateRun(c.UserContext(), who, id, why)
+		})}, "Undo what a run did", "OptionalReason", "Run", 202, nil},
+		{route{post, v1 + "/runs/:id/resume", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, why string) error {
+			return s.DB.ResumeRun(c.UserContext(), who, id, why)
+		})}, "Let a parked run go on", "OptionalReason", "Run", 202, nil},
+		{route{post, v1 + "/runs/:id/skip", auth.RunOperate, s.apiSkip}, "Go on after a failed step", "Skip", "Run", 202, nil},
+		{route{get, v1 + "/signoffs", auth.RunRead, s.apiSignoffs}, "List the sign-offs that wait for an answer", "", "SignoffPage", 200, nil},
+		{route{post, v1 + "/signoffs/:id", auth.SignedIn, s.apiSignoffDecide}, "Answer a sign-off", "Decision", "Decided", 200, nil},
+
+		{route{get, v1 + "/events", auth.RunRead, s.apiEvents}, "List events, newest first", "", "EventPage", 200, []string{"connection", "state", "type", "joiner", "q", "limit", "cursor"}},
+		{route{get, v1 + "/events/:id", auth.RunRead, s.apiEventShow}, "Read an event", "", "Event", 200, nil},
+		{route{post, v1 + "/events/:id/replay", auth.RunOperate, s.apiEventReplay}, "Replay an event or a dead letter", "", "Replayed", 202, nil},
+		{route{get, v1 + "/joiners", auth.RunRead, s.apiJoiners}, "List joiners, newest first", "", "JoinerPage", 200, []string{"q", "limit", "cursor"}},
+		{route{get, v1 + "/joiners/:id", auth.RunRead, s.apiJoinerShow}, "Read a joiner with accounts and runs", "", "Joiner", 200, nil},
+		{route{get, v1 + "/audit", auth.AuditRead, s.apiAuditList}, "Sealed audit records in the order of the chain", "", "AuditPage", 200, []string{"after", "limit", "cursor"}},
+		{route{get, v1 + "/schemas/flow.json", auth.Public, s.apiFlowSchema}, "The JSON Schema of a flow's content", "", "Anything", 200, nil},
+	}
+	for _, k := range review.Kinds() {
+		ops = append(ops, s.kindOps(k)...)
+	}
+	return ops
+}
+
+// kindOps are the operations that all kinds of artifact share.
+func (s *Server) kindOps(k review.Kind) []apiOp {
+	at, one := v1+"/"+k.Plural(), string(k)
+	ops := []apiOp{
+		{route{get, at, auth.ArtifactRead, s.apiArtifacts(k)}, "List: " + k.Plural(), "", "ArtifactPage", 200, []string{"q", "limit", "cursor"}},
+		{route{get, at + "/:key", auth.ArtifactRead, s.apiArtifactShow(k)}, "Read a " + one + " with its newest content", "", "Artifact", 200, nil},
+		{route{put, at + "/:key", auth.ArtifactWrite, s.apiArtifactPut(k)}, "Save a " + one + " as a revision (200 when nothing changed)", "Put", "Saved", 201, nil},
+		{route{get, at + "/:key/revisions", auth.ArtifactRead, s.apiRevisions(k)}, "List the revisions of a " + one, "", "RevisionPage", 200, []string{"limit", "cursor"}},
+		{route{get, at + "/:key/revisions/:n", auth.ArtifactRead, s.apiRevisionShow(k)}, "Read a revision", "", "Revision", 200, nil},
+		{route{get, at + "/:key/diff", auth.ArtifactRead, s.apiDiff(k)}, "Compare two revisions", "", "Diff", 200, []string{"from", "to"}},
+		{route{post, at + "/:key/reviews", auth.ArtifactWrite, s.apiReviewOpen(k)}, "Submit a revision for review", "Submit", "Review", 201, nil},
+		{route{post, at + "/:key/restore", auth.ArtifactWrite, s.apiRestore(k)}, "Bring an earlier content back as a new revision", "Restore", "Saved", 201, nil},
+		{route{post, at + "/:key/rollback", auth.ReleaseRollback, s.apiRollback(k)}, "Make an earlier approved revision live", "Release_", "Release", 200, nil},
+		{route{post, at + "/:key/breakglass", auth.BreakGlass, s.apiBreakGlass(k)}, "Release without approval; flagged until ratified", "Release_", "Release", 200, nil},
+	}
+	if k == review.Flow {
+		ops = append(ops, apiOp{route{post, at + "/:key/refresh", auth.ReleaseRollback, s.apiRefresh(k)}, "Release again with the newest approved parts", "Reason", "Release", 200, nil})
+	}
+	return ops
+}
+
+func (s *Server) apiFlowSchema(c *fiber.Ctx, _ auth.Actor) error {
+	return sendJSON(c, http.StatusOK, flow.Schema(s.Nodes))
+}

@@ -1,0 +1,334 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/postgres"
+	"joinery/internal/run"
+)
+
+type apiJoinerRef struct {
+	ID         string `json:"id"`
+	Connection string `json:"connection"`
+	Worker     string `json:"worker"`
+	Name       string `json:"name"`
+}
+
+type apiRun struct {
+	ID         string       `json:"id"`
+	Flow       string       `json:"flow"`
+	Release    string       `json:"release"`
+	Revision   int          `json:"revision"`
+	Mode       run.Mode     `json:"mode"`
+	State      run.State    `json:"state"`
+	Reason     string       `json:"reason"`
+	Joiner     apiJoinerRef `json:"joiner"`
+	Event      string       `json:"event,omitempty"`
+	WaitingFor string       `json:"waiting_for"`
+	WakeAt     *string      `json:"wake_at"`
+	CreatedAt  string       `json:"created_at"`
+	StartedAt  *string      `json:"started_at"`
+	EndedAt    *string      `json:"ended_at"`
+	Steps      []apiStep    `json:"steps,omitempty"`
+	Signoffs   []apiSignoff `json:"signoffs,omitempty"`
+}
+
+type apiStep struct {
+	Node       flow.NodeID   `json:"node"`
+	Type       string        `json:"type"`
+	State      run.StepState `json:"state"`
+	Port       string        `json:"port"`
+	Error      string        `json:"error"`
+	WaitingFor string        `json:"waiting_for"`
+	Attempts   []apiAttempt  `json:"attempts"`
+	Input      any           `json:"input"`
+	Output     any           `json:"output"`
+	Changes    any           `json:"changes"`
+	Log        []string      `json:"log"`
+}
+
+type apiAttempt struct {
+	StartedAt string `json:"started_at"`
+	EndedAt   string `json:"ended_at"`
+	Outcome   string `json:"outcome"`
+	Error     string `json:"error"`
+}
+
+type apiSignoff struct {
+	ID       string  `json:"id"`
+	Run      string  `json:"run"`
+	Title    string  `json:"title"`
+	Question string  `json:"question"`
+	Role     string  `json:"role"`
+	Person   string  `json:"person"`
+	Deadline *string `json:"deadline"`
+	State    string  `json:"state"`
+}
+
+func asAPIRun(r postgres.RunRow) apiRun {
+	return apiRun{ID: r.ID, Flow: r.Flow, Release: r.Release, Revision: r.Revision, Mode: r.Mode, State: r.State, Reason: r.Reason, Joiner: apiJoinerRef{r.JoinerID, r.Connection, r.Worker, r.JoinerLabel}, Event: r.EventID,
+		WaitingFor: r.WaitingFor, WakeAt: stampOf(r.WakeAt), CreatedAt: stamp(r.CreatedAt), StartedAt: stampOf(r.StartedAt), EndedAt: stampOf(r.EndedAt)}
+}
+
+func asAPISignoff(g postgres.SignoffLine) apiSignoff {
+	return apiSignoff{ID: g.ID, Run: g.RunID, Title: g.Title, Question: g.Question, Role: g.Role, Person: g.Person, Deadline: stampOf(g.Deadline), State: g.State}
+}
+
+func (s *Server) apiRuns(c *fiber.Ctx, _ auth.Actor) error {
+	limit, after, err := pageOf(c)
+	if err != nil {
+		return err
+	}
+	since, err := queryTime(c, "since")
+	if err != nil {
+		return err
+	}
+	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: c.Query("q"), Mode: c.Query("mode"), Since: since, Before: after, Limit: limit}
+	for _, st := range strings.Split(c.Query("state"), ",") {
+		if st == "" {
+			continue
+		}
+		if _, ok := runWords[run.State(st)]; !ok {
+			return badRequest("state is one of queued, running, waiting, parked, succeeded, failed, canceled, compensated.")
+		}
+		f.States = append(f.States, run.State(st))
+	}
+	rows, next, err := s.DB.Runs(c.UserContext(), f)
+	if err != nil {
+		return err
+	}
+	var out []apiRun
+	for _, r := range rows {
+		out = append(out, asAPIRun(r))
+	}
+	return sendPage(c, out, next)
+}
+
+func (s *Server) apiRunShow(c *fiber.Ctx, who auth.Actor) error {
+	return s.sendRun(c, who, http.StatusOK, c.Params("id"))
+}
+
+func (s *Server) sendRun(c *fiber.Ctx, who auth.Actor, status int, id string) error {
+	d, err := s.DB.RunDetail(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	out := asAPIRun(d.RunRow)
+	out.Steps = []apiStep{}
+	for _, st := range d.Steps {
+		a := apiStep{Node: st.Node, Type: st.Type, State: st.State, Port: st.Port, Error: st.Error, WaitingFor: st.WaitFor, Attempts: []apiAttempt{}, Log: []string{}, Input: shown(st.Input, who), Output: shown(st.Output, who), Changes: shown(st.Changes, who)}
+		if a.Changes == nil {
+			a.Changes = []any{}
+		}
+		for _, t := range d.Attempts {
+			if t.Node == st.Node {
+				a.Attempts = append(a.Attempts, apiAttempt{stamp(t.StartedAt), stamp(t.EndedAt), t.Outcome, t.Error})
+				a.Log = append(a.Log, t.Log...)
+			}
+		}
+		out.Steps = append(out.Steps, a)
+	}
+	for _, g := range d.Signoffs {
+		out.Signoffs = append(out.Signoffs, asAPISignoff(g))
+	}
+	return sendJSON(c, status, out)
+}
+
+// shown gives stored JSON with personal fields hidden from those who may not see them.
+func shown(raw json.RawMessage, who auth.Actor) any {
+	var v any
+	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+		return nil
+	}
+	return redact(v, who)
+}
+
+func (s *Server) apiRunStart(c *fiber.Ctx, who auth.Actor) error {
+	var in struct {
+		Worker string   `json:"worker"`
+		Joiner string   `json:"joiner"`
+		Mode   run.Mode `json:"mode"`
+	}
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if in.Mode == "" {
+		in.Mode = run.Live
+	}
+	if in.Mode == run.Live && !who.Can(auth.RunStart) {
+		return fault.New(fault.Forbidden, "Starting a live run needs the permission %s.", auth.RunStart)
+	}
+	if (in.Worker == "") == (in.Joiner == "") {
+		return fault.Refuse("Name either the worker or the joiner.", []fault.Problem{{Path: "worker", Detail: "The worker's id in the HRIS, or leave it out and give joiner."}})
+	}
+	if in.Joiner != "" {
+		j, err := s.DB.Joiner(c.UserContext(), in.Joiner)
+		if err != nil {
+			return err
+		}
+		in.Worker = j.Worker
+	}
+	id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), in.Worker, in.Mode)
+	if err != nil {
+		return err
+	}
+	s.kick()
+	return sendJSON(c, http.StatusAccepted, map[string]any{"id": id})
+}
+
+const maxBulk = 1000
+
+// apiBulk starts a live run of each worker in a list; all of them or none.
+func (s *Server) apiBulk(c *fiber.Ctx, who auth.Actor) error {
+	workers, err := bulkWorkers(c)
+	if err != nil {
+		return err
+	}
+	ids := []run.ID{}
+	for i, w := range workers {
+		id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), w, run.Live)
+		if err != nil {
+			// What has begun goes on; saying where it stopped lets the sender go on from there.
+			if i > 0 {
+				return fmt.Errorf("worker %d of %d: %w", i+1, len(workers), err)
+			}
+			return err
+		}
+		ids = append(ids, id)
+	}
+	s.kick()
+	return sendJSON(c, http.StatusAccepted, map[string]any{"ids": ids})
+}
+
+func bulkWorkers(c *fiber.Ctx) ([]string, error) {
+	media, _, _ := mime.ParseMediaType(c.Get("Content-Type"))
+	var out []string
+	var problems []fault.Problem
+	add := func(line int, worker, wrong string) {
+		if wrong != "" {
+			problems = append(problems, fault.Problem{Path: fmt.Sprintf("line %d", line), Detail: wrong})
+			return
+		}
+		out = append(out, worker)
+	}
+	switch media {
+	case "text/csv":
+		records, err := csv.NewReader(bytes.NewReader(c.Body())).ReadAll()
+		if err != nil || len(records) == 0 || len(records[0]) == 0 || strings.TrimSpace(records[0][0]) != "worker" {
+			return nil, badRequest("The CSV needs a first line with the heading worker.")
+		}
+		for i, r := range records[1:] {
+			add(i+2, strings.TrimSpace(r[0]), wrongWorker(r[0]))
+		}
+	case "application/jsonl", "application/x-ndjson":
+		lines := bufio.NewScanner(bytes.NewReader(c.Body()))
+		for n := 1; lines.Scan(); n++ {
+			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+				continue
+			}
+			var in struct {
+				Worker string `json:"worker"`
+			}
+			if json.Unmarshal(lines.Bytes(), &in) != nil {
+				add(n, "", "This line is not a JSON object with worker.")
+				continue
+			}
+			add(n, in.Worker, wrongWorker(in.Worker))
+		}
+	default:
+		return nil, fault.New(fault.Unsupported, "Send the list as text/csv or application/jsonl.")
+	}
+	if len(out)+len(problems) > maxBulk {
+		return nil, fault.New(fault.TooLarge, "A list may have up to %d workers.", maxBulk)
+	}
+	if len(out) == 0 && len(problems) == 0 {
+		return nil, badRequest("The list is empty.")
+	}
+	return out, fault.Refuse("Nothing was started, because some lines are not right.", problems)
+}
+
+func wrongWorker(id string) string {
+	if id = strings.TrimSpace(id); id == "" || len(id) > 200 {
+		return "A worker's id has 1 to 200 characters."
+	}
+	return ""
+}
+
+// apiOperate runs a verb on a run and answers with the run.
+func (s *Server) apiOperate(verb func(c *fiber.Ctx, who auth.Actor, id, reason string) error) handler {
+	return func(c *fiber.Ctx, who auth.Actor) error {
+		var in struct {
+			Reason string `json:"reason"`
+		}
+		if len(c.Body()) > 0 {
+			if err := readJSON(c, &in); err != nil {
+				return err
+			}
+		}
+		if err := verb(c, who, c.Params("id"), in.Reason); err != nil {
+			return err
+		}
+		s.kick()
+		return s.sendRun(c, who, http.StatusAccepted, c.Params("id"))
+	}
+}
+
+func (s *Server) apiSkip(c *fiber.Ctx, who auth.Actor) error {
+	var in struct {
+		Node   flow.NodeID `json:"node"`
+		Port   string      `json:"port"`
+		Reason string      `json:"reason"`
+	}
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if err := s.DB.SkipStep(c.UserContext(), who, c.Params("id"), in.Node, in.Port, in.Reason); err != nil {
+		return err
+	}
+	s.kick()
+	return s.sendRun(c, who, http.StatusAccepted, c.Params("id"))
+}
+
+func (s *Server) apiSignoffs(c *fiber.Ctx, _ auth.Actor) error {
+	rows, err := s.DB.OpenSignoffs(c.UserContext())
+	if err != nil {
+		return err
+	}
+	var out []apiSignoff
+	for _, g := range rows {
+		out = append(out, asAPISignoff(g))
+	}
+	return sendPage(c, out, "")
+}
+
+func (s *Server) apiSignoffDecide(c *fiber.Ctx, who auth.Actor) error {
+	var in struct {
+		Decision string         `json:"decision"`
+		Comment  string         `json:"comment"`
+		Form     map[string]any `json:"form"`
+	}
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if in.Decision != "approved" && in.Decision != "rejected" {
+		return fault.Refuse("The decision is approved or rejected.", []fault.Problem{{Path: "decision", Detail: "Write approved or rejected."}})
+	}
+	id, err := s.DB.DecideSignoff(c.UserContext(), who, c.Params("id"), in.Decision == "approved", in.Comment, in.Form)
+	if err != nil {
+		return err
+	}
+	s.kick()
+	return sendJSON(c, http.StatusOK, map[string]any{"run": id, "decision": in.Decision})
+}

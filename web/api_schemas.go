@@ -1,0 +1,63 @@
+package web
+
+// apiSchemas are the shapes of requests and answers.
+func apiSchemas() doc {
+	text, number, yes, moment := doc{"type": "string"}, doc{"type": "integer"}, doc{"type": "boolean"}, doc{"type": "string", "format": "date-time"}
+	maybe, anything, texts := nullable("string"), doc{}, doc{"type": "array", "items": doc{"type": "string"}}
+	hash := doc{"type": "string", "pattern": "^[0-9a-f]{64}$"}
+	kind := doc{"enum": []any{"flow", "function", "policy", "connection"}}
+	point := object(doc{"revision": number, "hash": text})
+	out := doc{
+		"Anything": anything,
+		"Problem":  object(doc{"type": text, "title": text, "status": number, "detail": text, "instance?": text, "request?": text, "problems?": list(ref("Finding"))}),
+		"Finding":  object(doc{"path": text, "detail": text}),
+		"ID":       object(doc{"id": text}),
+		"IDs":      object(doc{"ids": texts}),
+
+		"Artifact": object(doc{"key": text, "name": text, "kind": kind, "live": doc{"anyOf": []any{point, doc{"type": "null"}}}, "head": point, "paused": yes, "updated_at": moment, "content?": doc{"type": "object"}}),
+		"Put":      object(doc{"content": doc{"type": "object"}, "message?": text, "base_revision?": number}),
+		"Saved":    object(doc{"revision": number, "hash": hash, "problems": list(ref("Finding"))}),
+		"Revision": object(doc{"revision": number, "hash": hash, "message": text, "author": text, "via": text, "restored?": number, "approved": yes, "released": yes, "at": moment, "content?": doc{"type": "object"}}),
+		"Diff":     object(doc{"from": number, "to": number, "words": texts, "unified": text}),
+		"Submit":   object(doc{"revision": number, "message?": text}),
+		"Restore":  object(doc{"revision": number, "base_revision": number}),
+		"Release_": object(doc{"revision": number, "reason": text}),
+		"Release":  object(doc{"release": text, "kind": kind, "key": text, "revision": number, "hash": hash, "root": hash, "how": doc{"enum": []any{"approval", "rollback", "refresh", "breakglass"}}}),
+
+		"Review": object(doc{"id": text, "kind": kind, "key": text, "revision": number, "hash": hash, "state": doc{"enum": []any{"open", "changes_requested", "approved", "closed"}}, "message": text, "opened_by": text, "opened_at": moment,
+			"base_revision": number, "checks": list(object(doc{"name": text, "passed": yes, "detail": text})), "comments?": list(object(doc{"author": text, "what": text, "body": text, "at": moment})), "authors?": texts, "release?": text}),
+		"Approve": object(doc{"hash": text, "comment?": text}),
+		"Comment": object(doc{"comment": text}),
+		"Body":    object(doc{"body": text}),
+
+		"CredentialSet": object(doc{"value": text, "owner": text, "deputy?": text, "purpose": text, "expires_at": moment, "overlap_hours?": number}),
+		"Rotate":        object(doc{"value": text, "expires_at": moment, "overlap_hours?": number}),
+		"Credential": object(doc{"id": text, "connection": text, "name": text, "version": number, "owner": text, "deputy?": text, "purpose": text, "created_at": moment, "expires_at": moment, "last_used_at": maybe,
+			"state": doc{"enum": []any{"in_force", "superseded", "expired", "revoked"}}, "used_by": texts}),
+		"Findings":       object(doc{"ok": yes, "findings": list(object(doc{"title": text, "ok": yes, "detail": text}))}),
+		"Reason":         object(doc{"reason": text}),
+		"OptionalReason": object(doc{"reason?": text}),
+
+		"RunStart": object(doc{"worker?": text, "joiner?": text, "mode?": doc{"enum": []any{"live", "simulate"}}}),
+		"Run": object(doc{"id": text, "flow": text, "release": text, "revision": number, "mode": doc{"enum": []any{"live", "simulate"}},
+			"state":  doc{"enum": []any{"queued", "running", "waiting", "parked", "succeeded", "failed", "canceled", "compensated"}},
+			"reason": text, "joiner": object(doc{"id": text, "connection": text, "worker": text, "name": text}), "event?": text, "waiting_for": text, "wake_at": maybe, "created_at": moment, "started_at": maybe, "ended_at": maybe,
+			"steps?": list(ref("Step")), "signoffs?": list(ref("Signoff"))}),
+		"Step": object(doc{"node": text, "type": text, "state": doc{"enum": []any{"pending", "running", "waiting", "succeeded", "failed", "skipped", "canceled", "undone"}}, "port": text, "error": text, "waiting_for": text,
+			"attempts": list(object(doc{"started_at": moment, "ended_at": moment, "outcome": text, "error": text})), "input": anything, "output": anything, "changes": doc{"type": "array"}, "log": texts}),
+		"Skip":     object(doc{"node": text, "port": text, "reason": text}),
+		"Signoff":  object(doc{"id": text, "run": text, "title": text, "question": text, "role": text, "person": text, "deadline": maybe, "state": text}),
+		"Decision": object(doc{"decision": doc{"enum": []any{"approved", "rejected"}}, "comment?": text, "form?": doc{"type": "object"}}),
+		"Decided":  object(doc{"run": text, "decision": text}),
+
+		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number}),
+		"Replayed": object(doc{"events": list(object(doc{"event": text, "runs": texts, "duplicate": yes}))}),
+		"Joiner": object(doc{"id": text, "connection": text, "worker": text, "name": text, "department": text, "start_date": text, "status": text, "created_at": moment, "last_run?": text, "last_state?": text, "attributes?": doc{"type": "object"},
+			"accounts?": list(object(doc{"connection": text, "id": text, "name": text, "enabled": yes, "created": yes, "groups": texts, "run": text})), "runs?": list(ref("Run"))}),
+		"Audit": object(doc{"seq": number, "at": moment, "actor": text, "name": text, "address": text, "action": text, "kind": text, "id": text, "detail": doc{"type": "object"}, "hash": hash}),
+	}
+	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "Signoff", "Event", "Joiner", "Audit"} {
+		out[name+"Page"] = pageSchema(name)
+	}
+	return out
+}
