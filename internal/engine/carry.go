@@ -222,6 +222,9 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error
 			if f.CancelAsked != "" {
 				k.cancel = f.CancelAsked
 			}
+			if k.e.kept != nil {
+				k.e.kept()
+			}
 			return nil
 		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):
 			return err

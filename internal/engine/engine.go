@@ -54,6 +54,8 @@ type Engine struct {
 	paused   map[string]bool
 	releases sync.Map // release id → *release
 	work     sync.WaitGroup
+	// kept is called after each checkpoint that was kept; tests end the process there.
+	kept func()
 }
 
 // Kick looks for due runs now instead of at the next poll.
