@@ -25,7 +25,7 @@ type serveCmd struct {
 
 // Run serves until it is interrupted.
 func (s serveCmd) Run(ctx context.Context, t *tool) error {
-	h, err := t.open(ctx)
+	h, err := t.wire(ctx, true)
 	if err != nil {
 		return err
 	}

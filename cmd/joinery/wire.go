@@ -47,7 +47,11 @@ type house struct {
 // open connects to the database, brings it up to date, and wires what every
 // command needs. With nothing configured it starts the private PostgreSQL, or
 // uses the one that a running server has started.
-func (t *tool) open(ctx context.Context) (*house, error) {
+func (t *tool) open(ctx context.Context) (*house, error) { return t.wire(ctx, false) }
+
+// wire is open; a server must hold the private PostgreSQL itself, because it ends
+// with whoever started it.
+func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 	cfg, err := t.config()
 	if err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func (t *tool) open(ctx context.Context) (*house, error) {
 	}
 	appURL, ownerURL := cfg.DatabaseURL, cfg.DatabaseURL
 	if cfg.DatabaseURL == "" {
-		if err := t.startPrivate(ctx, h); err != nil {
+		if err := t.startPrivate(ctx, h, server); err != nil {
 			return nil, err
 		}
 		appURL, ownerURL = h.private.URL(pgserver.App, "postgres"), h.private.URL(pgserver.Owner, "postgres")
@@ -84,9 +88,9 @@ func (t *tool) open(ctx context.Context) (*house, error) {
 	return h, nil
 }
 
-func (t *tool) startPrivate(ctx context.Context, h *house) error {
+func (t *tool) startPrivate(ctx context.Context, h *house, server bool) error {
 	where := pgserver.Config{Dir: filepath.Join(h.cfg.DataDir, "postgres"), Log: h.cfg.Log}
-	if s, ok := pgserver.Attach(ctx, where); ok && !t.alone(where) {
+	if s, ok := pgserver.Attach(ctx, where); ok && !server && pgserver.Held(where.Dir) {
 		h.private = s
 		return nil
 	}
@@ -103,10 +107,6 @@ func (t *tool) startPrivate(ctx context.Context, h *house) error {
 	h.private, h.ours = s, true
 	return nil
 }
-
-// alone reports whether no other process holds the private server's folder: then
-// a server that answers there was left behind, and Start adopts it.
-func (t *tool) alone(where pgserver.Config) bool { return !pgserver.Held(where.Dir) }
 
 func (h *house) close() {
 	if h.pool != nil {
