@@ -157,7 +157,7 @@ func (s *Server) runStep(d postgres.RunDetail, st postgres.StepRow, who auth.Act
 			out.WaitFor = "for another try at " + st.WakeAt.UTC().Format("15:04:05") + " UTC"
 		}
 	}
-	if st.StartedAt != nil && st.EndedAt != nil {
+	if st.StartedAt != nil && st.EndedAt != nil && st.EndedAt.Sub(*st.StartedAt) >= time.Millisecond {
 		out.Took = span(st.EndedAt.Sub(*st.StartedAt))
 	}
 	var changes []engine.Change

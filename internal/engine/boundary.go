@@ -182,7 +182,7 @@ func (b *boundary) directory(ctx context.Context, key string) (connector.Directo
 
 func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 	target := m.Subject
-	sentence := fmt.Sprintf("Message “%s” to %d people", m.Subject, len(m.To)+len(m.Cc))
+	sentence := fmt.Sprintf("Message “%s” to %s", m.Subject, people(len(m.To)+len(m.Cc)))
 	if b.k.sim != nil {
 		b.note(Change{Operation: opMail, Target: target, Sentence: sentence, Planned: true})
 		return nil
@@ -203,6 +203,13 @@ func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 	b.receipt(key, opMail, "", map[string]any{"changed": true}, nil)
 	b.note(Change{Operation: opMail, Target: target, Sentence: sentence})
 	return nil
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "one person"
+	}
+	return fmt.Sprintf("%d people", n)
 }
 
 func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, error) {
