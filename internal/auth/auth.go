@@ -105,6 +105,18 @@ func (a Actor) Can(p Permission) bool {
 	return false
 }
 
+// Within reports whether all that a role may do is covered by other roles: a
+// builder may give a token the role viewer.
+func Within(r Role, owned []Role) bool {
+	a := Actor{UserID: "-", Roles: owned}
+	for _, p := range granted[r] {
+		if !a.Can(p) {
+			return false
+		}
+	}
+	return len(granted[r]) > 0
+}
+
 // Has reports whether the actor holds a role.
 func (a Actor) Has(r Role) bool { return slices.Contains(a.Roles, r) }
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +59,8 @@ func (db *DB) CreateToken(ctx context.Context, by Actor, t NewToken) (string, AP
 			add("roles", "Choose at least one role.")
 		}
 		for _, r := range t.Roles {
-			if !holds(owner.Roles, r) {
-				add("roles", fmt.Sprintf("The owner does not have the role %s, so the token cannot have it.", r))
+			if !auth.Within(r, owner.Roles) {
+				add("roles", fmt.Sprintf("The owner may not do all that the role %s may, so the token cannot have it.", r))
 			}
 		}
 	}
@@ -86,7 +85,7 @@ func (db *DB) CreateToken(ctx context.Context, by Actor, t NewToken) (string, AP
 }
 
 // ActorByToken gives the actor behind a token: the owner, with those of the
-// token's roles that the owner still has.
+// token's roles that the owner's still cover.
 func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Actor, error) {
 	if !strings.HasPrefix(secret, tokenPrefix) || len(secret) != len(tokenPrefix)+43 {
 		return auth.Actor{}, noToken()
@@ -105,7 +104,7 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 	}
 	a.Kind, a.Address = auth.Token, address
 	for _, r := range rolesOf(roles) {
-		if holds(rolesOf(owned), r) {
+		if auth.Within(r, rolesOf(owned)) {
 			a.Roles = append(a.Roles, r)
 		}
 	}
@@ -115,12 +114,6 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 		}
 	}
 	return a, nil
-}
-
-// holds reports whether an owner may give a role to a token: one of the owner's
-// own, or any when the owner is an administrator.
-func holds(owned []auth.Role, r auth.Role) bool {
-	return slices.Contains(owned, r) || slices.Contains(owned, auth.Admin)
 }
 
 func noToken() error {
