@@ -2,14 +2,12 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"joinery/internal/auth"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/run"
@@ -243,135 +241,4 @@ func requeue(ctx context.Context, tx pgx.Tx, db *DB, id string, forget []flow.No
 		return fmt.Errorf("queue run: %w", err)
 	}
 	return nil
-}
-
-// Effect is something a run did outside, with its receipt.
-type Effect struct {
-	Key, Connection, Operation, Target string
-	Receipt                            json.RawMessage
-}
-
-// Undoable lists a run's effects that are not undone, newest first. An intent
-// without a receipt may have had an effect; then its target tells what to look at.
-func (db *DB) Undoable(ctx context.Context, id run.ID) ([]Effect, error) {
-	rows, err := db.pool.Query(ctx, `SELECT key, connection, operation, target, coalesce(receipt, '{}') FROM intents WHERE run_id = $1 AND undone_at IS NULL ORDER BY at DESC`, id)
-	if err != nil {
-		return nil, asFault(err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Effect, error) {
-		var e Effect
-		var raw []byte
-		err := row.Scan(&e.Key, &e.Connection, &e.Operation, &e.Target, &raw)
-		e.Receipt = raw
-		return e, err
-	})
-	return out, asFault(err)
-}
-
-// MarkUndone records that an effect was taken back, if the run is still in these hands.
-func (db *DB) MarkUndone(ctx context.Context, id run.ID, owner string, epoch int64, key string) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE intents SET undone_at = now() WHERE key = $1 AND EXISTS (SELECT 1 FROM runs WHERE id = $2 AND lease_owner = $3 AND epoch = $4 AND state = 'running')`, key, id, owner, epoch)
-	if err == nil && tag.RowsAffected() == 0 {
-		return fault.New(fault.Conflict, "The run is in other hands.")
-	}
-	return asFault(err)
-}
-
-// Decided is a person's answer to a sign-off.
-type Decided struct {
-	Approved bool
-	By       string
-	Comment  string
-	Form     map[string]any
-}
-
-// SignoffDecisions gives the answered sign-offs of a run, the newest of each node.
-func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]Decided, error) {
-	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
-	if err != nil {
-		return nil, asFault(err)
-	}
-	defer rows.Close()
-	out := map[flow.NodeID]Decided{}
-	for rows.Next() {
-		var n flow.NodeID
-		var state string
-		var d Decided
-		var form []byte
-		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form); err != nil {
-			return nil, asFault(err)
-		}
-		if err := json.Unmarshal(form, &d.Form); err != nil {
-			return nil, fmt.Errorf("read sign-off: %w", err)
-		}
-		if state == "approved" || state == "rejected" {
-			d.Approved = state == "approved"
-			out[n] = d
-		}
-	}
-	return out, asFault(rows.Err())
-}
-
-// DecideSignoff records a person's answer and wakes the run, in one transaction.
-func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved bool, comment string, form map[string]any) (run.ID, error) {
-	if len(comment) > 5000 {
-		return "", problem("comment", "A comment may have up to 5,000 characters.")
-	}
-	raw, err := json.Marshal(form)
-	if err != nil || len(raw) > 1<<16 {
-		return "", problem("form", "The answers are too large.")
-	}
-	if form == nil {
-		raw = []byte("{}")
-	}
-	var runID string
-	err = db.ptx(ctx, func(tx pgx.Tx) error {
-		var state, role, person string
-		err := tx.QueryRow(ctx, `SELECT run_id, state, role, person FROM signoffs WHERE id = $1 FOR UPDATE`, id).Scan(&runID, &state, &role, &person)
-		if err == pgx.ErrNoRows {
-			return fault.New(fault.NotFound, "There is no such sign-off.")
-		}
-		if err != nil {
-			return err
-		}
-		if state != "open" {
-			return fault.New(fault.Conflict, "This sign-off is %s already.", state)
-		}
-		if !MayDecide(by, role, person) {
-			return fault.New(fault.Forbidden, "This sign-off is addressed to %s.", addressee(role, person))
-		}
-		state = "rejected"
-		if approved {
-			state = "approved"
-		}
-		_, err = tx.Exec(ctx, `UPDATE signoffs SET state = $2, decided_by = $3, decided_name = $4, comment = $5, form = $6, decided_at = $7 WHERE id = $1`,
-			id, state, by.UserID, by.Name, strings.TrimSpace(comment), string(raw), db.now())
-		if err != nil {
-			return fmt.Errorf("decide sign-off: %w", err)
-		}
-		_, err = tx.Exec(ctx, `UPDATE runs SET nudged = true, wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END WHERE id = $1 AND state IN ('waiting', 'running')`, runID, db.now())
-		if err != nil {
-			return fmt.Errorf("wake run: %w", err)
-		}
-		return appendAuditTx(ctx, tx, Act{Actor: by, Action: "signoff." + state, Kind: "signoff", ID: id, Detail: map[string]any{"run": runID}})
-	})
-	return run.ID(runID), err
-}
-
-// MayDecide reports whether a sign-off is addressed to a person.
-func MayDecide(by Actor, role, person string) bool {
-	if by.UserID == "" {
-		return false
-	}
-	if person != "" && strings.EqualFold(person, by.Email) {
-		return true
-	}
-	return role != "" && (by.Has(auth.Role(role)) || by.Has(auth.Admin))
-}
-
-func addressee(role, person string) string {
-	if person != "" {
-		return person
-	}
-	return "the role " + role
 }

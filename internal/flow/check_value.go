@@ -1,0 +1,174 @@
+package flow
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"joinery/internal/fault"
+	"joinery/internal/form"
+)
+
+// value checks one value's form; what an expression gives is checked when it is compiled.
+func (f *checker) value(path string, field form.Field, v any) {
+	s, text := v.(string)
+	if field.Expr && text && (strings.HasPrefix(s, "=") || strings.Contains(s, "{{")) {
+		return
+	}
+	switch field.Kind {
+	case form.Text, form.LongText, form.Expression:
+		if !text {
+			f.add(path, "Write a text.")
+		}
+	case form.Number:
+		switch v.(type) {
+		case float64, int, int64, uint64:
+		default:
+			f.add(path, "Write a number.")
+		}
+	case form.Bool:
+		if _, ok := v.(bool); !ok {
+			f.add(path, "Write true or false.")
+		}
+	case form.Select:
+		f.choice(path, field, v)
+	case form.Duration:
+		if _, err := ParseDuration(s); !text || err != nil {
+			f.add(path, "Write a duration such as 90s, 12h or 5d.")
+		}
+	case form.Mapping:
+		if _, ok := v.(map[string]any); !ok {
+			f.add(path, "Write names and values.")
+		}
+	case form.List:
+		f.list(path, field, v)
+	case form.Directory, form.HRIS:
+		f.connection(path, field, v)
+	case form.Cases:
+		f.cases(path, v)
+	case form.Fields:
+		f.fields(path, v)
+	}
+}
+
+func (f *checker) choice(path string, field form.Field, v any) {
+	var values []string
+	for _, o := range field.Options {
+		if o.Value == v {
+			return
+		}
+		values = append(values, o.Value)
+	}
+	f.add(path, "Choose one of: %s.", strings.Join(values, ", "))
+}
+
+func (f *checker) list(path string, field form.Field, v any) {
+	list, ok := v.([]any)
+	if s, text := v.(string); text && field.Expr {
+		f.add(path, "Write a list, or an expression that gives one: =[%q].", s)
+		return
+	}
+	if !ok {
+		f.add(path, "Write a list.")
+		return
+	}
+	for i, x := range list {
+		if _, ok := x.(string); !ok {
+			f.add(fmt.Sprintf("%s.%d", path, i), "Write a text.")
+		} else if len(field.Options) > 0 {
+			f.choice(fmt.Sprintf("%s.%d", path, i), field, x)
+		}
+	}
+}
+
+func (f *checker) connection(path string, field form.Field, v any) {
+	key, ok := v.(string)
+	if !ok {
+		f.add(path, "Write the key of a connection.")
+		return
+	}
+	if f.known.Connections == nil {
+		return
+	}
+	capabilities, found := f.known.Connections[key]
+	need, what := "directory", "accounts and groups"
+	if field.Kind == form.HRIS {
+		need, what = "workers", "workers"
+	}
+	switch {
+	case !found:
+		f.add(path, "There is no connection %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Connections))))
+	case !slices.Contains(capabilities, need):
+		f.add(path, "The connection %s has no %s.", key, what)
+	}
+}
+
+func (f *checker) cases(path string, v any) {
+	list, ok := v.([]any)
+	if !ok {
+		f.add(path, "Write a list of cases, each with when and port.")
+		return
+	}
+	for i, x := range list {
+		at := fmt.Sprintf("%s.%d", path, i)
+		m, ok := x.(map[string]any)
+		if !ok {
+			f.add(at, "A case has when (an expression) and port.")
+			continue
+		}
+		if s, _ := m["when"].(string); strings.TrimSpace(strings.TrimPrefix(s, "=")) == "" {
+			f.add(at+".when", "Write the condition of this case.")
+		}
+		port, _ := m["port"].(string)
+		if !slug.MatchString(port) || port == ErrorPort || port == "default" {
+			f.add(at+".port", "Name the way out with lower-case letters, digits and underscores; default and error are taken.")
+		}
+		for key := range m {
+			if key != "when" && key != "port" {
+				f.add(at+"."+key, "A case has when and port only.")
+			}
+		}
+	}
+}
+
+func (f *checker) fields(path string, v any) {
+	list, ok := v.([]any)
+	if !ok {
+		f.add(path, "Write a list of fields, each with key, label and kind.")
+		return
+	}
+	for i, x := range list {
+		at := fmt.Sprintf("%s.%d", path, i)
+		m, _ := x.(map[string]any)
+		key, _ := m["key"].(string)
+		label, _ := m["label"].(string)
+		kind, _ := m["kind"].(string)
+		if !slug.MatchString(key) {
+			f.add(at+".key", "Use lower-case letters, digits and underscores.")
+		}
+		if strings.TrimSpace(label) == "" {
+			f.add(at+".label", "Write what the person reads.")
+		}
+		if kind != "text" && kind != "bool" && kind != "date" {
+			f.add(at+".kind", "Choose one of: text, bool, date.")
+		}
+	}
+}
+
+// ParseDuration reads a Go duration with d for days: "90s", "1d12h".
+func ParseDuration(text string) (time.Duration, error) {
+	if days, rest, ok := strings.Cut(text, "d"); ok {
+		var n int
+		if _, err := fmt.Sscanf(days, "%d", &n); err != nil || fmt.Sprint(n) != days {
+			return 0, fault.New(fault.Invalid, "%q is not a duration.", text)
+		}
+		if rest == "" {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+		d, err := time.ParseDuration(rest)
+		return time.Duration(n)*24*time.Hour + d, err
+	}
+	return time.ParseDuration(text)
+}

@@ -1,0 +1,208 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"joinery/internal/auth"
+	"joinery/internal/flow"
+	"joinery/internal/joiner"
+	"joinery/internal/run"
+)
+
+// acceptance is one batch under way.
+type acceptance struct {
+	db      *DB
+	items   []Incoming
+	ids     []string
+	joiners []string
+	runs    [][]newRun
+	fresh   map[string]bool
+	dup     map[string]Accepted // by connection and key
+	now     time.Time
+}
+
+type newRun struct {
+	id, flow, release, parked string
+	revision                  int
+}
+
+func newAcceptance(db *DB, items []Incoming) *acceptance {
+	b := &acceptance{db: db, items: items, ids: make([]string, len(items)), joiners: make([]string, len(items)), runs: make([][]newRun, len(items)),
+		fresh: map[string]bool{}, dup: map[string]Accepted{}, now: db.now()}
+	for i := range items {
+		b.ids[i] = newID("ev_")
+	}
+	return b
+}
+
+func (b *acceptance) refs() []joiner.Ref {
+	out := make([]joiner.Ref, len(b.items))
+	for i, it := range b.items {
+		out[i] = joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}
+	}
+	return out
+}
+
+func (b *acceptance) plan(joiners map[joiner.Ref]string, flows []liveFlow) {
+	for i, it := range b.items {
+		b.joiners[i] = joiners[joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}]
+		for _, f := range flows {
+			if flow.Match(f.content, it.Event, it.Connection) {
+				b.runs[i] = append(b.runs[i], newRun{id: newID("rn_"), flow: f.key, release: f.release, revision: f.revision, parked: f.parked})
+			}
+		}
+	}
+}
+
+func once(it Incoming) string { return it.Connection + "\x00" + it.Event.Key }
+
+func (b *acceptance) insertEvents(ctx context.Context, tx pgx.Tx) error {
+	var cols [10][]string
+	var ats []*time.Time
+	for i, it := range b.items {
+		var runs []string
+		for _, r := range b.runs[i] {
+			runs = append(runs, r.id)
+		}
+		changed, err := json.Marshal(append([]string{}, it.Event.Changed...))
+		if err != nil {
+			return err
+		}
+		for k, v := range []string{b.ids[i], it.Connection, it.Event.Key, it.Event.Type, it.Event.Worker, it.Signer, b.joiners[i], strings.Join(runs, ","), it.ReplayOf, string(changed)} {
+			cols[k] = append(cols[k], v)
+		}
+		if it.Event.At.IsZero() {
+			ats = append(ats, nil)
+		} else {
+			ats = append(ats, &it.Event.At)
+		}
+	}
+	rows, err := tx.Query(ctx, `INSERT INTO events (id, connection, key, type, worker, signer, joiner_id, runs, replay_of, changed, at, received_at, state)
+		SELECT a, b, c, d, e, f, g, CASE WHEN h = '' THEN '{}' ELSE string_to_array(h, ',') END, i, ARRAY(SELECT jsonb_array_elements_text(j::jsonb)), k, $12, 'accepted'
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
+			AS u (a, b, c, d, e, f, g, h, i, j, k)
+		ON CONFLICT (connection, key) WHERE state = 'accepted' DO NOTHING RETURNING id`,
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], cols[9], ats, b.now)
+	if err != nil {
+		return fmt.Errorf("insert events: %w", err)
+	}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			rows.Close()
+			return err
+		}
+		b.fresh[id] = true
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("insert events: %w", err)
+	}
+	return b.findFirst(ctx, tx)
+}
+
+// findFirst reads the results of the events that came again.
+func (b *acceptance) findFirst(ctx context.Context, tx pgx.Tx) error {
+	var conns, keys []string
+	for i, it := range b.items {
+		if !b.fresh[b.ids[i]] {
+			conns, keys = append(conns, it.Connection), append(keys, it.Event.Key)
+		}
+	}
+	if len(conns) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `UPDATE events e SET repeats = repeats + n FROM (SELECT c, k, count(*)::int AS n FROM unnest($1::text[], $2::text[]) u (c, k) GROUP BY c, k ORDER BY c, k) u
+		WHERE e.connection = u.c AND e.key = u.k AND e.state = 'accepted' RETURNING e.id, e.connection, e.key, e.runs`, conns, keys)
+	if err != nil {
+		return fmt.Errorf("find first event: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a Accepted
+		var conn, key string
+		if err := rows.Scan(&a.Event, &conn, &key, &a.Runs); err != nil {
+			return err
+		}
+		a.Duplicate = true
+		b.dup[conn+"\x00"+key] = a
+	}
+	return rows.Err()
+}
+
+func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
+	var cols [8][]string
+	var revisions []int32
+	var nudged []string
+	for i := range b.items {
+		if !b.fresh[b.ids[i]] {
+			continue
+		}
+		nudged = append(nudged, b.joiners[i])
+		for _, r := range b.runs[i] {
+			state := run.Queued
+			if r.parked != "" {
+				state = run.Parked
+			}
+			for k, v := range []string{r.id, r.flow, r.release, string(state), r.parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection} {
+				cols[k] = append(cols[k], v)
+			}
+			revisions = append(revisions, int32(r.revision))
+		}
+	}
+	if len(nudged) > 0 {
+		_, err := tx.Exec(ctx, `UPDATE runs SET nudged = true, wake_reason = 'event', wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END
+			WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running')`, nudged, b.now)
+		if err != nil {
+			return fmt.Errorf("nudge runs: %w", err)
+		}
+	}
+	if len(cols[0]) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, revision, mode, wake_at, created_at)
+		SELECT a, b, c, d, e, f, g, h, i, 'live', $10, $10 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[]) AS u (a, b, c, d, e, f, g, h, i)`,
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], revisions, b.now)
+	if err != nil {
+		return fmt.Errorf("insert runs: %w", err)
+	}
+	return nil
+}
+
+func (b *acceptance) results() []Accepted {
+	out := make([]Accepted, len(b.items))
+	for i, it := range b.items {
+		if !b.fresh[b.ids[i]] {
+			out[i] = b.dup[once(it)]
+			continue
+		}
+		out[i] = Accepted{Event: b.ids[i], Runs: []string{}}
+		for _, r := range b.runs[i] {
+			out[i].Runs = append(out[i].Runs, r.id)
+		}
+	}
+	return out
+}
+
+func (b *acceptance) acts() []Act {
+	var out []Act
+	for i, it := range b.items {
+		if !b.fresh[b.ids[i]] {
+			continue
+		}
+		by := auth.Actor{Kind: auth.Hook, ID: "hook:" + it.Connection, Name: it.Connection, Address: it.Address}
+		runs := []string{}
+		for _, r := range b.runs[i] {
+			runs = append(runs, r.id)
+		}
+		out = append(out, Act{Actor: by, Action: "event.accept", Kind: "event", ID: b.ids[i],
+			Detail: map[string]any{"connection": it.Connection, "type": it.Event.Type, "joiner": b.joiners[i], "signer": it.Signer, "runs": runs}})
+	}
+	return out
+}

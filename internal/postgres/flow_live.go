@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"joinery/internal/flow"
+)
+
+// liveFlow is a flow that may start runs.
+type liveFlow struct {
+	release  string
+	key      string
+	revision int
+	paused   bool
+	content  flow.Content
+	// parked says why new runs park; "" when they do not.
+	parked string
+}
+
+// liveFlows reads which flows are live; their contents are kept by release,
+// because a release never changes.
+func (db *DB) liveFlows(ctx context.Context, tx pgx.Tx) ([]liveFlow, error) {
+	rows, err := tx.Query(ctx, `SELECT l.id, l.key, l.revision, a.paused FROM live_releases l JOIN artifacts a ON a.kind = l.kind AND a.key = l.key WHERE l.kind = 'flow' ORDER BY l.key`)
+	if err != nil {
+		return nil, fmt.Errorf("read live flows: %w", err)
+	}
+	var out []liveFlow
+	for rows.Next() {
+		var f liveFlow
+		if err := rows.Scan(&f.release, &f.key, &f.revision, &f.paused); err != nil {
+			rows.Close()
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].content, err = db.flowContent(ctx, tx, out[i]); err != nil {
+			return nil, err
+		}
+		if out[i].parked, err = parkedWhy(ctx, tx, out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (db *DB) flowContent(ctx context.Context, tx pgx.Tx, f liveFlow) (flow.Content, error) {
+	if c, ok := db.batchers.contents.Load(f.release); ok {
+		return c.(flow.Content), nil
+	}
+	var raw string
+	if err := tx.QueryRow(ctx, `SELECT content FROM revisions WHERE kind = 'flow' AND key = $1 AND revision = $2`, f.key, f.revision).Scan(&raw); err != nil {
+		return flow.Content{}, fmt.Errorf("read flow: %w", err)
+	}
+	c, err := flow.Decode([]byte(raw))
+	if err != nil {
+		return flow.Content{}, fmt.Errorf("read flow %s: %w", f.key, err)
+	}
+	db.batchers.contents.Store(f.release, c)
+	return c, nil
+}
+
+// parkedWhy tells whether new live runs of a flow must wait for a person.
+func parkedWhy(ctx context.Context, tx pgx.Tx, f liveFlow) (string, error) {
+	if f.paused {
+		return "The flow is paused.", nil
+	}
+	most := f.content.Limits.RunsPerHour
+	if most <= 0 {
+		return "", nil
+	}
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM runs WHERE flow = $1 AND mode = 'live' AND created_at > now() - interval '1 hour' AND state <> 'parked'`, f.key).Scan(&n)
+	if err != nil {
+		return "", fmt.Errorf("count runs: %w", err)
+	}
+	if n >= most {
+		return fmt.Sprintf("The flow has started %d runs within an hour, and its limit is %d. Resume this run when that is right.", n, most), nil
+	}
+	return "", nil
+}
