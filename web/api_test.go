@@ -163,6 +163,7 @@ func TestAPI_ChangeControl(t *testing.T) {
 	a.call(auth.Builder, "POST", "/reviews/"+id+"/approve", obj{"hash": hash}, 403)
 	a.call(auth.Reviewer, "POST", "/reviews/"+id+"/approve", obj{"hash": strings.Repeat("0", 64)}, 409)
 	a.call(auth.Reviewer, "POST", "/reviews/"+id+"/comments", obj{"body": "looks right"}, 201)
+	a.call(auth.Viewer, "POST", "/reviews/"+id+"/comments", obj{"body": "me too"}, 403)
 	rel := a.call(auth.Reviewer, "POST", "/reviews/"+id+"/approve", obj{"hash": hash, "comment": "yes"}, 200)
 	require.NotEmpty(t, rel["release"])
 	got = a.call(auth.Viewer, "GET", "/policies/names", nil, 200)

@@ -155,6 +155,9 @@ func (s *Server) reviewRequestChanges(c *fiber.Ctx, who auth.Actor) error {
 
 // reviewComment is POST /reviews/:id/comments.
 func (s *Server) reviewComment(c *fiber.Ctx, who auth.Actor) error {
+	if !who.Can(auth.ArtifactWrite) && !who.Can(auth.ReviewDecide) {
+		return fault.New(fault.Forbidden, "Commenting needs the role builder or reviewer.")
+	}
 	if err := s.DB.CommentReview(c.UserContext(), who, c.Params("id"), c.FormValue("body")); err != nil {
 		return err
 	}

@@ -301,14 +301,14 @@ func TestPausedFlowParksAndPausedConnectionWaits(t *testing.T) {
 	h.hire("1", nil)
 	d := h.until(run.Parked)
 	require.NoError(t, h.db.SetPaused(ctx, ben, review.Connection, "dir", true, "maintenance"))
-	time.Sleep(600 * time.Millisecond) // the engine reads the switches every half second
+	h.e.RefreshPaused(ctx)
 	require.NoError(t, h.db.SetPaused(ctx, ben, review.Flow, "join", false, ""))
 	require.NoError(t, h.db.ResumeRun(ctx, ben, d.ID, "audit is over"))
 	d = h.until(run.Waiting)
 	require.Contains(t, d.WaitingFor, "dir to be resumed")
 	require.Empty(t, h.state().Accounts)
 	require.NoError(t, h.db.SetPaused(ctx, ben, review.Connection, "dir", false, ""))
-	time.Sleep(600 * time.Millisecond)
+	h.e.RefreshPaused(ctx)
 	h.clock.Forward(time.Minute)
 	h.until(run.Succeeded)
 }
