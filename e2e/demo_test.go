@@ -45,7 +45,7 @@ func startDemo(t *testing.T) *demo {
 	d := &demo{base: fmt.Sprintf("http://127.0.0.1:%d", port), hris: fmt.Sprintf("http://127.0.0.1:%d", port+1), passwords: map[string]string{}}
 	cmd := exec.Command(program, "serve", "--demo")
 	cmd.Env = append(os.Environ(), "JOINERY_DATA_DIR="+filepath.Join(dir, "data"), fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", port), "JOINERY_BASE_URL="+d.base,
-		"JOINERY_ADMIN_EMAIL=ada@demo.example", "JOINERY_ADMIN_PASSWORD="+password, "JOINERY_LOG_LEVEL=warn")
+		"JOINERY_LOG_LEVEL=warn")
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr

@@ -22,7 +22,13 @@ func (s *Server) signInForm(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	if needs {
-		return s.plain(c, "Set-up", account.NotSetUp())
+		// People may be there before the first administrator (a demo, the command line).
+		if people, err := s.DB.HasUsers(c.UserContext()); err != nil || !people {
+			if err != nil {
+				return err
+			}
+			return s.plain(c, "Set-up", account.NotSetUp())
+		}
 	}
 	return s.plain(c, "Sign in", account.SignIn(account.SignInPage{Next: localPath(c.Query("next")), Hint: s.signInHint()}))
 }

@@ -18,6 +18,13 @@ func (db *DB) NeedsSetup(ctx context.Context) (bool, error) {
 	return n == 0, asFault(err)
 }
 
+// HasUsers reports whether anybody could sign in.
+func (db *DB) HasUsers(ctx context.Context) (bool, error) {
+	var found bool
+	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE active)`).Scan(&found)
+	return found, asFault(err)
+}
+
 // NewSetupLink makes the one-time token of the set-up page, valid for 24 hours.
 // Earlier ones end.
 func (db *DB) NewSetupLink(ctx context.Context) (string, error) {
