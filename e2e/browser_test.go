@@ -166,10 +166,21 @@ func (b *tab) press(text string) {
 	js := fmt.Sprintf(`(() => { for (const e of document.querySelectorAll("[data-pressed]")) delete e.dataset.pressed;
 		const found = [...document.querySelectorAll("main button, main a.button, main a, dialog[open] button, summary, .menu button")]
 		.find((e) => e.checkVisibility() && e.innerText.trim() === %q); if (!found) return false; found.dataset.pressed = "yes"; return true; })()`, text)
-	if !eval[bool](b, js) {
-		b.t.Fatalf("there is no visible button %q in:\n%s", text, b.text())
+	for end := time.Now().Add(30 * time.Second); ; {
+		if !eval[bool](b, js) {
+			b.t.Fatalf("there is no visible button %q in:\n%s", text, b.text())
+		}
+		// A live part may be replaced between finding and clicking; then nothing is marked any more, and nothing was clicked.
+		ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`[data-pressed="yes"]`)))
+		cancel()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) || eval[bool](b, `document.querySelector("[data-pressed]") !== null`) {
+			b.t.Fatalf("clicking %q: %v\n%s", text, err, b.text())
+		}
 	}
-	b.do(chromedp.Click(chromedp.CSS(`[data-pressed="yes"]`)))
 }
 
 // follow presses and waits until another document is there.

@@ -14,13 +14,14 @@ function connect(element) {
 
 // What the reader has open, typed or focused in the old part stays so in the new one; ids say what is the same.
 function replace(element, html) {
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  if (alike(parsed.body) === alike(element)) return;
   const active = document.activeElement;
   if (active && element.contains(active) && active.matches("input:not([type=hidden]), textarea, select")) return;
   const focused = active && element.contains(active) ? active.id : "";
   const open = new Set([...element.querySelectorAll("details[open][id]")].map((d) => d.id));
   const shut = new Set([...element.querySelectorAll("details:not([open])[id]")].map((d) => d.id));
   const scrolled = new Map([...element.querySelectorAll("[id]")].filter((e) => e.scrollTop > 0).map((e) => [e.id, e.scrollTop]));
-  const parsed = new DOMParser().parseFromString(html, "text/html");
   element.replaceChildren(...parsed.body.childNodes);
   for (const d of element.querySelectorAll("details[id]")) {
     if (open.has(d.id)) d.open = true;
@@ -29,4 +30,10 @@ function replace(element, html) {
   for (const [id, top] of scrolled) document.getElementById(id)?.scrollTo({ top });
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   element.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
+}
+
+// A part that says the same stays: the first fragment is what the page already shows, and replacing it would lose a click
+// that is under way. Form tokens are masked anew each time and say nothing.
+function alike(element) {
+  return element.innerHTML.replace(/(name="_csrf" value=")[^"]*/g, "$1");
 }
