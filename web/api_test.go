@@ -47,7 +47,7 @@ func newAPI(t *testing.T) *api {
 	types := all.Of(fake.Directory{}, fake.HRIS{}, hrisrest.Type{})
 	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Flows: node.All(), Connectors: types}})
 	a := &api{t: t, db: db, tokens: map[auth.Role]string{}, file: filepath.Join(t.TempDir(), "state.json")}
-	a.s = &Server{DB: db, Hasher: auth.NewHasher(2), Now: time.Now, BaseURL: "http://localhost:8080", Catalog: types, Nodes: node.All(), Version: "test",
+	a.s = &Server{DB: db, Hasher: auth.NewHasher(2), Now: time.Now, BaseURL: "http://example.com", Catalog: types, Nodes: node.All(), Version: "test", // the host of httptest.NewRequest
 		Pool: &connector.Pool{Catalog: types, Guard: &egress.Guard{}, Secret: db.Secret, Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
 	app, err := a.s.App()
 	require.NoError(t, err)

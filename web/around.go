@@ -38,7 +38,13 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 		// WriteTimeout would cut streams; a slow reader of a page is cut here instead.
 		_ = conn.SetWriteDeadline(time.Now().Add(requestLimit + readLimit))
 	}
-	if err = s.next(c); err != nil {
+	if err = checkWire(c); err == nil {
+		err = s.checkHost(c)
+	}
+	if err == nil {
+		err = s.next(c)
+	}
+	if err != nil {
 		err = s.fail(c, err)
 	}
 	s.note(c, id, time.Since(start))
@@ -80,7 +86,7 @@ func (s *Server) headers(c *fiber.Ctx) {
 	c.Set("Vary", "Accept, Accept-Encoding, Cookie")
 	c.Set("X-Request-Id", requestID(c))
 	if s.secure() {
-		c.Set("Strict-Transport-Security", "max-age=31536000")
+		c.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 }
 

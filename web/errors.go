@@ -27,6 +27,7 @@ var titleOf = map[int]string{
 	http.StatusForbidden: "Not allowed", http.StatusUnauthorized: "Sign in first", http.StatusServiceUnavailable: "Not available right now",
 	http.StatusRequestEntityTooLarge: "Too large", http.StatusTooManyRequests: "Too many at once", http.StatusUnsupportedMediaType: "Not a type we read",
 	http.StatusMethodNotAllowed: "Not possible here", http.StatusInternalServerError: "Something went wrong", http.StatusRequestHeaderFieldsTooLarge: "Too large",
+	http.StatusMisdirectedRequest: "Another address",
 }
 
 // problem is an RFC 9457 problem document.

@@ -79,6 +79,7 @@ func hired(worker string) []byte {
 func (i *intake) send(id string, body []byte, at time.Time, change func(*http.Request)) (int, map[string]any) {
 	i.t.Helper()
 	req := httptest.NewRequest("POST", "/hooks/hr", bytes.NewReader(body))
+	req.Host = i.s.base.Host
 	req.Header.Set("Content-Type", "application/json")
 	signed, err := hrisrest.Sign(hookKey, id, at, body)
 	require.NoError(i.t, err)

@@ -3,11 +3,14 @@ package web
 import (
 	"bufio"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/fault"
 )
 
 // Bounds of a stream: how often it looks, pings, and how long it lives before the
@@ -20,9 +23,10 @@ const (
 
 // live streams a part of a page: look gives the part as it is now and whether it
 // is final; it is sent when it differs from what was sent last. Look runs after
-// the handler has returned, so it must not touch the fiber.Ctx.
+// the handler has returned, so it must not touch the fiber.Ctx. The stream ends as
+// soon as the session does or the person's roles change.
 func (s *Server) live(c *fiber.Ctx, look func(ctx context.Context) (part templ.Component, final bool, err error)) error {
-	render := s.fragment(c)
+	render, still := s.fragment(c), s.still(c)
 	c.Set("Content-Type", "text/event-stream")
 	c.Set("Cache-Control", "no-cache, no-transform")
 	c.Set("X-Accel-Buffering", "no")
@@ -39,14 +43,31 @@ func (s *Server) live(c *fiber.Ctx, look func(ctx context.Context) (part templ.C
 		if conn != nil {
 			_ = conn.SetWriteDeadline(time.Now().Add(liveMost + time.Minute))
 		}
-		if err := s.stream(ctx, w, render, look); err != nil {
+		if err := s.stream(ctx, w, still, render, look); err != nil {
 			log.Debug("stream ended", "request", id, "err", err)
 		}
 	})
 	return nil
 }
 
-func (s *Server) stream(ctx context.Context, w *bufio.Writer, render func(context.Context, templ.Component) (string, error), look func(context.Context) (templ.Component, bool, error)) error {
+// still tells whether the reader is who they were: same session, same roles.
+func (s *Server) still(c *fiber.Ctx) func(context.Context) error {
+	token, _ := c.Locals(keyToken).(string)
+	who, address := sessionOf(c).Actor, s.address(c)
+	token = strings.Clone(token)
+	return func(ctx context.Context) error {
+		if token == "" {
+			return nil // no session to lose
+		}
+		now, err := s.DB.ActorBySession(ctx, token, address)
+		if err == nil && !slices.Equal(now.Actor.Roles, who.Roles) {
+			err = fault.New(fault.Unauthenticated, "The roles changed.")
+		}
+		return err
+	}
+}
+
+func (s *Server) stream(ctx context.Context, w *bufio.Writer, still func(context.Context) error, render func(context.Context, templ.Component) (string, error), look func(context.Context) (templ.Component, bool, error)) error {
 	if _, err := w.WriteString("retry: 2000\n\n"); err != nil {
 		return err
 	}
@@ -54,6 +75,9 @@ func (s *Server) stream(ctx context.Context, w *bufio.Writer, render func(contex
 	defer tick.Stop()
 	last, spoke := "", time.Now()
 	for {
+		if err := still(ctx); err != nil {
+			return err
+		}
 		part, final, err := look(ctx)
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/compress"
+	"github.com/valyala/fasthttp"
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
@@ -79,11 +80,24 @@ func (s *Server) App() (*fiber.App, error) {
 		AppName: "Joinery", Immutable: true, BodyLimit: bodyLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit, ReadBufferSize: 16 << 10,
 		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true,
 	})
+	app.Server().FormValueFunc = formValue
 	app.Use(s.around)
 	app.Use(compress.New(compress.Config{Level: compress.LevelBestSpeed, Next: func(c *fiber.Ctx) bool {
 		return strings.HasPrefix(c.Path(), "/static/") || strings.HasPrefix(c.Path(), "/hooks/") || strings.HasSuffix(c.Path(), "/live")
 	}}))
 	return app, s.mount(app)
+}
+
+// formValue gives the first value of a field of the form itself: one in the
+// address must not stand in for it.
+func formValue(c *fasthttp.RequestCtx, name string) []byte {
+	if v := c.PostArgs().Peek(name); v != nil {
+		return v
+	}
+	if form, err := c.MultipartForm(); err == nil && len(form.Value[name]) > 0 {
+		return []byte(form.Value[name][0])
+	}
+	return nil
 }
 
 func (s *Server) prepare() error {

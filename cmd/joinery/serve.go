@@ -155,7 +155,7 @@ func (t *tool) firstPeople(ctx context.Context, h *house, demo bool) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "\n  Set up the first administrator (this link works once, for 24 hours):\n  %s/setup?token=%s\n", h.cfg.BaseURL, token)
+		fmt.Fprintf(t.out, "\n  Set up the first administrator (this link works once, for an hour; a restart prints a new one):\n  %s/setup?token=%s\n", h.cfg.BaseURL, token)
 	}
 	if demo {
 		return t.demoPeople(ctx, h)

@@ -25,7 +25,7 @@ func (db *DB) HasUsers(ctx context.Context) (bool, error) {
 	return found, asFault(err)
 }
 
-// NewSetupLink makes the one-time token of the set-up page, valid for 24 hours.
+// NewSetupLink makes the one-time token of the set-up page, valid for an hour.
 // Earlier ones end.
 func (db *DB) NewSetupLink(ctx context.Context) (string, error) {
 	token := randomText()
@@ -33,7 +33,7 @@ func (db *DB) NewSetupLink(ctx context.Context) (string, error) {
 		if err := tx.Exec(`DELETE FROM setup_links`).Error; err != nil {
 			return err
 		}
-		return tx.Exec(`INSERT INTO setup_links (token_hash, expires_at) VALUES (?, ?)`, digest(token), db.now().Add(24*time.Hour)).Error
+		return tx.Exec(`INSERT INTO setup_links (token_hash, expires_at) VALUES (?, ?)`, digest(token), db.now().Add(time.Hour)).Error
 	})
 	return token, err
 }

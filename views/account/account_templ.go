@@ -129,7 +129,7 @@ func NotSetUp() templ.Component {
 			templ_7745c5c3_Var4 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<h1>Joinery is not set up yet</h1><p>Open the set-up link that Joinery printed when it started. It makes the first administrator. The link works once and for 24 hours; restarting Joinery prints a new one.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<h1>Joinery is not set up yet</h1><p>Open the set-up link that Joinery printed when it started. It makes the first administrator. The link works once and for an hour; restarting Joinery prints a new one.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
