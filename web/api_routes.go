@@ -19,7 +19,7 @@ func (s *Server) apiOps() []apiOp {
 		{route{get, v1 + "/reviews/:id", auth.ArtifactRead, s.apiReviewShow}, "Read a review", "", "Review", 200, nil},
 		{route{post, v1 + "/reviews/:id/approve", auth.ReviewDecide, s.apiApprove}, "Approve exactly one hash; the revision goes live", "Approve", "Release", 200, nil},
 		{route{post, v1 + "/reviews/:id/request-changes", auth.ReviewDecide, s.apiRequestChanges}, "Send a revision back to its authors", "Comment", "Review", 200, nil},
-		{route{post, v1 + "/reviews/:id/comments", auth.ArtifactRead, s.apiComment}, "Comment on a review", "Body", "Review", 201, nil},
+		{route{post, v1 + "/reviews/:id/comments", auth.ReviewComment, s.apiComment}, "Comment on a review", "Body", "Review", 201, nil},
 
 		{route{put, v1 + "/connections/:key/credentials/:name", auth.CredentialWrite, s.apiCredentialSet}, "Set or rotate a credential; the value is never given back", "CredentialSet", "Credential", 201, nil},
 		{route{post, v1 + "/connections/:key/test", auth.ConnectionTest, s.apiConnectionTest}, "Try a connection's newest settings", "", "Findings", 200, nil},

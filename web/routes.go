@@ -101,7 +101,7 @@ func (s *Server) routes() []route {
 		{get, "/reviews/:id", auth.ArtifactRead, s.reviewShow},
 		{post, "/reviews/:id/approve", auth.ReviewDecide, s.reviewApprove},
 		{post, "/reviews/:id/request-changes", auth.ReviewDecide, s.reviewRequestChanges},
-		{post, "/reviews/:id/comments", auth.ArtifactRead, s.reviewComment},
+		{post, "/reviews/:id/comments", auth.ReviewComment, s.reviewComment},
 		{post, "/reviews/:id/withdraw", auth.ArtifactRead, s.reviewWithdraw},
 
 		// Connections and their credentials.

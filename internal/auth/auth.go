@@ -28,7 +28,8 @@ const (
 	Public          Permission = "public"           // no sign-in: sign-in page, hooks, health
 	SignedIn        Permission = "signed_in"        // any active user
 	ArtifactRead    Permission = "artifact.read"    // flows, functions, policies, connections, reviews
-	ArtifactWrite   Permission = "artifact.write"   // save revisions, submit for review, comment
+	ArtifactWrite   Permission = "artifact.write"   // save revisions, submit for review
+	ReviewComment   Permission = "review.comment"   // those who write and those who review
 	ReviewDecide    Permission = "review.decide"    // approve, request changes
 	ReleaseRollback Permission = "release.rollback" // roll back, re-release with newer pins
 	BreakGlass      Permission = "breakglass"       // release without approval, flagged
@@ -50,11 +51,11 @@ const (
 
 var granted = map[Role][]Permission{
 	Viewer:   {ArtifactRead, RunRead},
-	Builder:  {ArtifactRead, ArtifactWrite, RunRead, RunSimulate, ConnectionTest, CredentialRead},
-	Reviewer: {ArtifactRead, RunRead, RunSimulate, ReviewDecide, ReleaseRollback, SignoffDecide, CredentialRead},
+	Builder:  {ArtifactRead, ArtifactWrite, ReviewComment, RunRead, RunSimulate, ConnectionTest, CredentialRead},
+	Reviewer: {ArtifactRead, RunRead, RunSimulate, ReviewComment, ReviewDecide, ReleaseRollback, SignoffDecide, CredentialRead},
 	Operator: {ArtifactRead, RunRead, RunStart, RunSimulate, RunOperate, SignoffDecide, PersonalRead, ConnectionTest, CredentialRead},
 	Auditor:  {ArtifactRead, RunRead, CredentialRead, AuditRead, SystemRead},
-	Admin: {ArtifactRead, ArtifactWrite, ReviewDecide, ReleaseRollback, BreakGlass, RunRead, RunStart, RunSimulate, RunOperate,
+	Admin: {ArtifactRead, ArtifactWrite, ReviewComment, ReviewDecide, ReleaseRollback, BreakGlass, RunRead, RunStart, RunSimulate, RunOperate,
 		SignoffDecide, PersonalRead, ConnectionTest, CredentialRead, CredentialWrite, AuditRead, UserManage, TokenManage, SystemRead, SettingsManage},
 }
 
