@@ -31,6 +31,9 @@ const (
 	hookCache   = time.Second
 )
 
+// AfterAccept is the place where an event is committed and its sender has no answer.
+const AfterAccept = "after accept"
+
 // hookDoor is what intake needs of one connection, read anew every second.
 type hookDoor struct {
 	settings connector.Settings
@@ -95,6 +98,9 @@ func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) error {
 		}
 		out.Runs = append(out.Runs, a.Runs...)
 		out.Duplicate = out.Duplicate && a.Duplicate
+	}
+	if s.Reached != nil {
+		s.Reached(AfterAccept)
 	}
 	s.kick()
 	body, err := json.Marshal(out)

@@ -55,6 +55,8 @@ type Server struct {
 	Kick  func()
 	// System adds facts to the system page; nil adds none.
 	System func(context.Context) []SystemFact
+	// Reached is told when an event is kept and not answered yet. Only tests set it.
+	Reached func(place string)
 
 	hooks    hooks
 	base     *url.URL

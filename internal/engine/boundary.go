@@ -101,6 +101,7 @@ func (b *boundary) note(c Change) {
 
 // receipt keeps what an effect came to, for the step's checkpoint.
 func (b *boundary) receipt(key, operation, connection string, result map[string]any, account *postgres.AccountRow) {
+	b.k.e.reached(AfterEffect)
 	raw, err := json.Marshal(result)
 	if err != nil {
 		raw = []byte("{}")
@@ -129,6 +130,7 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	case opAdd:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.GrantsPerHour, limits.GrantsPerHour
 	}
+	k.e.reached(BeforeIntent)
 	out, err := k.e.DB.RecordIntent(ctx, i)
 	switch {
 	case err != nil:
@@ -138,6 +140,7 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	case out.Over != "":
 		return "", out, &parkError{why: out.Over}
 	}
+	k.e.reached(AfterIntent)
 	return i.Key, out, nil
 }
 

@@ -211,6 +211,7 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error
 	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
 		return nil
 	}
+	k.e.reached(BeforeCheckpoint)
 	deadline := time.Now().Add(checkpointFor)
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		f, err := k.e.DB.FinishStep(context.WithoutCancel(ctx), *cp)
@@ -221,9 +222,7 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error
 			if f.CancelAsked != "" {
 				k.cancel = f.CancelAsked
 			}
-			if k.e.kept != nil {
-				k.e.kept()
-			}
+			k.e.reached(AfterCheckpoint)
 			return nil
 		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):
 			return err

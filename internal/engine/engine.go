@@ -46,6 +46,8 @@ type Engine struct {
 	Owner string
 	// Slots is how many runs are in hand at once; 0 means 64.
 	Slots int
+	// Reached is told each place a run passes. Only tests set it.
+	Reached func(place string)
 
 	kick     chan struct{}
 	kickOnce sync.Once
@@ -54,8 +56,6 @@ type Engine struct {
 	paused   map[string]bool
 	releases sync.Map // release id → *release
 	work     sync.WaitGroup
-	// kept is called after each checkpoint that was kept; tests end the process there.
-	kept func()
 }
 
 // Kick looks for due runs now instead of at the next poll.
@@ -87,9 +87,9 @@ func (e *Engine) Run(ctx context.Context) {
 	defer sweep.Stop()
 	defer renew.Stop()
 	e.refreshPaused(ctx)
-	e.claim(ctx, hands, e.DB.TakeOver)
+	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	for {
-		e.claim(ctx, hands, e.DB.ClaimRuns)
+		e.claim(ctx, hands, AtClaimed, e.DB.ClaimRuns)
 		select {
 		case <-ctx.Done():
 			e.drain(drop)
@@ -98,7 +98,7 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-poll.C:
 			e.refreshPaused(ctx)
 		case <-sweep.C:
-			e.claim(ctx, hands, e.DB.TakeOver)
+			e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 		case <-renew.C:
 			e.renew(ctx)
 		}
@@ -106,7 +106,7 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // claim takes as many due runs as there are free slots.
-func (e *Engine) claim(ctx, hands context.Context, take func(context.Context, string, int) ([]postgres.Claimed, error)) {
+func (e *Engine) claim(ctx, hands context.Context, place string, take func(context.Context, string, int) ([]postgres.Claimed, error)) {
 	for {
 		e.mu.Lock()
 		free := e.Slots - len(e.inHand)
@@ -121,6 +121,9 @@ func (e *Engine) claim(ctx, hands context.Context, take func(context.Context, st
 				e.Log.Warn("claiming runs failed", "err", err)
 			}
 			return
+		}
+		if len(taken) > 0 {
+			e.reached(place)
 		}
 		for _, c := range taken {
 			e.start(hands, c)
@@ -162,11 +165,13 @@ func (e *Engine) renew(ctx context.Context) {
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
+	e.reached(BeforeRenew)
 	lost, err := e.DB.RenewLeases(ctx, e.Owner, ids)
 	if err != nil {
 		e.Log.Warn("renewing leases failed", "err", err)
 		return
 	}
+	e.reached(AfterRenew)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, id := range lost {
@@ -208,6 +213,7 @@ func (e *Engine) drain(drop context.CancelFunc) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	e.reached(BeforeRelease)
 	if err := e.DB.ReleaseRuns(ctx, e.Owner); err != nil {
 		e.Log.Warn("giving runs back failed; they are taken over when their leases end", "err", err)
 	}

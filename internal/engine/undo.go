@@ -32,6 +32,7 @@ func (k *carrier) undo(ctx context.Context) {
 	}
 	left := 0
 	for _, e := range effects {
+		k.e.reached(BeforeUndo)
 		done, err := k.undoOne(ctx, e)
 		if err != nil {
 			var pause *pausedError
@@ -49,6 +50,7 @@ func (k *carrier) undo(ctx context.Context) {
 		if !done {
 			left++
 		}
+		k.e.reached(AfterUndo)
 		if err := k.e.DB.MarkUndone(ctx, k.c.ID, k.e.Owner, k.c.Epoch, e.Key); err != nil {
 			k.stopped(ctx, err)
 			return

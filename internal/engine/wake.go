@@ -26,6 +26,7 @@ func (k *carrier) wake(ctx context.Context) (map[flow.NodeID]node.Wake, error) {
 	if len(waiting) == 0 {
 		return out, nil
 	}
+	k.e.reached(AtWake)
 	if k.c.WakeReason == "event" {
 		if err := k.reread(ctx); err != nil {
 			return nil, err

@@ -97,7 +97,11 @@ func (db *DB) acceptAll(ctx context.Context, items []Incoming) ([]Accepted, erro
 			return err
 		}
 		copy(out, b.results())
-		return appendAuditTx(ctx, tx, b.acts()...)
+		if err := appendAuditTx(ctx, tx, b.acts()...); err != nil {
+			return err
+		}
+		db.reached(BeforeAccept)
+		return nil
 	})
 	return out, err
 }

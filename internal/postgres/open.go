@@ -36,7 +36,15 @@ type Config struct {
 	Artifacts artifact.Kinds
 	// Sealer seals credentials; without it none can be stored or read.
 	Sealer *secret.Sealer
+	// Reached is told each place a write passes. Only tests set it.
+	Reached func(place string)
 }
+
+// Places on the way of a write.
+const (
+	BeforeAccept = "before accept" // events are written, and not committed
+	BeforeCommit = "before commit" // checkpoints are written, and not committed
+)
 
 // DB is the database. Its methods are safe for concurrent use.
 type DB struct {
@@ -51,6 +59,7 @@ type DB struct {
 	uses      lastUses
 	batchers  batchers
 	batches   batches
+	tell      func(place string)
 }
 
 // Open connects as joinery_app: directly when the URL says so, else by SET ROLE
@@ -84,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer}
+	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached}
 	return db, nil
 }
 
@@ -97,6 +106,13 @@ func (db *DB) Close() {
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return asFault(db.pool.Ping(ctx)) }
+
+// reached tells a test where a write is.
+func (db *DB) reached(place string) {
+	if db.tell != nil {
+		db.tell(place)
+	}
+}
 
 // Now is the injected clock.
 func (db *DB) Now() time.Time { return db.now() }

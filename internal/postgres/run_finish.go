@@ -115,7 +115,11 @@ func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error
 				return err
 			}
 		}
-		return appendAuditTx(ctx, tx, acts...)
+		if err := appendAuditTx(ctx, tx, acts...); err != nil {
+			return err
+		}
+		db.reached(BeforeCommit)
+		return nil
 	})
 	return out, err
 }
