@@ -16,7 +16,7 @@ import (
 	"joinery/internal/auth"
 )
 
-func TestServer_TooLargeIsRefused(t *testing.T) {
+func TestS20_S97_TooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "http://localhost:8080")
 	b := k.person(t, "ada@example.com", auth.Admin)
@@ -32,7 +32,7 @@ func TestServer_TooLargeIsRefused(t *testing.T) {
 
 // What is refused before it reaches a handler still gets a readable answer with
 // all headers.
-func TestServer_TooLargeToRead(t *testing.T) {
+func TestS20_TooLargeToRead(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "http://localhost:8080")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,7 +55,7 @@ func TestServer_TooLargeToRead(t *testing.T) {
 
 // Only a trusted proxy may say on whose behalf it asks, and only its own word
 // counts, not what the client wrote before it.
-func TestServer_ClientAddress(t *testing.T) {
+func TestS12_ClientAddress(t *testing.T) {
 	t.Parallel()
 	s := &Server{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	for name, c := range map[string]struct{ remote, header, want string }{

@@ -177,20 +177,12 @@ func (s *Server) artifactRoutes() []route {
 
 // mount registers the routes and refuses a map that is not whole.
 func (s *Server) mount(app *fiber.App) error {
-	seen := map[string]bool{}
-	for _, r := range s.routes() {
-		at := r.method + " " + r.path
-		switch {
-		case r.needs == "":
-			return fmt.Errorf("route %s has no permission", at)
-		case r.act == nil:
-			return fmt.Errorf("route %s has no handler", at)
-		case seen[at]:
-			return fmt.Errorf("route %s is there twice", at)
-		case !strings.HasPrefix(r.path, "/"):
-			return fmt.Errorf("route %s: a path starts with /", at)
-		}
-		seen[at] = true
+	routes := s.routes()
+	seen, err := wholeMap(routes)
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
 		app.Add(r.method, r.path, s.guard(r))
 		if r.method == get {
 			app.Add(http.MethodHead, r.path, s.guard(r))
@@ -198,4 +190,24 @@ func (s *Server) mount(app *fiber.App) error {
 	}
 	s.nav = navOf(seen)
 	return nil
+}
+
+// wholeMap names the routes, or says what is wrong with one.
+func wholeMap(routes []route) (map[string]bool, error) {
+	seen := map[string]bool{}
+	for _, r := range routes {
+		at := r.method + " " + r.path
+		switch {
+		case r.needs == "":
+			return nil, fmt.Errorf("route %s has no permission", at)
+		case r.act == nil:
+			return nil, fmt.Errorf("route %s has no handler", at)
+		case seen[at]:
+			return nil, fmt.Errorf("route %s is there twice", at)
+		case !strings.HasPrefix(r.path, "/"):
+			return nil, fmt.Errorf("route %s: a path starts with /", at)
+		}
+		seen[at] = true
+	}
+	return seen, nil
 }

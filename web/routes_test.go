@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/auth"
@@ -17,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write golden files")
 
 // The map of the site with who may what, as text: a change of it is seen in review.
-func TestRoutes_Map(t *testing.T) {
+func TestS35_RoutesMap(t *testing.T) {
 	t.Parallel()
 	s := &Server{}
 	var lines []string
@@ -41,7 +42,7 @@ func TestRoutes_Map(t *testing.T) {
 	}
 	want, err := os.ReadFile("testdata/routes.txt")
 	require.NoError(t, err)
-	require.Equal(t, string(want), got, "the map changed: look at it, then run go test ./web -run TestRoutes_Map -update")
+	require.Equal(t, string(want), got, "the map changed: look at it, then run go test ./web -run TestS35_RoutesMap -update")
 }
 
 // Every route asked by every role, and by nobody: who may not gets nothing but
@@ -97,11 +98,50 @@ func fill(path string) string {
 	return strings.Join(parts, "/")
 }
 
-func TestRoutes_AMapWithHolesIsRefused(t *testing.T) {
+// The program does not start with a route that has no permission, and the running
+// router answers to nothing that is not on the map.
+func TestS35_AMapWithHolesIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "http://localhost:8080")
-	require.NotEmpty(t, k.server.nav)
-	for _, i := range k.server.nav {
-		require.NotEqual(t, "/exceptions", i.url)
+	do := func(*fiber.Ctx, auth.Actor) error { return nil }
+	for name, routes := range map[string][]route{
+		"no permission": {{get, "/x", "", do}}, "no handler": {{get, "/x", auth.Public, nil}}, "twice": {{get, "/x", auth.Public, do}, {get, "/x", auth.RunRead, do}}, "no slash": {{get, "x", auth.Public, do}},
+	} {
+		_, err := wholeMap(routes)
+		require.Error(t, err, name)
 	}
+	mapped, err := wholeMap(k.server.routes())
+	require.NoError(t, err)
+	known := map[auth.Permission]bool{auth.Public: true, auth.SignedIn: true}
+	for _, p := range allPermissions() {
+		known[p] = true
+	}
+	for _, r := range k.server.routes() {
+		require.True(t, known[r.needs], "%s needs %q, which no role has", r.path, r.needs)
+	}
+	running := 0
+	for _, r := range k.app.GetRoutes(true) {
+		if r.Method == "HEAD" {
+			require.True(t, mapped["GET "+r.Path], r.Path)
+			continue
+		}
+		running++
+		require.True(t, mapped[r.Method+" "+r.Path], "%s %s is not on the map", r.Method, r.Path)
+	}
+	require.Len(t, mapped, running)
+	for _, i := range k.server.nav {
+		require.True(t, mapped["GET "+i.url], i.url)
+	}
+}
+
+// allPermissions are those of the administrator, who has all.
+func allPermissions() []auth.Permission {
+	var out []auth.Permission
+	for _, p := range []auth.Permission{auth.ArtifactRead, auth.ArtifactWrite, auth.ReviewDecide, auth.ReleaseRollback, auth.BreakGlass, auth.RunRead, auth.RunStart, auth.RunSimulate, auth.RunOperate, auth.SignoffDecide, auth.PersonalRead,
+		auth.ConnectionTest, auth.CredentialRead, auth.CredentialWrite, auth.AuditRead, auth.UserManage, auth.TokenManage, auth.SystemRead, auth.SettingsManage} {
+		if (auth.Actor{UserID: "u", Roles: []auth.Role{auth.Admin}}).Can(p) {
+			out = append(out, p)
+		}
+	}
+	return out
 }

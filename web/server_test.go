@@ -128,7 +128,7 @@ func (b *browser) send(t *testing.T, method, path string, form url.Values, heade
 	return answer{resp.StatusCode, string(raw), resp.Header}
 }
 
-func TestServer_SignInAndOut(t *testing.T) {
+func TestS30_SignInAndOut(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "https://joinery.example")
 	b := k.stranger()
@@ -163,7 +163,7 @@ func TestServer_SignInAndOut(t *testing.T) {
 	require.Equal(t, strings.ReplaceAll(wrong.body, "ada@", "eve@"), unknown.body)
 }
 
-func TestServer_CookiesAreBound(t *testing.T) {
+func TestS33_CookiesAreBound(t *testing.T) {
 	t.Parallel()
 	for base, want := range map[string][]string{
 		"https://joinery.example": {"__Host-joinery=", "HttpOnly", "secure", "SameSite=Lax", "path=/"},
@@ -182,7 +182,7 @@ func TestServer_CookiesAreBound(t *testing.T) {
 	}
 }
 
-func TestServer_SignInGoesNowhereElse(t *testing.T) {
+func TestS14_SignInGoesNowhereElse(t *testing.T) {
 	t.Parallel()
 	for _, next := range []string{"//evil.example", "https://evil.example", `/\evil.example`, "javascript:alert(1)", "/\n/evil", "", "/sign-in"} {
 		require.Equal(t, "/", localPath(next), next)
@@ -190,7 +190,7 @@ func TestServer_SignInGoesNowhereElse(t *testing.T) {
 	require.Equal(t, "/runs?state=failed", localPath("/runs?state=failed"))
 }
 
-func TestServer_RefusesForgedRequests(t *testing.T) {
+func TestS09_RefusesForgedRequests(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "https://joinery.example")
 	b := k.person(t, "ada@example.com", auth.Admin)
@@ -237,7 +237,7 @@ func TestServer_BearerCountsOnlyWhereItShould(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.get(t, "/users").status, "a token in a cookie is nothing")
 }
 
-func TestServer_Headers(t *testing.T) {
+func TestS07_Headers(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "https://joinery.example")
 	b := k.person(t, "ada@example.com", auth.Admin)
@@ -284,7 +284,7 @@ func TestServer_ErrorsArePagesOrProblems(t *testing.T) {
 	require.Contains(t, a.body, `"status":403`)
 }
 
-func TestServer_PanicIsAnAnswer(t *testing.T) {
+func TestS05_PanicIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "http://localhost:8080")
 	k.app.Get("/boom", func(*fiber.Ctx) error { panic("secret detail") })
@@ -294,7 +294,7 @@ func TestServer_PanicIsAnAnswer(t *testing.T) {
 	require.Contains(t, a.body, a.header.Get("X-Request-Id"))
 }
 
-func TestServer_SetupHappensOnce(t *testing.T) {
+func TestS26_SetupHappensOnce(t *testing.T) {
 	t.Parallel()
 	k := newConsole(t, "http://localhost:8080")
 	link, err := k.server.DB.NewSetupLink(context.Background())

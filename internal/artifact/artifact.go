@@ -143,6 +143,9 @@ func (k Kinds) ReadText(kind review.Kind, key string, text []byte) (Doc, error) 
 	if len(text) > MaxContent {
 		return Doc{}, fault.New(fault.TooLarge, "The content is larger than 1 MiB.")
 	}
+	if err := flow.PlainYAML(text); err != nil {
+		return Doc{}, err
+	}
 	var plain any
 	if err := yaml.UnmarshalWithOptions(text, &plain, yaml.Strict()); err != nil {
 		return Doc{}, fault.Wrap(fault.Invalid, err, "This is not readable YAML: %s.", firstLine(yaml.FormatError(err, false, false)))

@@ -26,11 +26,8 @@ func Parse(text []byte) (Content, error) {
 	if err := plainText(text); err != nil {
 		return Content{}, err
 	}
-	for _, t := range lexer.Tokenize(string(text)) {
-		switch t.Type {
-		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			return Content{}, refuseLine(t.Position.Line, "Anchors, aliases and merge keys cannot be used in a flow. Write the values out.")
-		}
+	if err := PlainYAML(text); err != nil {
+		return Content{}, err
 	}
 	var c Content
 	dec := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
@@ -46,6 +43,35 @@ func Parse(text []byte) (Content, error) {
 		return Content{}, fault.Wrap(fault.Invalid, err, "The flow holds a value that JSON cannot express.")
 	}
 	return Decode(raw)
+}
+
+// maxNesting bounds how deep values may lie in one another.
+const maxNesting = 64
+
+// PlainYAML refuses what YAML can do and people's content never needs: anchors and
+// aliases, which are expanded, and deep nesting, for which the parser's memory
+// grows with the square.
+func PlainYAML(text []byte) error {
+	depth, line, entries := 0, 0, 0
+	for _, t := range lexer.Tokenize(string(text)) {
+		if t.Position.Line != line {
+			line, entries = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return refuseLine(line, "Anchors, aliases and merge keys cannot be used here. Write the values out.")
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType, token.MappingKeyType:
+			entries++
+		}
+		if depth > maxNesting || entries > maxNesting {
+			return refuseLine(line, fmt.Sprintf("Values lie in one another more than %d deep.", maxNesting))
+		}
+	}
+	return nil
 }
 
 func plainText(text []byte) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -140,6 +141,9 @@ func (db *DB) Revision(ctx context.Context, kind review.Kind, key string, number
 }
 
 func findRevision(tx *gorm.DB, kind review.Kind, key string, number int) (Revision, error) {
+	if number < 0 || number > math.MaxInt32 {
+		return Revision{}, fault.New(fault.NotFound, "The %s %s has no revision %d.", kind, clip(key), number)
+	}
 	var rows []Revision
 	err := tx.Raw(revisionSQL+` WHERE r.kind = ? AND r.key = ? AND (? = 0 OR r.revision = ?) ORDER BY r.revision DESC LIMIT 1`, kind, key, number, number).Scan(&rows).Error
 	if err != nil {
@@ -160,6 +164,7 @@ func (db *DB) Revisions(ctx context.Context, kind review.Kind, key string, befor
 	if _, err := db.Artifact(ctx, kind, key); err != nil {
 		return nil, err
 	}
+	before = min(max(before, 0), math.MaxInt32)
 	var rows []Revision
 	err := db.gorm.WithContext(ctx).Raw(`SELECT kind, key, number, hash, message, author_id, author_name, via, restored, at, approved, released FROM (`+
 		revisionSQL+` WHERE r.kind = ? AND r.key = ? AND (? = 0 OR r.revision < ?) ORDER BY r.revision DESC LIMIT ?) x`, kind, key, before, before, pageSize(limit)).Scan(&rows).Error
