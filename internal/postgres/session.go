@@ -20,18 +20,18 @@ type Session struct {
 }
 
 // ActorBySession gives the person behind a session's token. Roles are read each
-// time, so a change of them counts at once.
+// time, so a change of them counts at once. Sessions live by the database's clock:
+// a node whose own clock is wrong lengthens none.
 func (db *DB) ActorBySession(ctx context.Context, token, address string) (Session, error) {
 	if len(token) != 43 {
 		return Session{}, noSession()
 	}
-	now := db.now()
 	var s Session
 	var roles []string
-	var seen time.Time
-	err := db.pool.QueryRow(ctx, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.id_hash = $1 AND s.expires_at > $2 AND s.last_seen_at > $3 AND u.active`, digest(token), now, now.Add(-sessionIdle)).
-		Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &seen)
+	var note bool
+	err := db.pool.QueryRow(ctx, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at < now() - interval '1 minute' FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2) AND u.active`, digest(token), sessionIdle.Seconds()).
+		Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &note)
 	if err == pgx.ErrNoRows {
 		return Session{}, noSession()
 	}
@@ -39,8 +39,8 @@ func (db *DB) ActorBySession(ctx context.Context, token, address string) (Sessio
 		return Session{}, asFault(fmt.Errorf("find session: %w", err))
 	}
 	s.Actor.Kind, s.Actor.UserID, s.Actor.Roles, s.Actor.Address = auth.User, s.Actor.ID, rolesOf(roles), address
-	if now.Sub(seen) > time.Minute {
-		if _, err := db.pool.Exec(ctx, `UPDATE sessions SET last_seen_at = $2 WHERE id_hash = $1`, digest(token), now); err != nil {
+	if note {
+		if _, err := db.pool.Exec(ctx, `UPDATE sessions SET last_seen_at = now() WHERE id_hash = $1`, digest(token)); err != nil {
 			db.log.Warn("noting a session's use failed", "err", err)
 		}
 	}

@@ -69,7 +69,13 @@ func (db *DB) SignIn(ctx context.Context, h *auth.Hasher, email, password, addre
 	if !ok {
 		return SignedIn{}, db.signInFailed(ctx, user.ID, address)
 	}
-	return db.openSession(ctx, user.ID, address, agent)
+	fresh := ""
+	if auth.Outdated(hash) {
+		if fresh, err = h.Hash(ctx, password); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	return db.openSession(ctx, user.ID, fresh, address, agent)
 }
 
 // signInFailed counts a failed try, in the row itself, so that parallel guesses
@@ -84,20 +90,12 @@ func (db *DB) signInFailed(ctx context.Context, userID, address string) error {
 			return err
 		}
 		by := auth.Actor{Kind: auth.System, ID: "sign-in", Name: "Sign-in", Address: address}
-		if userID != "" {
-			var count int
-			if err := tx.Raw(`UPDATE users SET failed_count = failed_count + 1 WHERE id = ? RETURNING failed_count`, userID).Scan(&count).Error; err != nil {
-				return err
-			}
-			if count >= failuresToLock {
-				wait := lockMost
-				if n := count - failuresToLock; n < 6 {
-					wait = min(lockFirst<<n, lockMost)
-				}
-				if err := tx.Exec(`UPDATE users SET locked_until = ? WHERE id = ?`, now.Add(wait), userID).Error; err != nil {
-					return err
-				}
-			}
+		// For an unknown address it changes no row, but takes about as long.
+		err := tx.Exec(`UPDATE users SET failed_count = failed_count + 1, locked_until = CASE WHEN failed_count + 1 < ? THEN locked_until
+			ELSE ?::timestamptz + make_interval(secs => least(? * power(2, least(failed_count + 1 - ?, 6)), ?)) END WHERE id = ?`,
+			failuresToLock, now, lockFirst.Seconds(), failuresToLock, lockMost.Seconds(), userID).Error
+		if err != nil {
+			return err
 		}
 		return appendAudit(tx, Act{Actor: by, Action: "sign_in.failed", Kind: "user", ID: userID})
 	})
@@ -108,10 +106,11 @@ func (db *DB) signInFailed(ctx context.Context, userID, address string) error {
 }
 
 // openSession opens a session unless the account is locked. The row is locked
-// meanwhile, so a guess under way cannot slip past the lock-out.
-func (db *DB) openSession(ctx context.Context, userID, address, agent string) (SignedIn, error) {
+// meanwhile, so a guess under way cannot slip past the lock-out. A fresh hash
+// takes the place of an outdated one.
+func (db *DB) openSession(ctx context.Context, userID, fresh, address, agent string) (SignedIn, error) {
 	now := db.now()
-	out := SignedIn{Token: randomText(), CSRF: randomText(), ExpiresAt: now.Add(sessionMost)}
+	out := SignedIn{Token: randomText(), CSRF: randomText()}
 	locked := false
 	err := db.tx(ctx, func(tx *gorm.DB) error {
 		u, err := findUser(tx, `id = ? FOR UPDATE`, userID)
@@ -123,17 +122,17 @@ func (db *DB) openSession(ctx context.Context, userID, address, agent string) (S
 		}
 		out.Actor = u.user().Actor()
 		out.Actor.Address = address
-		if err := tx.Exec(`UPDATE users SET failed_count = 0, locked_until = NULL, last_sign_in_at = ? WHERE id = ?`, now, u.ID).Error; err != nil {
+		if err := tx.Exec(`UPDATE users SET failed_count = 0, locked_until = NULL, last_sign_in_at = ?, password_hash = coalesce(nullif(?, ''), password_hash) WHERE id = ?`, now, fresh, u.ID).Error; err != nil {
 			return err
 		}
-		if err := tx.Exec(`DELETE FROM sessions WHERE expires_at < ? OR last_seen_at < ?`, now, now.Add(-sessionIdle)).Error; err != nil {
+		if err := tx.Exec(`DELETE FROM sessions WHERE expires_at < now() OR last_seen_at < now() - make_interval(secs => ?)`, sessionIdle.Seconds()).Error; err != nil {
 			return err
 		}
 		if len(agent) > 300 {
 			agent = agent[:300]
 		}
-		err = tx.Exec(`INSERT INTO sessions (id_hash, user_id, csrf, created_at, last_seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			digest(out.Token), u.ID, out.CSRF, now, now, out.ExpiresAt, address, strings.ToValidUTF8(strings.ReplaceAll(agent, "\x00", ""), "")).Error
+		err = tx.Raw(`INSERT INTO sessions (id_hash, user_id, csrf, created_at, last_seen_at, expires_at, address, agent) VALUES (?, ?, ?, now(), now(), now() + make_interval(secs => ?), ?, ?) RETURNING expires_at`,
+			digest(out.Token), u.ID, out.CSRF, sessionMost.Seconds(), address, strings.ToValidUTF8(strings.ReplaceAll(agent, "\x00", ""), "")).Scan(&out.ExpiresAt).Error
 		if err != nil {
 			return fmt.Errorf("open session: %w", err)
 		}

@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,7 +20,7 @@ import (
 	"joinery/internal/postgres"
 )
 
-const goodPassword = "correct horse battery staple"
+const goodPassword = "a staple for the correct horse"
 
 type testClock struct {
 	mu  sync.Mutex
@@ -38,7 +40,7 @@ func trust(t *testing.T) (*postgres.DB, *auth.Hasher, *testClock, postgres.User)
 	return db, h, c, u
 }
 
-func TestSignIn(t *testing.T) {
+func TestS24_S25_SignIn(t *testing.T) {
 	t.Parallel()
 	db, h, clock, anna := trust(t)
 	ctx := t.Context()
@@ -74,7 +76,9 @@ func TestSignIn(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Conflict), "the last administrator stays")
 }
 
-func TestSessions(t *testing.T) {
+// A database's clock ends sessions, so this test makes them older instead of
+// forwarding its own.
+func TestS30_S31_S32_Sessions(t *testing.T) {
 	t.Parallel()
 	db, h, clock, anna := trust(t)
 	ctx := t.Context()
@@ -87,6 +91,11 @@ func TestSessions(t *testing.T) {
 	var stored string
 	pgtest.Scan(t, db, &stored, `SELECT string_agg(t::text, ' ') FROM sessions t`)
 	require.NotContains(t, stored, s.Token)
+	raw, err := base64.RawURLEncoding.DecodeString(s.Token)
+	require.NoError(t, err)
+	require.Len(t, raw, 32, "256 bits")
+	require.NotContains(t, stored, hex.EncodeToString(raw))
+	require.NotContains(t, stored, hex.EncodeToString([]byte(s.Token)))
 
 	_, err = db.AddUser(ctx, anna.Actor(), h, postgres.NewUser{Email: "ben@x.example", Name: "Ben", Password: goodPassword, Roles: []auth.Role{auth.Admin}})
 	require.NoError(t, err)
@@ -96,15 +105,25 @@ func TestSessions(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, got.Actor.Can(auth.UserManage), "a change of roles counts at once")
 
-	clock.Forward(9 * time.Hour)
+	older := func(by string) {
+		pgtest.Exec(t, db, `UPDATE sessions SET created_at = created_at - $1::interval, last_seen_at = last_seen_at - $1::interval, expires_at = expires_at - $1::interval`, by)
+	}
+	clock.Forward(100 * time.Hour)
+	_, err = db.ActorBySession(ctx, s.Token, "")
+	require.NoError(t, err, "a node's own clock ends no session")
+	clock.Forward(-200 * time.Hour)
+	older("8 hours 1 second")
 	_, err = db.ActorBySession(ctx, s.Token, "")
 	require.True(t, fault.Is(err, fault.Unauthenticated), "idle too long")
 	s, err = db.SignIn(ctx, h, anna.Email, goodPassword, "10.0.0.1", "test")
 	require.NoError(t, err)
-	for range 3 {
-		clock.Forward(5 * time.Hour)
+	for range 2 {
+		older("5 hours")
 		_, err = db.ActorBySession(ctx, s.Token, "")
+		require.NoError(t, err, "in use")
 	}
+	older("2 hours 1 second")
+	_, err = db.ActorBySession(ctx, s.Token, "")
 	require.True(t, fault.Is(err, fault.Unauthenticated), "older than twelve hours")
 	s, err = db.SignIn(ctx, h, anna.Email, goodPassword, "10.0.0.1", "test")
 	require.NoError(t, err)
@@ -118,7 +137,7 @@ func TestSessions(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Unauthenticated), "a new password ends the sessions")
 }
 
-func TestTokens(t *testing.T) {
+func TestS39_S44_Tokens(t *testing.T) {
 	t.Parallel()
 	db, h, clock, anna := trust(t)
 	ctx := t.Context()
@@ -159,7 +178,7 @@ func TestTokens(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Unauthenticated))
 }
 
-func TestSetup(t *testing.T) {
+func TestS26_Setup(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	h := auth.NewHasher(2)
