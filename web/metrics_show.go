@@ -6,37 +6,35 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
 
 	"joinery/internal/auth"
-	"joinery/internal/postgres"
+	"joinery/internal/metric"
 )
 
 // metricsShow is GET /metrics, in the Prometheus text format: for this machine, and
-// for those who may see the system page (a token works here as for the API).
+// for those who may see the system page (a token works here as for the API). While
+// the database is away it gives what the process itself knows, and says so.
 func (s *Server) metricsShow(c *fiber.Ctx, _ auth.Actor) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), 5*time.Second)
 	defer cancel()
-	m, err := s.DB.Metrics(ctx)
+	readings := s.DB.PoolUse()
+	known, err := s.DB.Metrics(ctx)
+	up := 1.0
 	if err != nil {
-		return err
+		s.Log.Warn("counting in the database failed", "err", err)
+		up = 0
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), numbers{m})
-	families, err := registry.Gather()
-	if err != nil {
-		return err
+	readings = append(append(readings, known...), metric.Reading{Name: "joinery_database_up", Help: "Whether the database answered this scrape.", Value: up})
+	if s.Engine != nil {
+		readings = append(readings,
+			metric.Reading{Name: "joinery_engine_runs_in_hand", Help: "Runs that this process carries.", Value: float64(s.Engine.InHand())},
+			metric.Reading{Name: "joinery_engine_beat_age_seconds", Help: "How long ago the engine went round its loop.", Value: time.Since(s.Engine.Beat()).Seconds()})
 	}
 	var b bytes.Buffer
-	enc := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
-	for _, f := range families {
-		if err := enc.Encode(f); err != nil {
-			return err
-		}
+	if err := s.Metrics.Write(&b, readings); err != nil {
+		return err
 	}
-	c.Set("Content-Type", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
+	c.Set("Content-Type", metric.ContentType())
 	return c.Send(b.Bytes())
 }
 
@@ -44,19 +42,4 @@ func (s *Server) metricsShow(c *fiber.Ctx, _ auth.Actor) error {
 // itself; it needs no sign-in.
 func scraper(c *fiber.Ctx, r route) bool {
 	return r.path == "/metrics" && c.Context().RemoteIP().IsLoopback() && c.Get("X-Forwarded-For") == ""
-}
-
-// numbers are what the database knows at the moment of the scrape.
-type numbers struct{ m []postgres.Metric }
-
-var _ prometheus.Collector = numbers{}
-
-// Describe describes nothing: the numbers are made at each scrape.
-func (n numbers) Describe(chan<- *prometheus.Desc) {}
-
-// Collect gives the numbers.
-func (n numbers) Collect(out chan<- prometheus.Metric) {
-	for _, m := range n.m {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("joinery_"+m.Name, m.Help, []string{m.Label}, nil), prometheus.GaugeValue, m.Value, m.Key)
-	}
 }

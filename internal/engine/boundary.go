@@ -165,7 +165,7 @@ func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, 
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The connection %s has no workers to read.", key)
 	}
-	return w, nil
+	return countedWorkers{b.k.e, key, w}, nil
 }
 
 func (b *boundary) directory(ctx context.Context, key string) (connector.Directory, error) {
@@ -177,6 +177,7 @@ func (b *boundary) directory(ctx context.Context, key string) (connector.Directo
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", key)
 	}
+	d = countedDirectory{b.k.e, key, d}
 	if b.k.sim != nil {
 		return &pretended{b: b, key: key, dir: d}, nil
 	}
@@ -199,7 +200,7 @@ func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 		return err
 	}
 	if before.Receipt == nil {
-		if err := b.k.e.Mail(ctx, m, key[:32]); err != nil {
+		if err := b.k.e.called(ctx, noConnection, opMail, func(ctx context.Context) error { return b.k.e.Mail(ctx, m, key[:32]) }); err != nil {
 			return err
 		}
 	}
@@ -222,7 +223,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, err
 		return node.Response{}, fault.New(fault.Invalid, "Outgoing HTTP requests are not set up.")
 	}
 	if read {
-		return b.k.e.HTTP(ctx, r)
+		return b.request(ctx, r)
 	}
 	if b.k.sim != nil {
 		b.note(Change{Operation: opHTTP, Target: r.URL, Sentence: sentence, Planned: true})
@@ -240,11 +241,16 @@ func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, err
 		}
 		r.Header.Set("Idempotency-Key", key[:32])
 	}
-	out, err := b.k.e.HTTP(ctx, r)
+	out, err := b.request(ctx, r)
 	if err != nil {
 		return out, err
 	}
 	b.receipt(key, opHTTP, "", map[string]any{"status": out.Status, "changed": true}, nil)
 	b.note(Change{Operation: opHTTP, Target: r.URL, Sentence: fmt.Sprintf("%s, answered %d", sentence, out.Status)})
 	return out, nil
+}
+
+func (b *boundary) request(ctx context.Context, r node.Request) (out node.Response, err error) {
+	err = b.k.e.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.k.e.HTTP(ctx, r); return err })
+	return out, err
 }

@@ -13,6 +13,7 @@ import (
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
+	"joinery/internal/trace"
 )
 
 // carrier carries one run while it is in hand. Only its own goroutine touches
@@ -31,12 +32,16 @@ type carrier struct {
 	// parking is why the run parks once nothing is under way.
 	parking string
 	cancel  string
+	// left is the state the run left these hands in; "" when it was given back or lost.
+	left run.State
 }
 
 // carry takes a run as far as it can go now.
 func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
+	ctx, span := e.Trace.Start(e.Trace.Under(ctx, c.Trace), "run", c.Flow, trace.Label{Key: "run", Value: string(c.ID)}, trace.Label{Key: "mode", Value: string(c.Mode)})
 	rel, err := e.release(ctx, c.Release)
 	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, results: make(chan stepResult), cancel: c.CancelAsked}
+	defer func() { span.End("", trace.Label{Key: "state", Value: string(k.left)}) }()
 	if c.Mode == run.Simulate {
 		k.sim = newPretence()
 	}
@@ -79,6 +84,9 @@ func (k *carrier) forward(ctx context.Context) error {
 		return err
 	}
 	first := postgres.Checkpoint{}
+	if k.e.stopping() {
+		return nil // given back as it is
+	}
 	for id, w := range woken {
 		k.launch(ctx, id, w)
 	}
@@ -152,7 +160,7 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 	if k.cancel != "" && len(k.running) == 0 {
 		return k.settle(ctx, &postgres.Checkpoint{})
 	}
-	if k.cancel == "" {
+	if k.cancel == "" && !k.e.stopping() {
 		for _, id := range start {
 			k.launch(ctx, id, node.Wake{})
 		}
@@ -206,12 +214,14 @@ func (k *carrier) rest(cp *postgres.Checkpoint) {
 
 // checkpoint writes, and tries again while the database is away: nothing may be
 // started before what led to it is kept.
-func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error {
+func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err error) {
 	cp.Run, cp.Owner, cp.Epoch, cp.JoinerID = k.c.ID, k.e.Owner, k.c.Epoch, k.c.JoinerID
 	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
 		return nil
 	}
 	k.e.reached(BeforeCheckpoint)
+	ctx, span := k.e.Trace.Start(ctx, "checkpoint", "")
+	defer func() { span.End(trouble(err)) }()
 	deadline := time.Now().Add(checkpointFor)
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		f, err := k.e.DB.FinishStep(context.WithoutCancel(ctx), *cp)
@@ -221,6 +231,9 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) error
 		case err == nil:
 			if f.CancelAsked != "" {
 				k.cancel = f.CancelAsked
+			}
+			if k.left = cp.State; cp.State.Terminal() || cp.State == run.Parked {
+				k.e.Metrics.RunEnded(string(cp.State))
 			}
 			k.e.reached(AfterCheckpoint)
 			return nil

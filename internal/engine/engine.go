@@ -12,12 +12,15 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"joinery/internal/connector"
+	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
+	"joinery/internal/trace"
 )
 
 // Rhythm of an engine. Leases last postgres.Lease by the database's clock.
@@ -26,7 +29,8 @@ const (
 	sweepEvery    = 2 * time.Second
 	renewEvery    = 5 * time.Second
 	defaultSlots  = 64
-	drainFor      = 15 * time.Second
+	drainFor      = 15 * time.Second // for calls under way at the end
+	dropFor       = 3 * time.Second  // for calls that were cut off
 	checkpointFor = 2 * time.Minute
 )
 
@@ -48,6 +52,9 @@ type Engine struct {
 	Slots int
 	// Reached is told each place a run passes. Only tests set it.
 	Reached func(place string)
+	// Metrics counts what is done; nil counts nothing. Trace follows it; nil does not.
+	Metrics *metric.Set
+	Trace   *trace.Tracer
 
 	kick     chan struct{}
 	kickOnce sync.Once
@@ -55,6 +62,8 @@ type Engine struct {
 	inHand   map[run.ID]context.CancelFunc
 	paused   map[string]bool
 	releases sync.Map // release id → *release
+	beat     atomic.Int64
+	ending   chan struct{}
 	work     sync.WaitGroup
 }
 
@@ -78,7 +87,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.Slots = defaultSlots
 	}
 	e.mu.Lock()
-	e.inHand = map[run.ID]context.CancelFunc{}
+	e.inHand, e.ending = map[run.ID]context.CancelFunc{}, make(chan struct{})
 	e.mu.Unlock()
 	hands, drop := context.WithCancel(context.WithoutCancel(ctx))
 	defer drop()
@@ -89,9 +98,11 @@ func (e *Engine) Run(ctx context.Context) {
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	for {
+		e.beat.Store(time.Now().UnixNano())
 		e.claim(ctx, hands, AtClaimed, e.DB.ClaimRuns)
 		select {
 		case <-ctx.Done():
+			close(e.ending)
 			e.drain(drop)
 			return
 		case <-e.kicks():
@@ -102,6 +113,32 @@ func (e *Engine) Run(ctx context.Context) {
 		case <-renew.C:
 			e.renew(ctx)
 		}
+	}
+}
+
+// Beat is when the engine last went round its loop; zero before it runs. A loop
+// that hangs (a database that neither answers nor refuses) stops beating.
+func (e *Engine) Beat() time.Time {
+	if n := e.beat.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+// InHand is how many runs this process carries.
+func (e *Engine) InHand() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.inHand)
+}
+
+// stopping says that no new step may start.
+func (e *Engine) stopping() bool {
+	select {
+	case <-e.ending:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -123,6 +160,9 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 			return
 		}
 		if len(taken) > 0 {
+			if place == AtTakenOver {
+				e.Metrics.TakenOver(len(taken))
+			}
 			e.reached(place)
 		}
 		for _, c := range taken {
@@ -197,19 +237,33 @@ func (e *Engine) isPaused(connection string) bool {
 	return e.paused[connection]
 }
 
-// drain waits a little for steps under way, then gives the runs back so that
-// another process need not wait for the leases to end.
+// drain lets the calls under way end and keeps what they came to, starts nothing
+// new, and gives the runs back so that another process need not wait for the
+// leases to end. What takes too long is cut off; another process repeats it.
 func (e *Engine) drain(drop context.CancelFunc) {
 	done := make(chan struct{})
 	go func() { e.work.Wait(); close(done) }()
+	renew := time.NewTicker(renewEvery)
+	defer renew.Stop()
+	late := time.After(drainFor)
+	for waiting := true; waiting; {
+		select {
+		case <-done:
+			waiting = false
+		case <-renew.C:
+			e.renew(context.Background())
+		case <-late:
+			e.mu.Lock()
+			left := slices.Collect(maps.Keys(e.inHand))
+			e.mu.Unlock()
+			e.Log.Warn("steps were still under way at shutdown; they will be repeated", "runs", left)
+			waiting = false
+		}
+	}
 	drop()
 	select {
 	case <-done:
-	case <-time.After(drainFor):
-		e.mu.Lock()
-		left := slices.Collect(maps.Keys(e.inHand))
-		e.mu.Unlock()
-		e.Log.Warn("steps were still under way at shutdown; they will be repeated", "runs", left)
+	case <-time.After(dropFor):
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -17,6 +17,7 @@ import (
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
+	"joinery/internal/trace"
 )
 
 // stepResult is one try at a step that ended.
@@ -28,6 +29,7 @@ type stepResult struct {
 	started  time.Time
 	ended    time.Time
 	boundary *boundary
+	took     time.Duration // by the machine's clock
 }
 
 // launch starts one try at a step beside the carrier.
@@ -76,13 +78,16 @@ type try struct {
 
 func (t *try) run(ctx context.Context) (r stepResult) {
 	r = stepResult{node: t.node, started: t.k.e.Now(), boundary: t.b}
+	begun := time.Now()
+	ctx, span := t.k.e.Trace.Start(ctx, "step", t.node.Type, trace.Label{Key: "node", Value: string(t.node.ID)})
 	defer func() {
 		if p := recover(); p != nil {
 			t.k.e.Log.Error("a node panicked", "run", t.k.c.ID, "node", t.node.ID, "panic", p, "stack", string(debug.Stack()))
 			r.err = fault.New(fault.Internal, "This node failed on our side. The log has the details.")
 		}
 		t.b.close()
-		r.ended = t.k.e.Now()
+		r.ended, r.took = t.k.e.Now(), time.Since(begun)
+		span.End(trouble(r.err))
 	}()
 	typ, ok := t.k.e.Nodes.Find(t.node.Type)
 	if !ok {
@@ -182,11 +187,24 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 
 func (k *carrier) attempt(r stepResult, number int, outcome string) postgres.AttemptRow {
 	a := postgres.AttemptRow{Node: r.node.ID, Number: number, StartedAt: r.started, EndedAt: r.ended, Outcome: outcome, Log: r.boundary.lines()}
+	k.e.Metrics.Step(r.node.Type, r.outcome(outcome), r.took)
 	if r.err != nil {
 		a.Error = fault.Sentence(r.err)
 		k.e.Log.Info("step did not pass", "run", k.c.ID, "node", r.node.ID, "attempt", number, "outcome", outcome, "err", r.err)
 	}
 	return a
+}
+
+// outcome is what metrics call the end of a try: ports are of the flow's making
+// and too many.
+func (r stepResult) outcome(kept string) string {
+	switch {
+	case r.err == nil && r.result.Wait == nil && kept == r.result.Port:
+		return "passed"
+	case kept == "parked" || kept == "waits" || kept == "retries":
+		return kept
+	}
+	return "failed"
 }
 
 // passed keeps a result: a port, a wait, or the run's end.

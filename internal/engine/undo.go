@@ -33,6 +33,9 @@ func (k *carrier) undo(ctx context.Context) {
 	left := 0
 	for _, e := range effects {
 		k.e.reached(BeforeUndo)
+		if k.e.stopping() {
+			return // given back; another process goes on
+		}
 		done, err := k.undoOne(ctx, e)
 		if err != nil {
 			var pause *pausedError
@@ -93,6 +96,7 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) 
 	if !ok {
 		return false, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)
 	}
+	dir = countedDirectory{k.e, e.Connection, dir}
 	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
 	defer cancel()
 	switch e.Operation {

@@ -22,6 +22,8 @@ type Incoming struct {
 	Address string
 	// ReplayOf is the dead letter this came from.
 	ReplayOf string
+	// Trace is the traceparent of the request it came with; "" when nothing is traced.
+	Trace string
 }
 
 // Accepted tells what became of an event.
@@ -68,7 +70,7 @@ func checkEvent(e joiner.Event) error {
 
 func (db *DB) accept() *Batcher[Incoming, Accepted] {
 	db.batchers.accept.Do(func() {
-		db.batchers.acceptor = NewBatcher(256, db.acceptAll)
+		db.batchers.acceptor = NewBatcher(256, counted(db, "event", db.acceptAll))
 		db.batches.add(db.batchers.acceptor.Close)
 	})
 	return db.batchers.acceptor

@@ -137,7 +137,7 @@ func (b *acceptance) findFirst(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
-	var cols [8][]string
+	var cols [9][]string
 	var revisions []int32
 	var nudged []string
 	for i := range b.items {
@@ -150,7 +150,7 @@ func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
 			if r.parked != "" {
 				state = run.Parked
 			}
-			for k, v := range []string{r.id, r.flow, r.release, string(state), r.parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection} {
+			for k, v := range []string{r.id, r.flow, r.release, string(state), r.parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace} {
 				cols[k] = append(cols[k], v)
 			}
 			revisions = append(revisions, int32(r.revision))
@@ -166,9 +166,9 @@ func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
 	if len(cols[0]) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, revision, mode, wake_at, created_at)
-		SELECT a, b, c, d, e, f, g, h, i, 'live', $10, $10 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[]) AS u (a, b, c, d, e, f, g, h, i)`,
-		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], revisions, b.now)
+	_, err := tx.Exec(ctx, `INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, traceparent, revision, mode, wake_at, created_at)
+		SELECT a, b, c, d, e, f, g, h, i, j, 'live', $11, $11 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int[]) AS u (a, b, c, d, e, f, g, h, i, j)`,
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], revisions, b.now)
 	if err != nil {
 		return fmt.Errorf("insert runs: %w", err)
 	}

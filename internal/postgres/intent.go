@@ -46,7 +46,7 @@ type Intended struct {
 // concurrent runs share.
 func (db *DB) RecordIntent(ctx context.Context, i Intent) (Intended, error) {
 	db.batchers.intend.Do(func() {
-		db.batchers.intender = NewBatcher(256, db.intendAll)
+		db.batchers.intender = NewBatcher(256, counted(db, "intent", db.intendAll))
 		db.batches.add(db.batchers.intender.Close)
 	})
 	return db.batchers.intender.Do(ctx, i)

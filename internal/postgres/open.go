@@ -19,6 +19,7 @@ import (
 
 	"joinery/internal/artifact"
 	"joinery/internal/fault"
+	"joinery/internal/metric"
 	"joinery/internal/secret"
 )
 
@@ -38,6 +39,8 @@ type Config struct {
 	Sealer *secret.Sealer
 	// Reached is told each place a write passes. Only tests set it.
 	Reached func(place string)
+	// Metrics counts shared commits; nil counts nothing.
+	Metrics *metric.Set
 }
 
 // Places on the way of a write.
@@ -60,6 +63,7 @@ type DB struct {
 	batchers  batchers
 	batches   batches
 	tell      func(place string)
+	metrics   *metric.Set
 }
 
 // Open connects as joinery_app: directly when the URL says so, else by SET ROLE
@@ -93,7 +97,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached}
+	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
 	return db, nil
 }
 
