@@ -30,6 +30,9 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 	}
 	c.Locals(keyRequest, id)
 	s.headers(c)
+	if s.ending() {
+		c.Response().Header.SetConnectionClose() // the next request goes to another process
+	}
 	// Not a child of fasthttp's context: that one is used again for other requests.
 	ctx, cancel := context.WithTimeout(context.Background(), requestLimit)
 	defer cancel()
@@ -47,7 +50,9 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 	if err != nil {
 		err = s.fail(c, err)
 	}
-	s.note(c, id, time.Since(start))
+	took := time.Since(start)
+	s.Metrics.Answer(c.Response().StatusCode(), strings.HasPrefix(c.Path(), "/hooks/"), took)
+	s.note(c, id, took)
 	return err
 }
 

@@ -51,10 +51,12 @@ type hooks struct {
 }
 
 // hookReceive is POST /hooks/:key. Nothing outside is called in here.
-func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) error {
+func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) (err error) {
 	ctx, cancel := context.WithTimeout(c.UserContext(), hookAnswer)
 	defer cancel()
 	key := c.Params("key")
+	ctx, end := s.traceHook(ctx, c)
+	defer func() { end(err) }()
 	door, err := s.hooks.door(ctx, s, key)
 	if err != nil {
 		return ourTrouble(err)
@@ -83,7 +85,7 @@ func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) error {
 	}
 	out := postgres.Accepted{Runs: []string{}}
 	for i, e := range events {
-		a, err := s.DB.AcceptEvent(ctx, postgres.Incoming{Connection: key, Event: e, Signer: signer, Address: s.address(c)})
+		a, err := s.DB.AcceptEvent(ctx, postgres.Incoming{Connection: key, Event: e, Signer: signer, Address: s.address(c), Trace: s.Trace.Parent(ctx)})
 		if fault.Is(err, fault.Invalid) {
 			if _, keep := s.DB.KeepDeadLetter(ctx, key, e.Key, fault.Sentence(err), signer, s.address(c), d.Body); keep != nil {
 				return ourTrouble(keep)

@@ -25,10 +25,9 @@ func (s *Server) metricsShow(c *fiber.Ctx, _ auth.Actor) error {
 		up = 0
 	}
 	readings = append(append(readings, known...), metric.Reading{Name: "joinery_database_up", Help: "Whether the database answered this scrape.", Value: up})
-	if s.Engine != nil {
-		readings = append(readings,
-			metric.Reading{Name: "joinery_engine_runs_in_hand", Help: "Runs that this process carries.", Value: float64(s.Engine.InHand())},
-			metric.Reading{Name: "joinery_engine_beat_age_seconds", Help: "How long ago the engine went round its loop.", Value: time.Since(s.Engine.Beat()).Seconds()})
+	if s.Beat != nil {
+		readings = append(readings, metric.Reading{Name: "joinery_engine_beat_age_seconds", Help: "How long ago the engine last went round its loop.", Value: time.Since(s.Beat()).Seconds()},
+			metric.Reading{Name: "joinery_engine_runs_in_hand", Help: "Runs that this process carries.", Value: float64(s.InHand())})
 	}
 	var b bytes.Buffer
 	if err := s.Metrics.Write(&b, readings); err != nil {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,8 +22,10 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
+	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
+	"joinery/internal/trace"
 	"joinery/static"
 )
 
@@ -53,6 +56,16 @@ type Server struct {
 	Nodes node.Types
 	Pool  *connector.Pool
 	Kick  func()
+	// Beat is when the engine last went round its loop, InHand how many runs it
+	// carries; nil where no engine runs beside the site.
+	Beat   func() time.Time
+	InHand func() int
+	// Metrics counts answers; nil counts them for nobody. Trace follows webhooks; nil does not.
+	Metrics *metric.Set
+	Trace   *trace.Tracer
+	// Drain is how long the site goes on answering after it has begun to say that
+	// it is not ready, so that a proxy can turn to another one first.
+	Drain time.Duration
 	// System adds facts to the system page; nil adds none.
 	System func(context.Context) []SystemFact
 	// Reached is told when an event is kept and not answered yet. Only tests set it.
@@ -63,7 +76,9 @@ type Server struct {
 	assets   *static.Assets
 	nav      []navItem
 	stopping chan struct{}
-	stop     sync.Once
+	// wasUnready is why the last probe was refused, so that a change is logged once.
+	wasUnready atomic.Value
+	stop       sync.Once
 }
 
 // SystemFact is one line of the system page.
@@ -117,12 +132,16 @@ func (s *Server) prepare() error {
 	if s.assets, err = static.Load(); err != nil {
 		return err
 	}
+	if s.Metrics == nil {
+		s.Metrics = metric.New(s.Version, "")
+	}
 	s.stopping = make(chan struct{})
 	return nil
 }
 
-// Serve answers on ln until ctx ends, then lets requests finish for up to ten
-// seconds. Open streams are told to end first, because shutdown waits for them.
+// Serve answers on ln until ctx ends. Then it says that it is not ready, ends the
+// open streams, goes on answering for Drain, closes the door, and lets requests
+// finish for up to ten seconds.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	app, err := s.App()
 	if err != nil {
@@ -136,6 +155,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.stop.Do(func() { close(s.stopping) })
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(s.Drain):
+	}
 	if err := app.ShutdownWithTimeout(10 * time.Second); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("stop answering: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"joinery/internal/fault"
 	"joinery/internal/pgserver"
@@ -32,13 +33,15 @@ type config struct {
 	TrustedProxies []netip.Prefix
 	AllowHosts     []string
 	SMTPURL        string
+	OTLP           string
+	Drain          time.Duration
 	Log            *slog.Logger
 }
 
 func (t *tool) config() (config, error) {
 	c := config{DatabaseURL: t.env("DATABASE_URL"), DataDir: t.env("JOINERY_DATA_DIR"), Addr: t.env("JOINERY_ADDR"), BaseURL: strings.TrimRight(t.env("JOINERY_BASE_URL"), "/"),
 		MasterKey: t.env("JOINERY_MASTER_KEY"), MasterKeyFile: t.env("JOINERY_MASTER_KEY_FILE"), AdminEmail: t.env("JOINERY_ADMIN_EMAIL"), AdminPassword: t.env("JOINERY_ADMIN_PASSWORD"),
-		SMTPURL: t.env("JOINERY_SMTP_URL")}
+		SMTPURL: t.env("JOINERY_SMTP_URL"), OTLP: t.env("OTEL_EXPORTER_OTLP_ENDPOINT")}
 	if c.DataDir == "" {
 		c.DataDir = pgserver.DefaultDir("./.joinery")
 	}
@@ -71,6 +74,11 @@ func (t *tool) config() (config, error) {
 			prefix = netip.PrefixFrom(a, a.BitLen())
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	}
+	if text := t.env("JOINERY_DRAIN"); text != "" {
+		if c.Drain, err = time.ParseDuration(text); err != nil || c.Drain < 0 || c.Drain > 10*time.Second {
+			return c, fault.New(fault.Invalid, "JOINERY_DRAIN is how long to go on answering after the signal to stop, at most 10s, such as 5s.")
+		}
 	}
 	c.AllowHosts = split(t.env("JOINERY_ALLOW_HOSTS"))
 	c.Log, err = t.logger()

@@ -19,8 +19,9 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the console, the API and the engine."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database up to date and end."`
+	Version kong.VersionFlag `help:"Print the version and end."`
+	Serve   serveCmd         `cmd:"" help:"Run the console, the API and the engine."`
+	Migrate migrateCmd       `cmd:"" help:"Bring the database up to date and end."`
 	User    struct {
 		Add userAddCmd `cmd:"" help:"Add a user."`
 	} `cmd:"" help:"Users."`
@@ -38,10 +39,13 @@ type commands struct {
 	Audit struct {
 		Verify auditVerifyCmd `cmd:"" help:"Verify the audit chain and name the first broken record."`
 	} `cmd:"" help:"The audit log."`
+	Tell versionCmd `cmd:"" name:"version" help:"Print the version, what it was built from, and the newest migration it knows."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From the first signal on we end in order; a second one ends us at once.
+	context.AfterFunc(ctx, stop)
 	code := command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	stop()
 	os.Exit(code)
@@ -61,7 +65,7 @@ func command(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	var c commands
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("joinery"), kong.Description("Joinery brings new employees in: governed joiner flows between HRIS and directories."),
-		kong.Writers(out, errs), kong.Exit(func(code int) { exited = code }), kong.UsageOnError(),
+		kong.Vars{"version": version()}, kong.Writers(out, errs), kong.Exit(func(code int) { exited = code }), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true}))
 	if err != nil {
 		fmt.Fprintln(errs, err)

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +24,7 @@ type serveCmd struct {
 
 // Run serves until it is interrupted.
 func (s serveCmd) Run(ctx context.Context, t *tool) error {
+	began := time.Now()
 	h, err := t.wire(ctx, true)
 	if err != nil {
 		return err
@@ -57,7 +57,8 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 	}
 	eng := h.engine(send)
 	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: time.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
-		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, System: h.facts(smtp)}
+		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, Beat: eng.Beat, InHand: eng.InHand,
+		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}
 	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
 		return err
 	}
@@ -71,20 +72,35 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 		fmt.Fprintf(t.out, "  Demo HRIS:      %s   (hire somebody here)\n  Demo directory: %s   (and see the account here)\n", company.HRISURL, company.DirectoryURL)
 	}
 	fmt.Fprintln(t.out)
+	h.cfg.Log.Info("ready", "address", ln.Addr().String(), "version", version(), "took", time.Since(began).Round(time.Millisecond))
 	return h.work(ctx, eng.Run, func(ctx context.Context) error { return site.Serve(ctx, ln) })
 }
 
 // work runs the engine, the audit's sealer and the site until ctx ends or the
-// site fails; the site ends first, so that no request meets a stopped engine.
+// site fails. Engine and site end beside each other: what still comes in is kept
+// in the database, and another process carries it. The sealer ends last, with
+// what they wrote.
 func (h *house) work(ctx context.Context, engine func(context.Context), serve func(context.Context) error) error {
-	back, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, func() {
+		h.cfg.Log.Info("stopping: calls under way may end; a second signal ends this at once")
+	})()
+	front, stop := context.WithCancel(ctx)
 	defer stop()
-	var parts sync.WaitGroup
-	parts.Go(func() { engine(back) })
-	parts.Go(func() { h.seal(back) })
-	err := serve(ctx)
+	back, stopSealing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSealing()
+	var working, sealing sync.WaitGroup
+	working.Go(func() { engine(front) })
+	sealing.Go(func() { h.seal(back) })
+	err := serve(front)
 	stop()
-	parts.Wait()
+	working.Wait()
+	stopSealing()
+	sealing.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	if _, err := h.db.SealAudit(last); err != nil {
+		h.cfg.Log.Warn("sealing the audit log failed", "err", err)
+	}
 	return err
 }
 
@@ -186,12 +202,4 @@ func (h *house) facts(smtp string) func(context.Context) []web.SystemFact {
 		}
 		return append(out, web.SystemFact{Label: "Master key", Value: key}, web.SystemFact{Label: "Private hosts allowed", Value: hosts}, web.SystemFact{Label: "Audit checkpoints", Value: h.checkpointFile()})
 	}
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "dev"
-	}
-	return info.Main.Version
 }

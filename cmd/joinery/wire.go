@@ -23,10 +23,12 @@ import (
 	"joinery/internal/engine"
 	"joinery/internal/fault"
 	"joinery/internal/mail"
+	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/pgserver"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
+	"joinery/internal/trace"
 	"joinery/web"
 )
 
@@ -42,6 +44,9 @@ type house struct {
 	pool   *connector.Pool
 	guard  *egress.Guard
 	hasher *auth.Hasher
+	// metrics and trace are a server's; nil in commands, and trace where none is asked for.
+	metrics *metric.Set
+	trace   *trace.Tracer
 }
 
 // open connects to the database, brings it up to date, and wires what every
@@ -64,6 +69,13 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	if server {
+		_, revision := build()
+		h.metrics = metric.New(version(), revision)
+		if h.trace, err = trace.Open(ctx, cfg.OTLP, version(), cfg.Log); err != nil {
+			return nil, err
+		}
+	}
 	appURL, ownerURL := cfg.DatabaseURL, cfg.DatabaseURL
 	if cfg.DatabaseURL == "" {
 		if err := t.startPrivate(ctx, h, server); err != nil {
@@ -76,7 +88,7 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		return nil, err
 	}
 	h.kinds = artifact.Kinds{Flows: node.All(), Connectors: all.New()}
-	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer}); err != nil {
+	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer, Metrics: h.metrics}); err != nil {
 		h.close()
 		return nil, err
 	}
@@ -115,6 +127,9 @@ func (h *house) close() {
 	if h.db != nil {
 		h.db.Close()
 	}
+	if err := h.endTrace(); err != nil {
+		h.cfg.Log.Warn("sending the last traces failed", "err", err)
+	}
 	if h.ours {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -124,6 +139,12 @@ func (h *house) close() {
 	}
 }
 
+func (h *house) endTrace() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return h.trace.Close(ctx)
+}
+
 // engine makes the engine of this process.
 func (h *house) engine(send func(context.Context, node.Mail, string) error) *engine.Engine {
 	name, err := os.Hostname()
@@ -131,7 +152,7 @@ func (h *house) engine(send func(context.Context, node.Mail, string) error) *eng
 		name = "node"
 	}
 	return &engine.Engine{DB: h.db, Nodes: node.All(), Pool: h.pool, Mail: send, HTTP: h.call(), Now: time.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
-		Owner: name + "-" + uuid.NewString()[:8]}
+		Metrics: h.metrics, Trace: h.trace, Owner: name + "-" + uuid.NewString()[:8]}
 }
 
 // mailer gives the mail of this installation; nil when no server is configured.

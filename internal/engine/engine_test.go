@@ -171,7 +171,7 @@ func TestWaitFollowsTheStartDate(t *testing.T) {
 
 	h.person("1", map[string]any{"start_date": day(3)})
 	h.event("moved", "worker.start_moved", "1")
-	require.Eventually(t, func() bool { d := h.until(run.Waiting); return d.WakeAt.Before(first) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { d := h.until(run.Waiting); return d.WakeAt != nil && d.WakeAt.Before(first) }, 10*time.Second, 20*time.Millisecond)
 	require.Empty(t, h.state().Accounts)
 
 	h.clock.Forward(4 * 24 * time.Hour)
