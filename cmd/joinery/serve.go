@@ -96,7 +96,7 @@ func (h *house) work(ctx context.Context, engine func(context.Context), serve fu
 	working.Wait()
 	stopSealing()
 	sealing.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if _, err := h.db.SealAudit(last); err != nil {
 		h.cfg.Log.Warn("sealing the audit log failed", "err", err)

@@ -140,7 +140,7 @@ func (h *house) close() {
 }
 
 func (h *house) endTrace() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	return h.trace.Close(ctx)
 }

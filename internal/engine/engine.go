@@ -25,12 +25,14 @@ import (
 
 // Rhythm of an engine. Leases last postgres.Lease by the database's clock.
 const (
-	pollEvery     = 500 * time.Millisecond
-	sweepEvery    = 2 * time.Second
-	renewEvery    = 5 * time.Second
-	defaultSlots  = 64
-	drainFor      = 15 * time.Second // for calls under way at the end
-	dropFor       = 3 * time.Second  // for calls that were cut off
+	pollEvery    = 500 * time.Millisecond
+	sweepEvery   = 2 * time.Second
+	renewEvery   = 5 * time.Second
+	defaultSlots = 64
+	// At the end: for calls under way (a request to an outside system has 15 seconds),
+	// and for those that were cut off. With the rest a process ends within 30 seconds.
+	drainFor      = 16 * time.Second
+	dropFor       = 2 * time.Second
 	checkpointFor = 2 * time.Minute
 )
 
@@ -265,7 +267,7 @@ func (e *Engine) drain(drop context.CancelFunc) {
 	case <-done:
 	case <-time.After(dropFor):
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	e.reached(BeforeRelease)
 	if err := e.DB.ReleaseRuns(ctx, e.Owner); err != nil {
