@@ -20,18 +20,20 @@ type apiPoint struct {
 }
 
 type apiArtifact struct {
-	Key       string          `json:"key"`
-	Name      string          `json:"name"`
-	Kind      review.Kind     `json:"kind"`
-	Live      *apiPoint       `json:"live"`
-	Head      apiPoint        `json:"head"`
-	Paused    bool            `json:"paused"`
-	UpdatedAt string          `json:"updated_at"`
-	Content   json.RawMessage `json:"content,omitempty"`
+	Key    string      `json:"key"`
+	Name   string      `json:"name"`
+	Kind   review.Kind `json:"kind"`
+	Live   *apiPoint   `json:"live"`
+	Head   apiPoint    `json:"head"`
+	Paused bool        `json:"paused"`
+	// Unratified: what is live went live without approval, and no second person has ratified it.
+	Unratified bool            `json:"unratified"`
+	UpdatedAt  string          `json:"updated_at"`
+	Content    json.RawMessage `json:"content,omitempty"`
 }
 
 func asAPIArtifact(a postgres.Artifact) apiArtifact {
-	out := apiArtifact{Key: a.Key, Name: a.Name, Kind: a.Kind, Head: apiPoint{a.Head, a.HeadHash}, Paused: a.Paused, UpdatedAt: stamp(a.UpdatedAt)}
+	out := apiArtifact{Key: a.Key, Name: a.Name, Kind: a.Kind, Head: apiPoint{a.Head, a.HeadHash}, Paused: a.Paused, Unratified: a.Unratified, UpdatedAt: stamp(a.UpdatedAt)}
 	if a.Live != nil {
 		out.Live = &apiPoint{a.Live.Revision, a.Live.Hash}
 	}
@@ -40,7 +42,8 @@ func asAPIArtifact(a postgres.Artifact) apiArtifact {
 
 func (s *Server) apiArtifacts(kind review.Kind) handler {
 	return func(c *fiber.Ctx, _ auth.Actor) error {
-		limit, after, err := pageOf(c)
+		cursor := artifactCursor(kind)
+		limit, after, err := pageOf(c, cursor)
 		if err != nil {
 			return err
 		}
@@ -52,7 +55,7 @@ func (s *Server) apiArtifacts(kind review.Kind) handler {
 		for _, a := range rows {
 			out = append(out, asAPIArtifact(a))
 		}
-		return sendPage(c, out, next)
+		return sendPage(c, cursor, out, next)
 	}
 }
 
@@ -137,33 +140,24 @@ func asAPIRevision(r postgres.Revision) apiRevision {
 
 func (s *Server) apiRevisions(kind review.Kind) handler {
 	return func(c *fiber.Ctx, _ auth.Actor) error {
-		limit, after, err := pageOf(c)
+		limit, after, err := pageOf(c, revisionCursor)
 		if err != nil {
 			return err
 		}
-		before := 0
-		if after != "" {
-			if before, err = strconv.Atoi(after); err != nil {
-				return badRequest("This cursor is not one that this list gave.")
-			}
-		}
-		if limit == 0 {
-			limit = 50
-		}
-		rows, err := s.DB.Revisions(c.UserContext(), kind, c.Params("key"), before, min(limit+1, 200))
+		before, _ := strconv.Atoi(after) // a cursor of revisions is a number
+		rows, more, err := s.DB.Revisions(c.UserContext(), kind, c.Params("key"), before, limit)
 		if err != nil {
 			return err
 		}
 		next := ""
-		if len(rows) > limit {
-			rows = rows[:limit]
-			next = strconv.Itoa(rows[limit-1].Number)
+		if more > 0 {
+			next = strconv.Itoa(more)
 		}
 		var out []apiRevision
 		for _, r := range rows {
 			out = append(out, asAPIRevision(r))
 		}
-		return sendPage(c, out, next)
+		return sendPage(c, revisionCursor, out, next)
 	}
 }
 
@@ -212,60 +206,6 @@ func (s *Server) apiDiff(kind review.Kind) handler {
 	}
 }
 
-// apiRelease writes a release.
-func sendRelease(c *fiber.Ctx, r review.Release) error {
-	return sendJSON(c, http.StatusOK, map[string]any{"release": r.ID, "kind": r.Kind, "key": r.Key, "revision": r.Revision, "hash": r.Hash, "root": r.Root, "how": r.How})
-}
-
-type apiReason struct {
-	Revision int    `json:"revision"`
-	Reason   string `json:"reason"`
-}
-
-func (s *Server) apiRollback(kind review.Kind) handler {
-	return func(c *fiber.Ctx, who auth.Actor) error {
-		var in apiReason
-		if err := readJSON(c, &in); err != nil {
-			return err
-		}
-		r, err := s.DB.Rollback(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Reason)
-		if err != nil {
-			return err
-		}
-		return sendRelease(c, r)
-	}
-}
-
-func (s *Server) apiBreakGlass(kind review.Kind) handler {
-	return func(c *fiber.Ctx, who auth.Actor) error {
-		var in apiReason
-		if err := readJSON(c, &in); err != nil {
-			return err
-		}
-		r, err := s.DB.BreakGlass(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Reason)
-		if err != nil {
-			return err
-		}
-		return sendRelease(c, r)
-	}
-}
-
-func (s *Server) apiRefresh(kind review.Kind) handler {
-	return func(c *fiber.Ctx, who auth.Actor) error {
-		var in struct {
-			Reason string `json:"reason"`
-		}
-		if err := readJSON(c, &in); err != nil {
-			return err
-		}
-		r, err := s.DB.RefreshPins(c.UserContext(), who, kind, c.Params("key"), in.Reason)
-		if err != nil {
-			return err
-		}
-		return sendRelease(c, r)
-	}
-}
-
 func (s *Server) apiRestore(kind review.Kind) handler {
 	return func(c *fiber.Ctx, who auth.Actor) error {
 		var in struct {
@@ -273,6 +213,9 @@ func (s *Server) apiRestore(kind review.Kind) handler {
 			BaseRevision int `json:"base_revision"`
 		}
 		if err := readJSON(c, &in); err != nil {
+			return err
+		}
+		if err := needRevision(in.Revision); err != nil {
 			return err
 		}
 		saved, err := s.DB.RestoreRevision(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.BaseRevision, "api")

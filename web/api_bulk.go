@@ -1,96 +1,177 @@
 package web
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"joinery/internal/auth"
 	"joinery/internal/fault"
+	"joinery/internal/joiner"
+	"joinery/internal/postgres"
 	"joinery/internal/run"
 )
 
-const maxBulk = 1000
+// Bounds of one list.
+const (
+	maxBulk       = 100_000
+	bulkBodyLimit = 16 << 20
+	maxProblems   = 100
+)
+
+var bulkPath = regexp.MustCompile(`^/api/v1/flows/[^/?]+/bulk(\?|$)`)
+
+// bodyLimits lets a list of workers be larger than other bodies, if it comes with
+// a token. It is asked once the header is read and before the body is.
+func bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if bytes.HasPrefix(h.Peek("Authorization"), []byte("Bearer jnr_")) && bulkPath.Match(h.RequestURI()) {
+		return fasthttp.RequestConfig{MaxRequestBodySize: bulkBodyLimit}
+	}
+	return fasthttp.RequestConfig{}
+}
 
 // apiBulk starts a live run of each worker in a list; all of them or none.
 func (s *Server) apiBulk(c *fiber.Ctx, who auth.Actor) error {
-	workers, err := bulkWorkers(c)
+	l, err := readBulk(c)
 	if err != nil {
 		return err
 	}
-	ids := []run.ID{}
-	for i, w := range workers {
-		id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), w, run.Live)
-		if err != nil {
-			// What has begun goes on; saying where it stopped lets the sender go on from there.
-			if i > 0 {
-				return fmt.Errorf("worker %d of %d: %w", i+1, len(workers), err)
-			}
-			return err
-		}
-		ids = append(ids, id)
+	ids, err := s.DB.StartRuns(c.UserContext(), who, postgres.Start{Flow: c.Params("key"), Mode: run.Live, Workers: l.workers})
+	if err != nil {
+		return err
 	}
 	s.kick()
-	return sendJSON(c, http.StatusAccepted, map[string]any{"ids": ids})
+	return sendJSON(c, http.StatusAccepted, map[string]any{"runs": len(ids), "ids": ids, "repeated": problemsOf(l.repeated)})
 }
 
-func bulkWorkers(c *fiber.Ctx) ([]string, error) {
+// bulkList is a list of workers as it is read: what is right, and what is not.
+type bulkList struct {
+	workers  []string
+	lines    map[string]int
+	repeated []fault.Problem
+	problems []fault.Problem
+	wrong    int
+}
+
+func readBulk(c *fiber.Ctx) (*bulkList, error) {
 	media, _, _ := mime.ParseMediaType(c.Get("Content-Type"))
-	var out []string
-	var problems []fault.Problem
-	add := func(line int, worker, wrong string) {
-		if wrong != "" {
-			problems = append(problems, fault.Problem{Path: fmt.Sprintf("line %d", line), Detail: wrong})
-			return
-		}
-		out = append(out, worker)
-	}
+	l := &bulkList{lines: map[string]int{}}
+	body := bytes.TrimPrefix(c.Body(), []byte("\xef\xbb\xbf")) // what spreadsheets write first
+	var err error
 	switch media {
 	case "text/csv":
-		records, err := csv.NewReader(bytes.NewReader(c.Body())).ReadAll()
-		if err != nil || len(records) == 0 || len(records[0]) == 0 || strings.TrimSpace(records[0][0]) != "worker" {
-			return nil, badRequest("The CSV needs a first line with the heading worker.")
-		}
-		for i, r := range records[1:] {
-			add(i+2, strings.TrimSpace(r[0]), wrongWorker(r[0]))
-		}
+		err = l.readCSV(body)
 	case "application/jsonl", "application/x-ndjson":
-		lines := bufio.NewScanner(bytes.NewReader(c.Body()))
-		for n := 1; lines.Scan(); n++ {
-			if len(bytes.TrimSpace(lines.Bytes())) == 0 {
-				continue
-			}
-			var in struct {
-				Worker string `json:"worker"`
-			}
-			if json.Unmarshal(lines.Bytes(), &in) != nil {
-				add(n, "", "This line is not a JSON object with worker.")
-				continue
-			}
-			add(n, in.Worker, wrongWorker(in.Worker))
-		}
+		l.readLines(body)
 	default:
-		return nil, fault.New(fault.Unsupported, "Send the list as text/csv or application/jsonl.")
+		err = fault.New(fault.Unsupported, "Send the list as text/csv or application/jsonl.")
 	}
-	if len(out)+len(problems) > maxBulk {
-		return nil, fault.New(fault.TooLarge, "A list may have up to %d workers.", maxBulk)
-	}
-	if len(out) == 0 && len(problems) == 0 {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(l.workers)+len(l.repeated)+l.wrong > maxBulk:
+		return nil, fault.New(fault.TooLarge, "A list may have up to 100,000 workers. Send it in parts.")
+	case l.wrong > 0:
+		sentence := "Nothing was started, because some lines are not right."
+		if l.wrong > maxProblems {
+			sentence = fmt.Sprintf("Nothing was started, because %d lines are not right; here are the first %d.", l.wrong, maxProblems)
+		}
+		return nil, fault.Refuse(sentence, l.problems)
+	case len(l.workers) == 0:
 		return nil, badRequest("The list is empty.")
 	}
-	return out, fault.Refuse("Nothing was started, because some lines are not right.", problems)
+	return l, nil
 }
 
-func wrongWorker(id string) string {
-	if id = strings.TrimSpace(id); id == "" || len(id) > 200 {
-		return "A worker's id has 1 to 200 characters."
+// add takes one worker. One that is there already is started once.
+func (l *bulkList) add(line int, worker string) {
+	worker = strings.TrimSpace(worker)
+	if err := joiner.CheckWorker(worker); err != nil {
+		l.refuse(line, fault.Sentence(err))
+		return
 	}
-	return ""
+	if first, ok := l.lines[worker]; ok {
+		l.repeated = append(l.repeated, fault.Problem{Path: lineOf(line), Detail: fmt.Sprintf("The worker %s is in line %d already and was started once.", worker, first)})
+		return
+	}
+	l.lines[worker] = line
+	l.workers = append(l.workers, worker)
+}
+
+func (l *bulkList) refuse(line int, detail string) {
+	if l.wrong++; l.wrong <= maxProblems {
+		l.problems = append(l.problems, fault.Problem{Path: lineOf(line), Detail: detail})
+	}
+}
+
+func lineOf(n int) string { return fmt.Sprintf("line %d", n) }
+
+// readCSV reads one column with the heading worker.
+func (l *bulkList) readCSV(body []byte) error {
+	in := csv.NewReader(bytes.NewReader(body))
+	in.FieldsPerRecord, in.ReuseRecord = -1, true
+	head, err := in.Read()
+	if err != nil || strings.TrimSpace(head[0]) != "worker" {
+		return badRequest("The CSV needs a first line with the heading worker.")
+	}
+	if len(head) > 1 {
+		return badRequest("The CSV has %d columns; it needs one, with the heading worker.", len(head))
+	}
+	for {
+		record, err := in.Read()
+		var wrong *csv.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &wrong):
+			// A quote that does not close swallows what follows, so nothing after it can be judged.
+			l.refuse(wrong.StartLine, "The quotes in this line do not fit.")
+			return nil
+		case err != nil:
+			return err
+		}
+		line, _ := in.FieldPos(0)
+		if len(record) > 1 {
+			l.refuse(line, fmt.Sprintf("This line has %d fields; the heading has one.", len(record)))
+			continue
+		}
+		l.add(line, record[0])
+	}
+}
+
+// readLines reads one JSON object in each line; empty lines are nothing.
+func (l *bulkList) readLines(body []byte) {
+	n := 0
+	for line := range bytes.Lines(body) {
+		n++
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		var in struct {
+			Worker *string `json:"worker"`
+		}
+		if !utf8.Valid(line) {
+			l.refuse(n, "This line is not valid UTF-8.")
+			continue
+		}
+		switch f := readObject(line, &in); {
+		case f != nil:
+			l.refuse(n, strings.Replace(f.Sentence, "in this request", "in a line; only worker", 1))
+		case in.Worker == nil:
+			l.refuse(n, "This line has no worker.")
+		default:
+			l.add(n, *in.Worker)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/fault"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
 )
@@ -42,7 +43,11 @@ func (s *Server) asAPICredential(r postgres.Credential) apiCredential {
 }
 
 func (s *Server) apiCredentials(c *fiber.Ctx, _ auth.Actor) error {
-	rows, err := s.DB.Credentials(c.UserContext(), c.Query("connection"))
+	limit, after, err := pageOf(c, credentialCursor)
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.DB.CredentialPage(c.UserContext(), c.Query("connection"), after, limit)
 	if err != nil {
 		return err
 	}
@@ -50,7 +55,7 @@ func (s *Server) apiCredentials(c *fiber.Ctx, _ auth.Actor) error {
 	for _, r := range rows {
 		out = append(out, s.asAPICredential(r))
 	}
-	return sendPage(c, out, "")
+	return sendPage(c, credentialCursor, out, next)
 }
 
 func (s *Server) apiCredentialSet(c *fiber.Ctx, who auth.Actor) error {
@@ -65,11 +70,24 @@ func (s *Server) apiCredentialSet(c *fiber.Ctx, who auth.Actor) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
-	r, err := s.DB.SetCredential(c.UserContext(), who, postgres.NewCredential{Connection: c.Params("key"), Name: c.Params("name"), Value: secret.New(in.Value), Owner: in.Owner, Deputy: in.Deputy, Purpose: in.Purpose, ExpiresAt: in.ExpiresAt, Overlap: time.Duration(in.OverlapHours) * time.Hour})
+	overlap, err := overlapOf(in.OverlapHours)
+	if err != nil {
+		return err
+	}
+	r, err := s.DB.SetCredential(c.UserContext(), who, postgres.NewCredential{Connection: c.Params("key"), Name: c.Params("name"), Value: secret.New(in.Value), Owner: in.Owner, Deputy: in.Deputy, Purpose: in.Purpose, ExpiresAt: in.ExpiresAt, Overlap: overlap})
 	if err != nil {
 		return err
 	}
 	return sendJSON(c, http.StatusCreated, s.asAPICredential(r))
+}
+
+// overlapOf bounds the hours before they are multiplied: a very large number
+// would come out as a small one.
+func overlapOf(hours int) (time.Duration, error) {
+	if hours < 0 || hours > 30*24 {
+		return 0, fault.Refuse("The value before may stay accepted for up to 30 days.", []fault.Problem{{Path: "overlap_hours", Detail: "A number from 0 to 720."}})
+	}
+	return time.Duration(hours) * time.Hour, nil
 }
 
 func (s *Server) apiCredentialRotate(c *fiber.Ctx, who auth.Actor) error {
@@ -81,7 +99,11 @@ func (s *Server) apiCredentialRotate(c *fiber.Ctx, who auth.Actor) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
-	r, err := s.DB.RotateCredential(c.UserContext(), who, c.Params("id"), secret.New(in.Value), in.ExpiresAt, time.Duration(in.OverlapHours)*time.Hour)
+	overlap, err := overlapOf(in.OverlapHours)
+	if err != nil {
+		return err
+	}
+	r, err := s.DB.RotateCredential(c.UserContext(), who, c.Params("id"), secret.New(in.Value), in.ExpiresAt, overlap)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/review"
 )
 
 type doc = map[string]any
@@ -47,38 +48,117 @@ func (s *Server) openAPI() doc {
 }
 
 func operation(op apiOp) doc {
-	out := doc{"summary": op.summary, "operationId": operationID(op), "description": "Needs the permission " + string(op.needs) + "."}
-	if op.needs == auth.Public {
+	out := doc{"summary": op.summary, "operationId": operationID(op), "description": strings.TrimSpace("Needs the permission " + string(op.needs) + ". " + apiNotes()[op.method+" "+strings.TrimPrefix(op.path, v1)])}
+	switch op.needs {
+	case auth.Public:
 		out["security"], out["description"] = []any{}, "Needs no token."
+	case auth.SignedIn:
+		out["description"] = strings.Replace(out["description"].(string), "Needs the permission signed_in.", "Needs a token.", 1)
 	}
-	var params []any
-	for _, m := range pathParam.FindAllStringSubmatch(op.path, -1) {
-		params = append(params, doc{"name": m[1], "in": "path", "required": true, "schema": doc{"type": "string"}})
-	}
-	for _, q := range op.query {
-		schema := doc{"type": "string"}
-		if q == "limit" {
-			schema = doc{"type": "integer", "minimum": 1, "maximum": 200}
-		}
-		params = append(params, doc{"name": q, "in": "query", "schema": schema})
-	}
-	if len(params) > 0 {
+	if params := parameters(op); len(params) > 0 {
 		out["parameters"] = params
 	}
 	if op.in != "" {
 		content := doc{"application/json": doc{"schema": ref(op.in)}}
 		if op.in == "Lines" {
-			content = doc{"text/csv": doc{"schema": doc{"type": "string"}}, "application/jsonl": doc{"schema": doc{"type": "string"}}}
+			content = doc{"text/csv": doc{"schema": doc{"type": "string"}}, "application/jsonl": doc{"schema": doc{"type": "string"}}, "application/x-ndjson": doc{"schema": doc{"type": "string"}}}
 		}
 		out["requestBody"] = doc{"required": op.in != "OptionalReason", "content": content}
 	}
-	responses := doc{strconv.Itoa(op.status): doc{"description": "Done", "content": doc{"application/json": doc{"schema": ref(op.out)}}},
-		"default": doc{"description": "What is wrong and what to do", "content": doc{"application/problem+json": doc{"schema": ref("Problem")}}}}
+	responses := doc{strconv.Itoa(op.status): respond("Done", "application/json", op.out), "default": respond("What is wrong and what to do", "application/problem+json", "Problem")}
 	if op.out == "Saved" {
-		responses["200"] = doc{"description": "Nothing changed", "content": doc{"application/json": doc{"schema": ref(op.out)}}}
+		responses["200"] = respond("Nothing changed", "application/json", op.out)
+	}
+	for _, status := range refusals(op) {
+		responses[strconv.Itoa(status)] = respond(refusalWords[status], "application/problem+json", "Problem")
 	}
 	out["responses"] = responses
 	return out
+}
+
+func respond(what, media, schema string) doc {
+	return doc{"description": what, "content": doc{media: doc{"schema": ref(schema)}}}
+}
+
+// apiNotes say what a handler asks for beyond its permission.
+func apiNotes() map[string]string {
+	out := map[string]string{
+		"POST /flows/:key/runs":     "A live run needs the permission run.start. A joiner must come from the HRIS that the flow reads.",
+		"POST /flows/:key/bulk":     "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated.",
+		"POST /signoffs/:id":        "The sign-off must be addressed to the person or to one of the roles of the token.",
+		"POST /reviews/:id/approve": "The token's owner must not have written any part of the revision.",
+	}
+	for _, k := range review.Kinds() {
+		out["POST /"+k.Plural()+"/:key/ratify"] = "The token's owner must neither have released the revision nor written any part of it. release names the release that was looked at."
+	}
+	return out
+}
+
+var refusalWords = map[int]string{
+	http.StatusBadRequest: "The request cannot be read: malformed JSON, an unknown field, a wrong parameter", http.StatusUnauthorized: "There is no valid token", http.StatusForbidden: "The token's roles, or a rule, do not allow it",
+	http.StatusNotFound: "There is no such thing", http.StatusConflict: "The state of things does not allow it", http.StatusRequestEntityTooLarge: "The body is too large",
+	http.StatusUnsupportedMediaType: "The body is of another media type", http.StatusUnprocessableEntity: "A value is not right",
+}
+
+// refusals are the statuses by which an operation says no.
+func refusals(op apiOp) []int {
+	if op.needs == auth.Public {
+		return nil
+	}
+	out := []int{http.StatusUnauthorized, http.StatusForbidden}
+	if op.in != "" {
+		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	} else if len(op.query) > 0 {
+		out = append(out, http.StatusBadRequest)
+	}
+	if strings.Contains(op.path, ":") {
+		out = append(out, http.StatusNotFound)
+	}
+	if op.method != get {
+		out = append(out, http.StatusConflict)
+	}
+	return append(out, http.StatusUnprocessableEntity)
+}
+
+func parameters(op apiOp) []any {
+	var params []any
+	for _, m := range pathParam.FindAllStringSubmatch(op.path, -1) {
+		schema := doc{"type": "string"}
+		if m[1] == "n" {
+			schema = doc{"type": "integer", "minimum": 1}
+		}
+		params = append(params, doc{"name": m[1], "in": "path", "required": true, "schema": schema})
+	}
+	for _, q := range op.query {
+		params = append(params, doc{"name": q, "in": "query", "required": q == "from" || q == "to", "schema": querySchema(op, q)})
+	}
+	return params
+}
+
+func querySchema(op apiOp, name string) doc {
+	words := func(ws []string) doc { return doc{"type": "string", "enum": ws} }
+	switch name {
+	case "limit":
+		return doc{"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+	case "from", "to":
+		return doc{"type": "integer", "minimum": 1}
+	case "after":
+		return doc{"type": "integer", "minimum": 0}
+	case "since":
+		return doc{"type": "string", "description": "A time in RFC 3339, or a date"}
+	case "mode":
+		return words(runModes())
+	case "state":
+		switch strings.TrimPrefix(op.path, v1) {
+		case "/events":
+			return words(eventStates())
+		case "/reviews":
+			return words(reviewStates())
+		}
+		word := "(" + strings.Join(runStates(), "|") + ")"
+		return doc{"type": "string", "pattern": "^" + word + "(," + word + ")*$"}
+	}
+	return doc{"type": "string"}
 }
 
 func operationID(op apiOp) string {

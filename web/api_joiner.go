@@ -33,11 +33,15 @@ func asAPIEvent(e postgres.EventRow) apiEvent {
 }
 
 func (s *Server) apiEvents(c *fiber.Ctx, _ auth.Actor) error {
-	limit, after, err := pageOf(c)
+	limit, after, err := pageOf(c, eventCursor)
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.DB.Events(c.UserContext(), postgres.EventFilter{Connection: c.Query("connection"), State: c.Query("state"), Type: c.Query("type"), Joiner: c.Query("joiner"), Query: c.Query("q"), Before: after, Limit: limit})
+	state, err := queryWord(c, "state", eventStates())
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.DB.Events(c.UserContext(), postgres.EventFilter{Connection: c.Query("connection"), State: state, Type: c.Query("type"), Joiner: c.Query("joiner"), Query: c.Query("q"), Before: after, Limit: limit})
 	if err != nil {
 		return err
 	}
@@ -45,7 +49,7 @@ func (s *Server) apiEvents(c *fiber.Ctx, _ auth.Actor) error {
 	for _, e := range rows {
 		out = append(out, asAPIEvent(e))
 	}
-	return sendPage(c, out, next)
+	return sendPage(c, eventCursor, out, next)
 }
 
 func (s *Server) apiEventShow(c *fiber.Ctx, _ auth.Actor) error {
@@ -95,7 +99,7 @@ func asAPIJoiner(j postgres.JoinerRow) apiJoiner {
 }
 
 func (s *Server) apiJoiners(c *fiber.Ctx, _ auth.Actor) error {
-	limit, after, err := pageOf(c)
+	limit, after, err := pageOf(c, joinerCursor)
 	if err != nil {
 		return err
 	}
@@ -107,7 +111,7 @@ func (s *Server) apiJoiners(c *fiber.Ctx, _ auth.Actor) error {
 	for _, j := range rows {
 		out = append(out, asAPIJoiner(j))
 	}
-	return sendPage(c, out, next)
+	return sendPage(c, joinerCursor, out, next)
 }
 
 func (s *Server) apiJoinerShow(c *fiber.Ctx, who auth.Actor) error {
@@ -141,7 +145,7 @@ type apiAudit struct {
 
 // apiAuditList gives sealed records in the order of the chain.
 func (s *Server) apiAuditList(c *fiber.Ctx, _ auth.Actor) error {
-	limit, cursor, err := pageOf(c)
+	limit, cursor, err := pageOf(c, auditCursor)
 	if err != nil {
 		return err
 	}
@@ -152,9 +156,6 @@ func (s *Server) apiAuditList(c *fiber.Ctx, _ auth.Actor) error {
 	after, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || after < 0 {
 		return badRequest("after is the number of a record in the chain.")
-	}
-	if limit == 0 {
-		limit = 50
 	}
 	rows, err := s.DB.AuditAfter(c.UserContext(), after, limit)
 	if err != nil {
@@ -168,5 +169,5 @@ func (s *Server) apiAuditList(c *fiber.Ctx, _ auth.Actor) error {
 	if len(rows) == limit {
 		next = strconv.FormatInt(rows[len(rows)-1].Seq, 10)
 	}
-	return sendPage(c, out, next)
+	return sendPage(c, auditCursor, out, next)
 }

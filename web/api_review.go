@@ -43,6 +43,9 @@ func (s *Server) apiReviewOpen(kind review.Kind) handler {
 		if err := readJSON(c, &in); err != nil {
 			return err
 		}
+		if err := needRevision(in.Revision); err != nil {
+			return err
+		}
 		r, err := s.DB.OpenReview(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Message)
 		if err != nil {
 			return err
@@ -64,17 +67,15 @@ func (s *Server) sendReview(c *fiber.Ctx, status int, id string) error {
 }
 
 func (s *Server) apiReviews(c *fiber.Ctx, _ auth.Actor) error {
-	limit, after, err := pageOf(c)
+	limit, after, err := pageOf(c, reviewCursor)
 	if err != nil {
 		return err
 	}
-	state := review.State(c.Query("state"))
-	switch state {
-	case "", review.Open, review.ChangesRequested, review.Approved, review.Closed:
-	default:
-		return badRequest("state is open, changes_requested, approved or closed.")
+	state, err := queryWord(c, "state", reviewStates())
+	if err != nil {
+		return err
 	}
-	rows, next, err := s.DB.Reviews(c.UserContext(), state, after, limit)
+	rows, next, err := s.DB.Reviews(c.UserContext(), review.State(state), after, limit)
 	if err != nil {
 		return err
 	}
@@ -82,11 +83,11 @@ func (s *Server) apiReviews(c *fiber.Ctx, _ auth.Actor) error {
 	for _, r := range rows {
 		out = append(out, asAPIReview(r))
 	}
-	return sendPage(c, out, next)
+	return sendPage(c, reviewCursor, out, next)
 }
 
 func asAPIReview(r postgres.ReviewRow) apiReview {
-	return apiReview{ID: r.ID, Kind: r.Kind, Key: r.Key, Revision: r.Revision, Hash: r.Hash, State: r.State, Message: r.Message, OpenedBy: r.OpenedByName, OpenedAt: stamp(r.OpenedAt), Base: r.BaseRevision, Checks: []review.Check{}}
+	return apiReview{ID: r.ID, Kind: r.Kind, Key: r.Key, Revision: r.Revision, Hash: r.Hash, State: r.State, Message: r.Message, OpenedBy: r.OpenedByName, OpenedAt: stamp(r.OpenedAt), Base: r.BaseRevision, Checks: r.Checks}
 }
 
 func (s *Server) apiReviewShow(c *fiber.Ctx, _ auth.Actor) error {

@@ -12,6 +12,25 @@ import (
 
 const v1 = "/api/v1"
 
+// apiOp is one operation of the API: its route, and what the OpenAPI document says
+// about it. The document is made of this list, so neither can lack the other.
+type apiOp struct {
+	route
+	summary string
+	// in and out name schemas; "" for none. query lists the parameters.
+	in, out string
+	status  int
+	query   []string
+}
+
+func (s *Server) apiRoutes() []route {
+	var out []route
+	for _, op := range s.apiOps() {
+		out = append(out, op.route)
+	}
+	return out
+}
+
 // apiOps are all operations of the API. Paths are those of the contract.
 func (s *Server) apiOps() []apiOp {
 	ops := []apiOp{
@@ -23,12 +42,12 @@ func (s *Server) apiOps() []apiOp {
 
 		{route{put, v1 + "/connections/:key/credentials/:name", auth.CredentialWrite, s.apiCredentialSet}, "Set or rotate a credential; the value is never given back", "CredentialSet", "Credential", 201, nil},
 		{route{post, v1 + "/connections/:key/test", auth.ConnectionTest, s.apiConnectionTest}, "Try a connection's newest settings", "", "Findings", 200, nil},
-		{route{get, v1 + "/credentials", auth.CredentialRead, s.apiCredentials}, "The inventory of credentials", "", "CredentialPage", 200, []string{"connection"}},
+		{route{get, v1 + "/credentials", auth.CredentialRead, s.apiCredentials}, "The inventory of credentials", "", "CredentialPage", 200, []string{"connection", "limit", "cursor"}},
 		{route{post, v1 + "/credentials/:id/rotate", auth.CredentialWrite, s.apiCredentialRotate}, "Set a new value", "Rotate", "Credential", 201, nil},
 		{route{post, v1 + "/credentials/:id/revoke", auth.CredentialWrite, s.apiCredentialRevoke}, "End a value at once", "Reason", "Credential", 200, nil},
 
 		{route{post, v1 + "/flows/:key/runs", auth.RunSimulate, s.apiRunStart}, "Start a live or simulated run by hand", "RunStart", "ID", 202, nil},
-		{route{post, v1 + "/flows/:key/bulk", auth.RunStart, s.apiBulk}, "Start a live run of each worker in a CSV or JSON Lines list", "Lines", "IDs", 202, nil},
+		{route{post, v1 + "/flows/:key/bulk", auth.RunStart, s.apiBulk}, "Start a live run of each worker in a CSV or JSON Lines list", "Lines", "Started", 202, nil},
 		{route{get, v1 + "/runs", auth.RunRead, s.apiRuns}, "List runs, newest first", "", "RunPage", 200, []string{"flow", "state", "joiner", "since", "q", "mode", "limit", "cursor"}},
 		{route{get, v1 + "/runs/:id", auth.RunRead, s.apiRunShow}, "Read a run with its steps", "", "Run", 200, nil},
 		{route{post, v1 + "/runs/:id/retry", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, _ string) error { return s.DB.RetryRun(c.UserContext(), who, id) })}, "Run again from where it stopped", "OptionalReason", "Run", 202, nil},
@@ -42,7 +61,7 @@ func (s *Server) apiOps() []apiOp {
 			return s.DB.ResumeRun(c.UserContext(), who, id, why)
 		})}, "Let a parked run go on", "OptionalReason", "Run", 202, nil},
 		{route{post, v1 + "/runs/:id/skip", auth.RunOperate, s.apiSkip}, "Go on after a failed step", "Skip", "Run", 202, nil},
-		{route{get, v1 + "/signoffs", auth.RunRead, s.apiSignoffs}, "List the sign-offs that wait for an answer", "", "SignoffPage", 200, nil},
+		{route{get, v1 + "/signoffs", auth.RunRead, s.apiSignoffs}, "List the sign-offs that wait for an answer", "", "SignoffPage", 200, []string{"limit", "cursor"}},
 		{route{post, v1 + "/signoffs/:id", auth.SignedIn, s.apiSignoffDecide}, "Answer a sign-off", "Decision", "Decided", 200, nil},
 
 		{route{get, v1 + "/events", auth.RunRead, s.apiEvents}, "List events, newest first", "", "EventPage", 200, []string{"connection", "state", "type", "joiner", "q", "limit", "cursor"}},
@@ -52,6 +71,7 @@ func (s *Server) apiOps() []apiOp {
 		{route{get, v1 + "/joiners/:id", auth.RunRead, s.apiJoinerShow}, "Read a joiner with accounts and runs", "", "Joiner", 200, nil},
 		{route{get, v1 + "/audit", auth.AuditRead, s.apiAuditList}, "Sealed audit records in the order of the chain", "", "AuditPage", 200, []string{"after", "limit", "cursor"}},
 		{route{get, v1 + "/schemas/flow.json", auth.Public, s.apiFlowSchema}, "The JSON Schema of a flow's content", "", "Anything", 200, nil},
+		{route{get, v1 + "/openapi.json", auth.Public, s.apiDocument}, "This document", "", "Anything", 200, nil},
 	}
 	for _, k := range review.Kinds() {
 		ops = append(ops, s.kindOps(k)...)
@@ -73,6 +93,7 @@ func (s *Server) kindOps(k review.Kind) []apiOp {
 		{route{post, at + "/:key/restore", auth.ArtifactWrite, s.apiRestore(k)}, "Bring an earlier content back as a new revision", "Restore", "Saved", 201, nil},
 		{route{post, at + "/:key/rollback", auth.ReleaseRollback, s.apiRollback(k)}, "Make an earlier approved revision live", "Release_", "Release", 200, nil},
 		{route{post, at + "/:key/breakglass", auth.BreakGlass, s.apiBreakGlass(k)}, "Release without approval; flagged until ratified", "Release_", "Release", 200, nil},
+		{route{post, at + "/:key/ratify", auth.ReviewDecide, s.apiRatify(k)}, "A second person's word on what went live without approval", "Ratify", "Release", 200, nil},
 	}
 	if k == review.Flow {
 		ops = append(ops, apiOp{route{post, at + "/:key/refresh", auth.ReleaseRollback, s.apiRefresh(k)}, "Release again with the newest approved parts", "Reason", "Release", 200, nil})

@@ -61,28 +61,13 @@ type apiAttempt struct {
 	Error     string `json:"error"`
 }
 
-type apiSignoff struct {
-	ID       string  `json:"id"`
-	Run      string  `json:"run"`
-	Title    string  `json:"title"`
-	Question string  `json:"question"`
-	Role     string  `json:"role"`
-	Person   string  `json:"person"`
-	Deadline *string `json:"deadline"`
-	State    string  `json:"state"`
-}
-
 func asAPIRun(r postgres.RunRow) apiRun {
 	return apiRun{ID: r.ID, Flow: r.Flow, Release: r.Release, Revision: r.Revision, Mode: r.Mode, State: r.State, Reason: r.Reason, Joiner: apiJoinerRef{r.JoinerID, r.Connection, r.Worker, r.JoinerLabel}, Event: r.EventID,
 		WaitingFor: r.WaitingFor, WakeAt: stampOf(r.WakeAt), CreatedAt: stamp(r.CreatedAt), StartedAt: stampOf(r.StartedAt), EndedAt: stampOf(r.EndedAt)}
 }
 
-func asAPISignoff(g postgres.SignoffLine) apiSignoff {
-	return apiSignoff{ID: g.ID, Run: g.RunID, Title: g.Title, Question: g.Question, Role: g.Role, Person: g.Person, Deadline: stampOf(g.Deadline), State: g.State}
-}
-
 func (s *Server) apiRuns(c *fiber.Ctx, _ auth.Actor) error {
-	limit, after, err := pageOf(c)
+	limit, after, err := pageOf(c, runCursor)
 	if err != nil {
 		return err
 	}
@@ -90,13 +75,17 @@ func (s *Server) apiRuns(c *fiber.Ctx, _ auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: c.Query("q"), Mode: c.Query("mode"), Since: since, Before: after, Limit: limit}
+	mode, err := queryWord(c, "mode", runModes())
+	if err != nil {
+		return err
+	}
+	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: c.Query("q"), Mode: mode, Since: since, Before: after, Limit: limit}
 	for _, st := range strings.Split(c.Query("state"), ",") {
 		if st == "" {
 			continue
 		}
-		if _, ok := runWords[run.State(st)]; !ok {
-			return badRequest("state is one of queued, running, waiting, parked, succeeded, failed, canceled, compensated.")
+		if !oneOf(st, runStates()) {
+			return badRequest("%s Several are written with commas between them.", wrongWord("state", runStates()))
 		}
 		f.States = append(f.States, run.State(st))
 	}
@@ -108,7 +97,7 @@ func (s *Server) apiRuns(c *fiber.Ctx, _ auth.Actor) error {
 	for _, r := range rows {
 		out = append(out, asAPIRun(r))
 	}
-	return sendPage(c, out, next)
+	return sendPage(c, runCursor, out, next)
 }
 
 func (s *Server) apiRunShow(c *fiber.Ctx, who auth.Actor) error {
@@ -168,19 +157,20 @@ func (s *Server) apiRunStart(c *fiber.Ctx, who auth.Actor) error {
 	if (in.Worker == "") == (in.Joiner == "") {
 		return fault.Refuse("Name either the worker or the joiner.", []fault.Problem{{Path: "worker", Detail: "The worker's id in the HRIS, or leave it out and give joiner."}})
 	}
+	start := postgres.Start{Flow: c.Params("key"), Mode: in.Mode, Workers: []string{in.Worker}}
 	if in.Joiner != "" {
 		j, err := s.DB.Joiner(c.UserContext(), in.Joiner)
 		if err != nil {
 			return err
 		}
-		in.Worker = j.Worker
+		start.Workers, start.Connection = []string{j.Worker}, j.Connection
 	}
-	id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), in.Worker, in.Mode)
+	ids, err := s.DB.StartRuns(c.UserContext(), who, start)
 	if err != nil {
 		return err
 	}
 	s.kick()
-	return sendJSON(c, http.StatusAccepted, map[string]any{"id": id})
+	return sendJSON(c, http.StatusAccepted, map[string]any{"id": ids[0]})
 }
 
 // apiOperate runs a verb on a run and answers with the run.
@@ -216,36 +206,4 @@ func (s *Server) apiSkip(c *fiber.Ctx, who auth.Actor) error {
 	}
 	s.kick()
 	return s.sendRun(c, who, http.StatusAccepted, c.Params("id"))
-}
-
-func (s *Server) apiSignoffs(c *fiber.Ctx, _ auth.Actor) error {
-	rows, err := s.DB.OpenSignoffs(c.UserContext())
-	if err != nil {
-		return err
-	}
-	var out []apiSignoff
-	for _, g := range rows {
-		out = append(out, asAPISignoff(g))
-	}
-	return sendPage(c, out, "")
-}
-
-func (s *Server) apiSignoffDecide(c *fiber.Ctx, who auth.Actor) error {
-	var in struct {
-		Decision string         `json:"decision"`
-		Comment  string         `json:"comment"`
-		Form     map[string]any `json:"form"`
-	}
-	if err := readJSON(c, &in); err != nil {
-		return err
-	}
-	if in.Decision != "approved" && in.Decision != "rejected" {
-		return fault.Refuse("The decision is approved or rejected.", []fault.Problem{{Path: "decision", Detail: "Write approved or rejected."}})
-	}
-	id, err := s.DB.DecideSignoff(c.UserContext(), who, c.Params("id"), in.Decision == "approved", in.Comment, in.Form)
-	if err != nil {
-		return err
-	}
-	s.kick()
-	return sendJSON(c, http.StatusOK, map[string]any{"run": id, "decision": in.Decision})
 }

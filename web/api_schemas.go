@@ -12,9 +12,9 @@ func apiSchemas() doc {
 		"Problem":  object(doc{"type": text, "title": text, "status": number, "detail": text, "instance?": text, "request?": text, "problems?": list(ref("Finding"))}),
 		"Finding":  object(doc{"path": text, "detail": text}),
 		"ID":       object(doc{"id": text}),
-		"IDs":      object(doc{"ids": texts}),
+		"Started":  object(doc{"runs": number, "ids": texts, "repeated": list(ref("Finding"))}),
 
-		"Artifact": object(doc{"key": text, "name": text, "kind": kind, "live": doc{"anyOf": []any{point, doc{"type": "null"}}}, "head": point, "paused": yes, "updated_at": moment, "content?": doc{"type": "object"}}),
+		"Artifact": object(doc{"key": text, "name": text, "kind": kind, "live": doc{"anyOf": []any{point, doc{"type": "null"}}}, "head": point, "paused": yes, "unratified": yes, "updated_at": moment, "content?": doc{"type": "object"}}),
 		"Put":      object(doc{"content": doc{"type": "object"}, "message?": text, "base_revision?": number}),
 		"Saved":    object(doc{"revision": number, "hash": hash, "problems": list(ref("Finding"))}),
 		"Revision": object(doc{"revision": number, "hash": hash, "message": text, "author": text, "via": text, "restored?": number, "approved": yes, "released": yes, "at": moment, "content?": doc{"type": "object"}}),
@@ -22,6 +22,7 @@ func apiSchemas() doc {
 		"Submit":   object(doc{"revision": number, "message?": text}),
 		"Restore":  object(doc{"revision": number, "base_revision": number}),
 		"Release_": object(doc{"revision": number, "reason": text}),
+		"Ratify":   object(doc{"comment": text, "release?": text}),
 		"Release":  object(doc{"release": text, "kind": kind, "key": text, "revision": number, "hash": hash, "root": hash, "how": doc{"enum": []any{"approval", "rollback", "refresh", "breakglass"}}}),
 
 		"Review": object(doc{"id": text, "kind": kind, "key": text, "revision": number, "hash": hash, "state": doc{"enum": []any{"open", "changes_requested", "approved", "closed"}}, "message": text, "opened_by": text, "opened_at": moment,

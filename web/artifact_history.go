@@ -27,7 +27,7 @@ func (s *Server) artifactHistory(kind review.Kind) handler {
 			return err
 		}
 		before, _ := strconv.Atoi(c.Query("before"))
-		revs, err := s.DB.Revisions(ctx, kind, key, before, 50)
+		revs, next, err := s.DB.Revisions(ctx, kind, key, before, 50)
 		if err != nil {
 			return err
 		}
@@ -43,9 +43,9 @@ func (s *Server) artifactHistory(kind review.Kind) handler {
 		p.Head.Actions = s.submitButton(who, a)
 		p.Wide = []sections.Section{{Title: "Revisions", Table: s.revisionTable(a, revs, who)}, {Title: "Releases", Table: s.releaseTable(a, rels), Empty: &ui.Empty{Icon: "tag", Title: "Nothing was live yet", Text: "Submit a revision; another person approves it, and it goes live."}}}
 		p.Narrow = s.releaseActs(a, revs, deps, who)
-		if len(revs) == 50 {
+		if next > 0 {
 			p.Wide[0].Actions = nil
-			p.Head.Actions = append(p.Head.Actions, ui.Button{Text: "Older revisions", URL: fmt.Sprintf("/%s/%s/revisions?before=%d", kind.Plural(), key, revs[49].Number)})
+			p.Head.Actions = append(p.Head.Actions, ui.Button{Text: "Older revisions", URL: fmt.Sprintf("/%s/%s/revisions?before=%d", kind.Plural(), key, next)})
 		}
 		return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(kind)}, sections.Show(p))
 	}

@@ -46,7 +46,7 @@ func (s *Server) credentialSet(c *fiber.Ctx, who auth.Actor) error {
 		n.ExpiresAt = d.Add(24*time.Hour - time.Second)
 	}
 	if hours, err := strconv.Atoi(c.FormValue("overlap")); err == nil {
-		n.Overlap = time.Duration(hours) * time.Hour
+		n.Overlap = time.Duration(max(-1, min(hours, 31*24))) * time.Hour // the store refuses what is out of bounds
 	}
 	_, err = s.DB.SetCredential(c.UserContext(), who, n)
 	if fault.Is(err, fault.Invalid) {

@@ -20,7 +20,8 @@ import (
 
 // eventIndex is GET /events.
 func (s *Server) eventIndex(c *fiber.Ctx, who auth.Actor) error {
-	f := postgres.EventFilter{Connection: c.Query("connection"), State: c.Query("state"), Type: c.Query("type"), Query: strings.TrimSpace(c.Query("q")), Before: c.Query("before"), Limit: 50}
+	word, notices := pickWord(c.Query("state"), "state", eventStates())
+	f := postgres.EventFilter{Connection: c.Query("connection"), State: word, Type: c.Query("type"), Query: strings.TrimSpace(c.Query("q")), Before: c.Query("before"), Limit: 50}
 	rows, next, err := s.DB.Events(c.UserContext(), f)
 	if err != nil {
 		return err
@@ -32,10 +33,11 @@ func (s *Server) eventIndex(c *fiber.Ctx, who auth.Actor) error {
 		}
 	}
 	state := ui.Field{Name: "state", Label: "State", Input: "select", Options: []ui.Option{{Label: "Any state"}}}
-	for _, v := range []string{"accepted", "dead", "replayed"} {
+	for _, v := range eventStates() {
 		state.Options = append(state.Options, ui.Option{Value: v, Label: eventBadge(v).Text, Selected: v == f.State})
 	}
 	p := settings.ListPage{
+		Notices: notices,
 		Head:    ui.Head{Title: "Events", Text: "What HRIS systems sent. An event is a hint: each run reads the worker again."},
 		Filters: &ui.Filters{Action: "/events", Fields: []ui.Field{{Name: "q", Label: "Joiner, worker id or event key", Input: "search", Value: f.Query}, state, {Name: "type", Label: "Type", Input: "search", Value: f.Type, Placeholder: "worker.hired"}, {Name: "connection", Label: "Connection", Input: "search", Value: f.Connection}}},
 		Table:   ui.Table{Label: "Events", Columns: ui.Columns("Event", "About", "State", "Runs", "Came in")},

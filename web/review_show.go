@@ -18,7 +18,11 @@ import (
 
 // reviewIndex is GET /reviews.
 func (s *Server) reviewIndex(c *fiber.Ctx, who auth.Actor) error {
-	state, before := c.Query("state", "open"), c.Query("before")
+	state, notices := pickWord(c.Query("state", "open"), "state", append(reviewStates(), "all"))
+	if state == "" {
+		state = "all"
+	}
+	before := c.Query("before")
 	want := review.State(state)
 	if state == "all" {
 		want = ""
@@ -32,6 +36,7 @@ func (s *Server) reviewIndex(c *fiber.Ctx, who auth.Actor) error {
 		f.Options = append(f.Options, ui.Option{Value: o.v, Label: o.l, Selected: o.v == state})
 	}
 	p := settings.ListPage{
+		Notices: notices,
 		Head:    ui.Head{Title: "Reviews", Text: "Nothing goes live before another person approved exactly that content."},
 		Filters: &ui.Filters{Action: "/reviews", Fields: []ui.Field{f}},
 		Table:   ui.Table{Label: "Reviews", Columns: ui.Columns("What", "Message", "State", "Submitted")},

@@ -16,9 +16,11 @@ import (
 
 // runIndex is GET /runs.
 func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
-	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: strings.TrimSpace(c.Query("q")), Mode: c.Query("mode"), Since: day(c.Query("since")), Before: c.Query("before"), Limit: 50}
-	if st := run.State(c.Query("state")); st != "" {
-		f.States = []run.State{st}
+	state, notices := pickWord(c.Query("state"), "state", runStates())
+	mode, more := pickWord(c.Query("mode"), "mode", runModes())
+	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: strings.TrimSpace(c.Query("q")), Mode: mode, Since: day(c.Query("since")), Before: c.Query("before"), Limit: 50}
+	if state != "" {
+		f.States = []run.State{run.State(state)}
 	}
 	rows, next, err := s.DB.Runs(c.UserContext(), f)
 	if err != nil {
@@ -28,7 +30,9 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, who, frame{Title: "Runs"}, settings.List(s.runListPage(f, rows, next, flows)))
+	p := s.runListPage(f, rows, next, flows)
+	p.Notices = append(notices, more...)
+	return s.show(c, who, frame{Title: "Runs"}, settings.List(p))
 }
 
 func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next string, flows []postgres.Artifact) settings.ListPage {

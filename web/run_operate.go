@@ -1,6 +1,8 @@
 package web
 
 import (
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
@@ -58,7 +60,7 @@ func (s *Server) runStart(c *fiber.Ctx, who auth.Actor) error {
 			return fault.New(fault.Forbidden, "Starting a live run needs the role operator.")
 		}
 	}
-	id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), c.FormValue("worker"), mode)
+	id, err := s.DB.StartRun(c.UserContext(), who, c.Params("key"), strings.TrimSpace(c.FormValue("worker")), mode)
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,7 @@ func (s *Server) App() (*fiber.App, error) {
 		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true,
 	})
 	app.Server().FormValueFunc = formValue
+	app.Server().HeaderReceived = bodyLimits
 	app.Use(s.around)
 	app.Use(compress.New(compress.Config{Level: compress.LevelBestSpeed, Next: func(c *fiber.Ctx) bool {
 		return strings.HasPrefix(c.Path(), "/static/") || strings.HasPrefix(c.Path(), "/hooks/") || strings.HasSuffix(c.Path(), "/live")

@@ -141,8 +141,8 @@ func (db *DB) Revision(ctx context.Context, kind review.Kind, key string, number
 }
 
 func findRevision(tx *gorm.DB, kind review.Kind, key string, number int) (Revision, error) {
-	if number < 0 || number > math.MaxInt32 {
-		return Revision{}, fault.New(fault.NotFound, "The %s %s has no revision %d.", kind, clip(key), number)
+	if number < 0 || number > math.MaxInt32 { // what the column cannot hold is not there
+		return Revision{}, noRevision(kind, key, number)
 	}
 	var rows []Revision
 	err := tx.Raw(revisionSQL+` WHERE r.kind = ? AND r.key = ? AND (? = 0 OR r.revision = ?) ORDER BY r.revision DESC LIMIT 1`, kind, key, number, number).Scan(&rows).Error
@@ -153,25 +153,32 @@ func findRevision(tx *gorm.DB, kind review.Kind, key string, number int) (Revisi
 		if number == 0 {
 			return Revision{}, noArtifact(kind, key)
 		}
-		return Revision{}, fault.New(fault.NotFound, "The %s %s has no revision %d.", kind, clip(key), number)
+		return Revision{}, noRevision(kind, key, number)
 	}
 	return rows[0], nil
 }
 
+func noRevision(kind review.Kind, key string, number int) error {
+	return fault.New(fault.NotFound, "The %s %s has no revision %d.", kind, clip(key), number)
+}
+
 // Revisions lists an artifact's revisions, newest first, below a number (0 = from
-// the newest). The contents are left out.
-func (db *DB) Revisions(ctx context.Context, kind review.Kind, key string, before, limit int) ([]Revision, error) {
+// the newest). The contents are left out. next is 0 at the end.
+func (db *DB) Revisions(ctx context.Context, kind review.Kind, key string, before, limit int) (page []Revision, next int, err error) {
 	if _, err := db.Artifact(ctx, kind, key); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	before = min(max(before, 0), math.MaxInt32)
-	var rows []Revision
-	err := db.gorm.WithContext(ctx).Raw(`SELECT kind, key, number, hash, message, author_id, author_name, via, restored, at, approved, released FROM (`+
-		revisionSQL+` WHERE r.kind = ? AND r.key = ? AND (? = 0 OR r.revision < ?) ORDER BY r.revision DESC LIMIT ?) x`, kind, key, before, before, pageSize(limit)).Scan(&rows).Error
+	limit, before = pageSize(limit), max(0, min(before, math.MaxInt32))
+	err = db.gorm.WithContext(ctx).Raw(`SELECT kind, key, number, hash, message, author_id, author_name, via, restored, at, approved, released FROM (`+
+		revisionSQL+` WHERE r.kind = ? AND r.key = ? AND (? = 0 OR r.revision < ?) ORDER BY r.revision DESC LIMIT ?) x`, kind, key, before, before, limit+1).Scan(&page).Error
 	if err != nil {
-		return nil, asFault(fmt.Errorf("list revisions: %w", err))
+		return nil, 0, asFault(fmt.Errorf("list revisions: %w", err))
 	}
-	return rows, nil
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].Number
+	}
+	return page, next, nil
 }
 
 // SetPaused switches an artifact off and on without a new release: a paused

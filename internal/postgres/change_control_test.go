@@ -70,7 +70,7 @@ func TestSaveRevision(t *testing.T) {
 	_, err = db.SaveRevision(t.Context(), auth.Engine(), postgres.Save{Doc: policyDoc(t, "names", "c"), Base: 3})
 	require.True(t, fault.Is(err, fault.Forbidden))
 
-	revs, err := db.Revisions(t.Context(), review.Policy, "names", 0, 0)
+	revs, _, err := db.Revisions(t.Context(), review.Policy, "names", 0, 0)
 	require.NoError(t, err)
 	require.Len(t, revs, 3)
 	require.Equal(t, 1, revs[0].Restored)

@@ -215,14 +215,33 @@ const credentialSQL = `SELECT c.id, c.connection, c.name, c.version, c.owner_id,
 	ARRAY(SELECT l.key FROM live_releases l WHERE l.kind = 'flow' AND l.pins::jsonb @> jsonb_build_array(jsonb_build_object('kind', 'connection', 'key', c.connection)) ORDER BY 1) AS flows
 	FROM credentials c JOIN users o ON o.id = c.owner_id LEFT JOIN users d ON d.id = c.deputy_id`
 
-// Credentials is the inventory: what is current, and what is still accepted or
-// was ended within the last 30 days.
-func (db *DB) Credentials(ctx context.Context, connection string) ([]Credential, error) {
+const credentialOrder = ` ORDER BY c.connection, c.name, c.version DESC`
+
+// inInventory is what the inventory shows: what is current, and what is still
+// accepted or was ended within the last 30 days.
+func (db *DB) inInventory(tx *gorm.DB, connection, more string, args ...any) ([]Credential, error) {
 	var out []Credential
-	err := db.gorm.WithContext(ctx).Raw(credentialSQL+` WHERE (? = '' OR c.connection = ?) AND (NOT c.superseded OR c.overlap_until > ?)
-		AND (c.revoked_at IS NULL OR c.revoked_at > ?) ORDER BY c.connection, c.name, c.version DESC`,
-		connection, connection, db.now(), db.now().AddDate(0, 0, -30)).Scan(&out).Error
+	all := append([]any{connection, connection, db.now(), db.now().AddDate(0, 0, -30)}, args...)
+	err := tx.Raw(credentialSQL+` WHERE (? = '' OR c.connection = ?) AND (NOT c.superseded OR c.overlap_until > ?)
+		AND (c.revoked_at IS NULL OR c.revoked_at > ?)`+more, all...).Scan(&out).Error
 	return out, asFault(err)
+}
+
+// Credentials is the whole inventory, or that of one connection.
+func (db *DB) Credentials(ctx context.Context, connection string) ([]Credential, error) {
+	return db.inInventory(db.gorm.WithContext(ctx), connection, credentialOrder)
+}
+
+// CredentialPage is a page of the inventory; after is the id after which to go on.
+func (db *DB) CredentialPage(ctx context.Context, connection, after string, limit int) (page []Credential, next string, err error) {
+	limit = pageSize(limit)
+	page, err = db.inInventory(db.gorm.WithContext(ctx), connection, ` AND (? = '' OR (c.connection, c.name, -c.version) > (SELECT a.connection, a.name, -a.version FROM credentials a WHERE a.id = ?))`+
+		credentialOrder+` LIMIT ?`, after, after, limit+1)
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].ID
+	}
+	return page, next, err
 }
 
 // Credential finds one.

@@ -18,6 +18,17 @@ type liveFlow struct {
 	content  flow.Content
 	// parked says why new runs park; "" when they do not.
 	parked string
+	// room is how many more runs may start within the flow's limit; -1 without one.
+	room int
+}
+
+// parkedAfter says why a run parks that starts in one go after n others; "" when
+// it does not.
+func (f liveFlow) parkedAfter(n int) string {
+	if f.parked == "" && f.room >= 0 && n >= f.room {
+		return overLimit(f.content.Limits.RunsPerHour, f.content.Limits.RunsPerHour)
+	}
+	return f.parked
 }
 
 // liveFlows reads which flows are live; their contents are kept by release,
@@ -44,7 +55,7 @@ func (db *DB) liveFlows(ctx context.Context, tx pgx.Tx) ([]liveFlow, error) {
 		if out[i].content, err = db.flowContent(ctx, tx, out[i]); err != nil {
 			return nil, err
 		}
-		if out[i].parked, err = parkedWhy(ctx, tx, out[i]); err != nil {
+		if out[i].parked, out[i].room, err = parkedWhy(ctx, tx, out[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -67,22 +78,27 @@ func (db *DB) flowContent(ctx context.Context, tx pgx.Tx, f liveFlow) (flow.Cont
 	return c, nil
 }
 
-// parkedWhy tells whether new live runs of a flow must wait for a person.
-func parkedWhy(ctx context.Context, tx pgx.Tx, f liveFlow) (string, error) {
+// parkedWhy tells whether new live runs of a flow must wait for a person, and
+// after how many more they must.
+func parkedWhy(ctx context.Context, tx pgx.Tx, f liveFlow) (why string, room int, err error) {
 	if f.paused {
-		return "The flow is paused.", nil
+		return "The flow is paused.", 0, nil
 	}
 	most := f.content.Limits.RunsPerHour
 	if most <= 0 {
-		return "", nil
+		return "", -1, nil
 	}
 	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM runs WHERE flow = $1 AND mode = 'live' AND created_at > now() - interval '1 hour' AND state <> 'parked'`, f.key).Scan(&n)
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM runs WHERE flow = $1 AND mode = 'live' AND created_at > now() - interval '1 hour' AND state <> 'parked'`, f.key).Scan(&n)
 	if err != nil {
-		return "", fmt.Errorf("count runs: %w", err)
+		return "", 0, fmt.Errorf("count runs: %w", err)
 	}
 	if n >= most {
-		return fmt.Sprintf("The flow has started %d runs within an hour, and its limit is %d. Resume this run when that is right.", n, most), nil
+		return overLimit(n, most), 0, nil
 	}
-	return "", nil
+	return "", most - n, nil
+}
+
+func overLimit(n, most int) string {
+	return fmt.Sprintf("The flow has started %d runs within an hour, and its limit is %d. Resume this run when that is right.", n, most)
 }

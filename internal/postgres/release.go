@@ -148,19 +148,53 @@ func (db *DB) releaseAgain(ctx context.Context, by Actor, kind review.Kind, key,
 // Ratify is a second person's word on a release that went live without approval.
 func (db *DB) Ratify(ctx context.Context, by Actor, releaseID, comment string) error {
 	return db.tx(ctx, func(tx *gorm.DB) error {
-		var rows []struct{ Kind, Key string }
-		if err := tx.Raw(`SELECT kind, key FROM releases WHERE id = ?`, releaseID).Scan(&rows).Error; err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return fault.New(fault.NotFound, "There is no such release.")
-		}
-		err := tx.Exec(`INSERT INTO ratifications (release_id, by_id, by_name, comment) VALUES (?, ?, ?, ?)`, releaseID, by.UserID, by.Name, comment).Error
+		found, err := scanReleases(tx, `WHERE id = ?`, releaseID)
 		if err != nil {
 			return err
 		}
-		return appendAudit(tx, Act{Actor: by, Action: "release.ratify", Kind: rows[0].Kind, ID: rows[0].Key, Detail: map[string]any{"release": releaseID}})
+		if len(found) == 0 {
+			return fault.New(fault.NotFound, "There is no such release.")
+		}
+		return ratify(tx, by, found[0], comment)
 	})
+}
+
+// RatifyLive ratifies what is live of an artifact. seen is the release the person
+// looked at; "" when they name none.
+func (db *DB) RatifyLive(ctx context.Context, by Actor, kind review.Kind, key, seen, comment string) (review.Release, error) {
+	var out review.Release
+	err := db.tx(ctx, func(tx *gorm.DB) error {
+		if _, _, err := lockArtifact(tx, kind, key); err != nil {
+			return err
+		}
+		a, err := findArtifact(tx, kind, key)
+		if err != nil {
+			return err
+		}
+		if a.Live != nil && seen != "" && seen != a.Live.ID {
+			return fault.New(fault.Conflict, "Another release is live than the one you saw: %s. Look at it first.", a.Live.ID)
+		}
+		if !a.Unratified {
+			return fault.New(fault.Conflict, "No release of this %s waits to be ratified.", kind)
+		}
+		out = *a.Live
+		return ratify(tx, by, out, comment)
+	})
+	return out, err
+}
+
+func ratify(tx *gorm.DB, by Actor, r review.Release, comment string) error {
+	if by.UserID == "" {
+		return fault.New(fault.Forbidden, "Only a person can ratify.")
+	}
+	if len(comment) > 10_000 {
+		return problem("comment", "A comment may have up to 10,000 characters.")
+	}
+	err := tx.Exec(`INSERT INTO ratifications (release_id, by_id, by_name, comment) VALUES (?, ?, ?, ?)`, r.ID, by.UserID, by.Name, strings.TrimSpace(comment)).Error
+	if err != nil {
+		return fmt.Errorf("ratify: %w", err)
+	}
+	return appendAudit(tx, Act{Actor: by, Action: "release.ratify", Kind: string(r.Kind), ID: r.Key, Detail: map[string]any{"release": r.ID}})
 }
 
 // Releases lists an artifact's releases, newest first.

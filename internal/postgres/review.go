@@ -26,6 +26,19 @@ type ReviewRow struct {
 	OpenedByName string
 	OpenedAt     time.Time
 	DecidedAt    *time.Time
+	Checks       checkList
+}
+
+// checkList is a column with the checks of a review, as JSON.
+type checkList []review.Check
+
+// Scan reads the JSON.
+func (c *checkList) Scan(src any) error {
+	text, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("checks of a review are text, not %T", src)
+	}
+	return json.Unmarshal([]byte(text), c)
 }
 
 // ReviewComment is one line of the conversation.
@@ -54,7 +67,7 @@ type ReviewDetail struct {
 	Release string
 }
 
-const reviewListSQL = `SELECT v.id, v.kind, v.key, a.name, v.revision, v.hash, v.base_revision, v.state, v.message, v.opened_by_name, v.opened_at, v.decided_at
+const reviewListSQL = `SELECT v.id, v.kind, v.key, a.name, v.revision, v.hash, v.base_revision, v.state, v.message, v.opened_by_name, v.opened_at, v.decided_at, v.checks
 	FROM reviews v JOIN artifacts a ON a.kind = v.kind AND a.key = v.key`
 
 // Reviews lists reviews, newest first, before an id. state "" means all.

@@ -203,7 +203,7 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 	if d.Attempts, err = db.attempts(ctx, id); err != nil {
 		return d, err
 	}
-	d.Signoffs, err = db.signoffs(ctx, `s.run_id = $1`, id)
+	d.Signoffs, err = db.signoffs(ctx, `s.run_id = $1`, 200, id)
 	return d, err
 }
 
@@ -220,9 +220,9 @@ func (db *DB) attempts(ctx context.Context, id string) ([]AttemptLine, error) {
 	return out, asFault(err)
 }
 
-func (db *DB) signoffs(ctx context.Context, where string, args ...any) ([]SignoffLine, error) {
+func (db *DB) signoffs(ctx context.Context, where string, limit int, args ...any) ([]SignoffLine, error) {
 	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at)
-		FROM signoffs s JOIN runs r ON r.id = s.run_id JOIN joiners j ON j.id = r.joiner_id WHERE `+where+` ORDER BY s.id DESC LIMIT 200`, args...)
+		FROM signoffs s JOIN runs r ON r.id = s.run_id JOIN joiners j ON j.id = r.joiner_id WHERE `+where+fmt.Sprintf(` ORDER BY s.id DESC LIMIT %d`, limit), args...)
 	if err != nil {
 		return nil, asFault(err)
 	}
@@ -240,12 +240,24 @@ func (db *DB) signoffs(ctx context.Context, where string, args ...any) ([]Signof
 
 // OpenSignoffs lists the questions that wait for an answer, newest first.
 func (db *DB) OpenSignoffs(ctx context.Context) ([]SignoffLine, error) {
-	return db.signoffs(ctx, `s.state = 'open'`)
+	page, _, err := db.OpenSignoffPage(ctx, "", 200)
+	return page, err
+}
+
+// OpenSignoffPage lists them in pages; before is the id after which to go on.
+func (db *DB) OpenSignoffPage(ctx context.Context, before string, limit int) (page []SignoffLine, next string, err error) {
+	limit = pageSize(limit)
+	page, err = db.signoffs(ctx, `s.state = 'open' AND ($1 = '' OR s.id < $1)`, limit+1, before)
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].ID
+	}
+	return page, next, err
 }
 
 // Signoff finds one question.
 func (db *DB) Signoff(ctx context.Context, id string) (SignoffLine, error) {
-	all, err := db.signoffs(ctx, `s.id = $1`, id)
+	all, err := db.signoffs(ctx, `s.id = $1`, 1, id)
 	if err == nil && len(all) == 0 {
 		err = fault.New(fault.NotFound, "There is no such sign-off.")
 	}

@@ -1,0 +1,39 @@
+package web
+
+import (
+	"slices"
+	"strings"
+
+	"joinery/internal/review"
+	"joinery/internal/run"
+	"joinery/views/ui"
+)
+
+// The words that lists are narrowed by.
+func runStates() []string {
+	return []string{string(run.Queued), string(run.Running), string(run.Waiting), string(run.Parked), string(run.Succeeded), string(run.Failed), string(run.Canceled), string(run.Compensated)}
+}
+
+func runModes() []string { return []string{string(run.Live), string(run.Simulate)} }
+
+func eventStates() []string { return []string{"accepted", "dead", "replayed"} }
+
+func reviewStates() []string {
+	return []string{string(review.Open), string(review.ChangesRequested), string(review.Approved), string(review.Closed)}
+}
+
+func oneOf(text string, words []string) bool { return slices.Contains(words, text) }
+
+func wrongWord(name string, words []string) string {
+	last := len(words) - 1
+	return name + " is " + strings.Join(words[:last], ", ") + " or " + words[last] + "."
+}
+
+// pickWord gives a page's filter; a word that is none is left out and the page
+// says so, because an address typed by hand deserves a list and not an error.
+func pickWord(text, name string, words []string) (string, []ui.Notice) {
+	if text == "" || oneOf(text, words) {
+		return text, nil
+	}
+	return "", []ui.Notice{{Tone: "warn", Text: "The list is not narrowed by " + name + ", because there is no such one: " + wrongWord(name, words)}}
+}
