@@ -56,10 +56,10 @@ func (s *Server) apiOps() []apiOp {
 		})}, "Cancel a run", "OptionalReason", "Run", 202, nil},
 		{route{post, v1 + "/runs/:id/compensate", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, why string) error {
 			return s.DB.CompensateRun(c.UserContext(), who, id, why)
-		})}, "Undo what a run did", "OptionalReason", "Run", 202, nil},
+		})}, "Undo what a run did", "Reason", "Run", 202, nil},
 		{route{post, v1 + "/runs/:id/resume", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, why string) error {
 			return s.DB.ResumeRun(c.UserContext(), who, id, why)
-		})}, "Let a parked run go on", "OptionalReason", "Run", 202, nil},
+		})}, "Let a parked run go on", "Reason", "Run", 202, nil},
 		{route{post, v1 + "/runs/:id/skip", auth.RunOperate, s.apiSkip}, "Go on after a failed step", "Skip", "Run", 202, nil},
 		{route{get, v1 + "/signoffs", auth.RunRead, s.apiSignoffs}, "List the sign-offs that wait for an answer", "", "SignoffPage", 200, []string{"limit", "cursor"}},
 		{route{post, v1 + "/signoffs/:id", auth.SignedIn, s.apiSignoffDecide}, "Answer a sign-off", "Decision", "Decided", 200, nil},

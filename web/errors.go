@@ -109,6 +109,9 @@ func fiberSentence(c *fiber.Ctx, code int) string {
 	case http.StatusMethodNotAllowed:
 		return "This address does not answer to " + c.Method() + "."
 	case http.StatusRequestEntityTooLarge:
+		if bodyLimits(&c.Request().Header).MaxRequestBodySize == bulkBodyLimit {
+			return "What was sent is larger than 16 MiB. Send the list in parts."
+		}
 		return "What was sent is larger than 2 MiB."
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return "The request's headers are too large. Clear this site's cookies and try again."

@@ -168,6 +168,7 @@ func (s *Server) replay(c *fiber.Ctx, who auth.Actor, id string) ([]postgres.Acc
 	if e.State != "dead" || len(e.Body) == 0 {
 		return nil, fault.New(fault.Conflict, "This delivery cannot be replayed: it is replayed already, or its body was not kept because it was not signed. Ask the sender to send it again.")
 	}
+	s.hooks.forget(e.Connection) // what was mended a moment ago must count
 	door, err := s.hooks.door(ctx, s, e.Connection)
 	if err != nil {
 		return nil, err

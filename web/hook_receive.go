@@ -154,6 +154,13 @@ func (h *hooks) limiter(all *map[string]*rate.Limiter, key string, perSecond rat
 	return l
 }
 
+// forget lets the next delivery see what is live now.
+func (h *hooks) forget(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.doors, key)
+}
+
 // door finds a live connection that receives webhooks. Limits and doors are kept
 // for live connections only, so made-up keys take no memory.
 func (h *hooks) door(ctx context.Context, s *Server, key string) (hookDoor, error) {

@@ -214,7 +214,6 @@ func TestHooks_DeadLetterReplay(t *testing.T) {
 	require.NoError(t, err)
 	_, err = i.db.BreakGlass(t.Context(), i.by, review.Connection, "hr", 2, "the HRIS changed its format")
 	require.NoError(t, err)
-	i.s.hooks.doors = nil
 	app := fiber.New()
 	app.Post("/:id", func(c *fiber.Ctx) error {
 		out, err := i.s.replay(c, i.by, c.Params("id"))

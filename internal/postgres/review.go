@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -31,6 +33,17 @@ type ReviewRow struct {
 
 // checkList is a column with the checks of a review, as JSON.
 type checkList []review.Check
+
+var (
+	_ driver.Valuer = checkList{}
+	_ sql.Scanner   = (*checkList)(nil)
+)
+
+// Value writes the JSON. GORM takes a slice for another table unless it has this.
+func (c checkList) Value() (driver.Value, error) {
+	raw, err := json.Marshal(c)
+	return string(raw), err
+}
 
 // Scan reads the JSON.
 func (c *checkList) Scan(src any) error {
