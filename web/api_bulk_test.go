@@ -149,6 +149,5 @@ func TestAPI_BulkOfHundredThousand(t *testing.T) {
 	out := a.bulk("application/jsonl", body.String(), 202)
 	t.Logf("%d runs started in %s", n, time.Since(start).Round(time.Millisecond))
 	require.Len(t, out["ids"], n)
-	require.Less(t, time.Since(start), requestLimit/2)
 	require.Equal(t, n, a.runs())
 }
