@@ -162,6 +162,9 @@ func (w *world) artifactAPIActs(k review.Kind, add func(func() act)) {
 	add(func() act {
 		return act{route: "POST " + at + "/:key/breakglass", by: w.ada, path: one + "/breakglass", json: obj{"revision": 3, "reason": "it cannot wait until tomorrow"}, records: []string{"release.unapproved", "release.breakglass"}}
 	})
+	add(func() act {
+		return act{route: "POST " + at + "/:key/ratify", by: w.re, path: one + "/ratify", json: obj{"comment": "right"}, records: []string{"release.ratify"}}
+	})
 }
 
 func (w *world) flowActs(add func(func() act)) {
