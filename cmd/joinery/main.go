@@ -39,7 +39,8 @@ type commands struct {
 	Audit struct {
 		Verify auditVerifyCmd `cmd:"" help:"Verify the audit chain and name the first broken record."`
 	} `cmd:"" help:"The audit log."`
-	Tell versionCmd `cmd:"" name:"version" help:"Print the version, what it was built from, and the newest migration it knows."`
+	Tell  versionCmd `cmd:"" name:"version" help:"Print the version, what it was built from, and the newest migration it knows."`
+	Bench benchCmd   `cmd:"" help:"Measure Joinery beside its baselines on this machine."`
 }
 
 func main() {

@@ -20,7 +20,7 @@ import (
 // floors gives the floor of each room; a package imports only floors below its own.
 var floors = map[string]int{
 	"cmd/joinery": 7, "e2e": 7, "internal/chaos": 7,
-	"web": 6, "internal/pgtest": 6, "internal/archtest": 6,
+	"web": 6, "internal/bench": 6, "internal/pgtest": 6, "internal/archtest": 6,
 	"internal/engine": 5, "internal/connector/all": 5, "internal/demo": 5,
 	"internal/postgres": 4, "internal/connector/ldap": 4, "internal/connector/scim": 4, "internal/connector/hrisrest": 4, "internal/connector/fake": 4, "internal/connectortest": 4,
 	"internal/node": 3, "internal/artifact": 3,
@@ -32,10 +32,11 @@ var floors = map[string]int{
 
 // owners says who alone may import a library, tests of the owner's neighbours apart.
 var owners = map[string][]string{
-	"github.com/gofiber/fiber":        {"web"},
+	"github.com/gofiber/fiber":        {"web", "internal/bench"},
 	"github.com/valyala/fasthttp":     {"web"},
 	"gorm.io/":                        {"internal/postgres"},
-	"github.com/jackc/pgx":            {"internal/postgres", "internal/pgtest"},
+	"github.com/jackc/pgx":            {"internal/postgres", "internal/pgtest", "internal/bench"},
+	"github.com/riverqueue/":          {"internal/bench"},
 	"github.com/pressly/goose":        {"internal/postgres"},
 	"cel.dev/":                        {"internal/expr"},
 	"github.com/tink-crypto/":         {"internal/secret"},

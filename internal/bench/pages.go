@@ -1,0 +1,46 @@
+package bench
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"time"
+)
+
+// pages opens the run list ten times a second for a while, signed in, and gives
+// how long the answers took, ms.
+func (b *Bench) pages(ctx context.Context, r *row, most time.Duration) percentiles {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return percentiles{}
+	}
+	client := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	res, err := client.PostForm(r.base+"/sign-in", url.Values{"email": {"reviewer@bench.example"}, "password": {Password}})
+	if err != nil {
+		return percentiles{}
+	}
+	_ = res.Body.Close()
+	var times []float64
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(most); time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return percentilesOf(times)
+		case <-tick.C:
+		}
+		begin := time.Now()
+		res, err := client.Get(r.base + "/runs")
+		if err != nil {
+			continue
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			times = append(times, float64(time.Since(begin).Microseconds())/1000)
+		}
+	}
+	return percentilesOf(times)
+}

@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// scenario measures one thing on every row in turn.
+func (b *Bench) scenario(ctx context.Context, name string, rows []*row) error {
+	defer func() { b.world.latency.Store(0); b.world.limit, b.world.late, b.world.fail = 0, 0, 0 }()
+	for _, lat := range b.latencies(name) {
+		for _, clients := range b.clients(name) {
+			for _, r := range rows {
+				b.world.latency.Store(int64(lat))
+				if err := b.one(ctx, name, r, clients); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func (b *Bench) latencies(name string) []time.Duration {
+	switch name {
+	case "throughput":
+		return b.Latencies
+	case "one":
+		return []time.Duration{20 * time.Millisecond}
+	}
+	return []time.Duration{0}
+}
+
+func (b *Bench) clients(name string) []int {
+	switch name {
+	case "throughput":
+		return b.Clients
+	case "one", "steps":
+		return []int{1}
+	case "kill":
+		return []int{32}
+	}
+	return []int{100}
+}
+
+func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error {
+	switch name {
+	case "throughput", "one":
+		b.keep(b.measure(ctx, r, name, load{clients: clients, warm: 2 * time.Second, length: b.Length}))
+	case "accept":
+		b.keep(b.measure(ctx, r, name, load{clients: clients, rate: b.Rate, length: 8 * time.Second}))
+	case "drain":
+		b.keep(b.drain(ctx, r, clients))
+	case "limited":
+		b.world.limit = b.Limit
+		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 4 * b.Length}))
+	case "steps":
+		if r.joinery {
+			b.keep(b.measure(ctx, r, name, load{clients: 1, warm: time.Second, length: b.Length, kind: "worker.start_moved"}))
+		} else if b.Checkpoints == 40 {
+			b.keep(b.measure(ctx, r, name, load{clients: 1, warm: time.Second, length: b.Length}))
+		}
+	case "kill":
+		if r.joinery {
+			out, err := b.kill(ctx, r, clients)
+			if err != nil {
+				return err
+			}
+			b.keep(out)
+		}
+	case "start":
+		r.stop()
+		if err := r.start(ctx); err != nil {
+			return err
+		}
+		b.keep(Result{Row: r.name, Scenario: name, Answer: percentiles{P50: r.readyMS}, Seconds: r.readyMS / 1000})
+	}
+	return nil
+}
+
+// drain sends all joiners at once and, for Joinery, looks at the run list
+// meanwhile and before, as an operator would.
+func (b *Bench) drain(ctx context.Context, r *row, clients int) Result {
+	if !r.joinery {
+		return b.measure(ctx, r, "drain", load{clients: clients, total: b.Joiners, drain: 10 * time.Minute})
+	}
+	rest := b.pages(ctx, r, 3*time.Second)
+	look, stop := context.WithCancel(ctx)
+	pages := make(chan percentiles)
+	go func() { pages <- b.pages(look, r, time.Hour) }()
+	out := b.measure(ctx, r, "drain", load{clients: clients, total: b.Joiners, drain: 10 * time.Minute})
+	stop()
+	out.Pages = <-pages
+	fmt.Fprintf(b.Out, "  run list at rest p50/95 %.1f/%.1f ms, meanwhile %.1f/%.1f ms\n", rest.P50, rest.P95, out.Pages.P50, out.Pages.P95)
+	return out
+}
+
+// kill ends the process with SIGKILL in the middle of a burst and starts it again
+// at once: nothing that was accepted may be lost or made twice.
+func (b *Bench) kill(ctx context.Context, r *row, clients int) (Result, error) {
+	b.world.late, b.world.fail = 0.02, 0.02
+	killed := make(chan error, 1)
+	timer := time.AfterFunc(1500*time.Millisecond, func() {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		r.cmd = nil
+		killed <- r.start(ctx)
+	})
+	defer timer.Stop()
+	out := b.measure(ctx, r, "kill", load{clients: clients, total: 3000, drain: 2 * time.Minute})
+	// Whoever sent to the dead process got no answer and would send again.
+	out.First, out.Errors = fmt.Sprintf("(%d webhooks met a dead process)", out.Errors), 0
+	return out, <-killed
+}
