@@ -15,6 +15,7 @@ import (
 	"joinery/internal/demo"
 	"joinery/internal/fault"
 	"joinery/internal/node"
+	"joinery/internal/postgres"
 	"joinery/web"
 )
 
@@ -112,8 +113,12 @@ func (h *house) seal(ctx context.Context) {
 	var last time.Time
 	var seq int64
 	for {
-		if _, err := h.db.SealAudit(ctx); err != nil && ctx.Err() == nil {
-			h.cfg.Log.Warn("sealing the audit log failed", "err", err)
+		for more := true; more; {
+			n, err := h.db.SealAudit(ctx)
+			if err != nil && ctx.Err() == nil {
+				h.cfg.Log.Warn("sealing the audit log failed", "err", err)
+			}
+			more = n == postgres.SealMost && ctx.Err() == nil
 		}
 		if time.Since(last) > time.Minute {
 			last = time.Now()

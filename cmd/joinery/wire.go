@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -173,18 +174,11 @@ func mailer(address string) (func(context.Context, node.Mail, string) error, err
 // list, under the egress guard, answers bounded to 1 MiB.
 func (h *house) call() func(context.Context, node.Request) (node.Response, error) {
 	client := h.guard.HTTPClient(egress.Limits{MaxBytes: 1 << 20})
+	places := &targets{db: h.db}
 	return func(ctx context.Context, r node.Request) (node.Response, error) {
-		var lines []string
-		if _, err := h.db.Setting(ctx, web.OutboundSetting, &lines); err != nil {
+		targets, err := places.now(ctx)
+		if err != nil {
 			return node.Response{}, err
-		}
-		var targets []egress.Target
-		for _, l := range lines {
-			target, err := egress.ParseTarget(l)
-			if err != nil {
-				return node.Response{}, err
-			}
-			targets = append(targets, target)
 		}
 		address, err := egress.CheckTarget(targets, r.Method, r.URL)
 		if err != nil {
@@ -210,6 +204,36 @@ func (h *house) call() func(context.Context, node.Request) (node.Response, error
 		}
 		return node.Response{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 	}
+}
+
+// targets are the places that flows may call, read anew every second.
+type targets struct {
+	db    *postgres.DB
+	mu    sync.Mutex
+	all   []egress.Target
+	until time.Time
+}
+
+func (t *targets) now(ctx context.Context) ([]egress.Target, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Now().Before(t.until) {
+		return t.all, nil
+	}
+	var lines []string
+	if _, err := t.db.Setting(ctx, web.OutboundSetting, &lines); err != nil {
+		return nil, err
+	}
+	t.all = nil
+	for _, l := range lines {
+		target, err := egress.ParseTarget(l)
+		if err != nil {
+			return nil, err
+		}
+		t.all = append(t.all, target)
+	}
+	t.until = time.Now().Add(time.Second)
+	return t.all, nil
 }
 
 // checkpointKey signs the audit checkpoints that are kept outside the database.

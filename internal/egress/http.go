@@ -18,7 +18,7 @@ type Limits struct {
 	Timeout        time.Duration // whole exchange, body included; 30 s
 	MaxBytes       int64         // body after decompression; 8 MiB
 	MaxHeaderBytes int64         // 64 KiB
-	MaxConns       int           // per host; 8
+	MaxConns       int           // per host; 64
 }
 
 func (l Limits) filled() Limits {
@@ -32,7 +32,7 @@ func (l Limits) filled() Limits {
 		l.MaxHeaderBytes = 64 << 10
 	}
 	if l.MaxConns <= 0 {
-		l.MaxConns = 8
+		l.MaxConns = 64
 	}
 	return l
 }

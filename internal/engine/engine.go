@@ -28,7 +28,8 @@ const (
 	pollEvery    = 500 * time.Millisecond
 	sweepEvery   = 2 * time.Second
 	renewEvery   = 5 * time.Second
-	defaultSlots = 64
+	defaultSlots = 192
+	gatherFor    = time.Millisecond
 	// At the end: for calls under way (a request to an outside system has 15 seconds),
 	// and for those that were cut off. With the rest a process ends within 30 seconds.
 	drainFor      = 16 * time.Second
@@ -50,7 +51,7 @@ type Engine struct {
 	BaseURL string
 	// Owner names this process among those that share the database.
 	Owner string
-	// Slots is how many runs are in hand at once; 0 means 64.
+	// Slots is how many runs are in hand at once; 0 means 192.
 	Slots int
 	// Reached is told each place a run passes. Only tests set it.
 	Reached func(place string)
@@ -93,10 +94,10 @@ func (e *Engine) Run(ctx context.Context) {
 	e.mu.Unlock()
 	hands, drop := context.WithCancel(context.WithoutCancel(ctx))
 	defer drop()
-	poll, sweep, renew := time.NewTicker(pollEvery), time.NewTicker(sweepEvery), time.NewTicker(renewEvery)
+	poll, sweep := time.NewTicker(pollEvery), time.NewTicker(sweepEvery)
 	defer poll.Stop()
 	defer sweep.Stop()
-	defer renew.Stop()
+	e.work.Go(func() { e.renewing(ctx) })
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	for {
@@ -108,10 +109,29 @@ func (e *Engine) Run(ctx context.Context) {
 			e.drain(drop)
 			return
 		case <-e.kicks():
+			// What is due together is taken together: each claim costs a commit.
+			gather := time.NewTimer(gatherFor)
+			select {
+			case <-gather.C:
+			case <-ctx.Done():
+			}
 		case <-poll.C:
 			e.refreshPaused(ctx)
 		case <-sweep.C:
 			e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
+		}
+	}
+}
+
+// renewing keeps the leases beside the claims, so that a slow claim loses none.
+// A checkpoint does not renew: that would cost the run's row a change per step.
+func (e *Engine) renewing(ctx context.Context) {
+	renew := time.NewTicker(renewEvery)
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
 		case <-renew.C:
 			e.renew(ctx)
 		}
@@ -153,7 +173,7 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 		if free <= 0 || ctx.Err() != nil {
 			return
 		}
-		n := min(free, 32)
+		n := min(free, 128)
 		taken, err := take(ctx, e.Owner, n)
 		if err != nil {
 			if ctx.Err() == nil {

@@ -210,3 +210,10 @@ func (db *DB) SaveLayout(ctx context.Context, kind review.Kind, key, layout stri
 }
 
 func newID(prefix string) string { return prefix + uuid.Must(uuid.NewV7()).String() }
+
+// idAt is below every id made at that moment or later (RFC 9562: the first 48 bits
+// of a version 7 UUID are its time in milliseconds).
+func idAt(prefix string, at time.Time) string {
+	ms := fmt.Sprintf("%012x", at.UnixMilli())
+	return prefix + ms[:8] + "-" + ms[8:]
+}

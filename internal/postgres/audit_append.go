@@ -50,6 +50,19 @@ func appendAuditTx(ctx context.Context, tx pgx.Tx, acts ...Act) error {
 	return nil
 }
 
+// queueAudit adds records in one trip with other writes of a pgx transaction.
+func queueAudit(q *pgx.Batch, acts ...Act) error {
+	if len(acts) == 0 {
+		return nil
+	}
+	cols, err := actColumns(acts)
+	if err != nil {
+		return err
+	}
+	q.Queue(appendSQL, cols...)
+	return nil
+}
+
 // textArray is a column of texts; pgx and database/sql both take it.
 func actColumns(acts []Act) ([]any, error) {
 	cols := make([][]string, 8)

@@ -96,10 +96,13 @@ func (db *DB) AuditAfter(ctx context.Context, seq int64, limit int) ([]AuditRow,
 	return out, asFault(err)
 }
 
+// SealMost is the most that one SealAudit links.
+const SealMost = 5000
+
 // SealAudit links what is not sealed yet into the chain; it gives how many.
 func (db *DB) SealAudit(ctx context.Context) (int, error) {
 	var n int
-	err := db.pool.QueryRow(ctx, `SELECT audit_seal(5000)`).Scan(&n)
+	err := db.pool.QueryRow(ctx, `SELECT audit_seal($1)`, SealMost).Scan(&n)
 	return n, asFault(err)
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"sync"
 
 	"joinery/internal/fault"
@@ -10,14 +11,20 @@ import (
 
 // Batcher lets concurrent writers share one transaction: it flushes whatever has
 // collected while the last flush was under way. There is no timer, so a lone
-// writer waits for nobody. Each item has its own result.
+// writer waits for nobody. Each item has its own result. Several lanes flush side
+// by side; items that could lock the same rows have the same lane, so lanes never
+// wait for each other.
 type Batcher[T, R any] struct {
 	flush func(ctx context.Context, items []T) ([]R, error)
-	in    chan pending[T, R]
+	lane  func(T) string
+	in    []chan pending[T, R]
 	stop  chan struct{}
 	done  chan struct{}
 	max   int
 }
+
+// lanes is enough for one flush to be prepared while another is being synced.
+const lanes = 2
 
 type pending[T, R any] struct {
 	item T
@@ -30,11 +37,24 @@ type outcome[R any] struct {
 }
 
 // NewBatcher starts a batcher. flush writes all items in one transaction and
-// gives one result each, in order.
-func NewBatcher[T, R any](max int, flush func(ctx context.Context, items []T) ([]R, error)) *Batcher[T, R] {
-	b := &Batcher[T, R]{flush: flush, in: make(chan pending[T, R], max), stop: make(chan struct{}), done: make(chan struct{}), max: max}
-	go b.loop()
+// gives one result each, in order; lane says which items must not be flushed at
+// the same time.
+func NewBatcher[T, R any](max int, lane func(T) string, flush func(ctx context.Context, items []T) ([]R, error)) *Batcher[T, R] {
+	b := &Batcher[T, R]{flush: flush, lane: lane, stop: make(chan struct{}), done: make(chan struct{}), max: max}
+	var all sync.WaitGroup
+	for range lanes {
+		in := make(chan pending[T, R], max)
+		b.in = append(b.in, in)
+		all.Go(func() { b.loop(in) })
+	}
+	go func() { all.Wait(); close(b.done) }()
 	return b
+}
+
+func (b *Batcher[T, R]) laneOf(item T) chan pending[T, R] {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(b.lane(item))) // never fails
+	return b.in[h.Sum32()%lanes]
 }
 
 // Do writes one item and waits until it is committed. When ctx ends first the
@@ -48,7 +68,7 @@ func (b *Batcher[T, R]) Do(ctx context.Context, item T) (R, error) {
 	default:
 	}
 	select {
-	case b.in <- p:
+	case b.laneOf(item) <- p:
 	case <-ctx.Done():
 		return zero, slowFault(ctx)
 	case <-b.stop:
@@ -75,10 +95,9 @@ func (b *Batcher[T, R]) Close() {
 	<-b.done
 }
 
-func (b *Batcher[T, R]) loop() {
-	defer close(b.done)
+func (b *Batcher[T, R]) loop(in chan pending[T, R]) {
 	for {
-		first, ok := b.next()
+		first, ok := b.next(in)
 		if !ok {
 			return
 		}
@@ -86,7 +105,7 @@ func (b *Batcher[T, R]) loop() {
 	more:
 		for len(batch) < b.max {
 			select {
-			case p := <-b.in:
+			case p := <-in:
 				batch = append(batch, p)
 			default:
 				break more
@@ -96,14 +115,14 @@ func (b *Batcher[T, R]) loop() {
 	}
 }
 
-func (b *Batcher[T, R]) next() (pending[T, R], bool) {
+func (b *Batcher[T, R]) next(in chan pending[T, R]) (pending[T, R], bool) {
 	select {
-	case p := <-b.in:
+	case p := <-in:
 		return p, true
 	case <-b.stop:
 	}
 	select {
-	case p := <-b.in:
+	case p := <-in:
 		return p, true
 	default:
 		return pending[T, R]{}, false

@@ -13,7 +13,7 @@ import (
 // Secret decrypts the current value of a connection's credential and records the
 // use. A missing, expired or revoked one gives fault.Invalid with a sentence.
 func (db *DB) Secret(ctx context.Context, connection, name string) (secret.Value, error) {
-	all, err := db.openable(ctx, connection, name)
+	all, err := db.sealed(ctx, connection, name)
 	if err != nil {
 		return secret.Value{}, err
 	}
@@ -88,6 +88,30 @@ func (db *DB) openable(ctx context.Context, connection, name string) ([]sealedRo
 		out = append(out, r)
 	}
 	return out, asFault(rows.Err())
+}
+
+// sealedFor is how long a sealed value is kept in memory between calls: another
+// process's revocation holds here after that time, our own at once.
+const sealedFor = 2 * time.Second
+
+type sealedRows struct {
+	rows  []sealedRow
+	until time.Time
+}
+
+// sealed is openable for a connector's calls, which come many a second. Only what
+// is sealed is kept; it is opened for each call.
+func (db *DB) sealed(ctx context.Context, connection, name string) ([]sealedRow, error) {
+	key := connection + "\x00" + name
+	if v, ok := db.seals.Load(key); ok && time.Now().Before(v.(sealedRows).until) {
+		return v.(sealedRows).rows, nil
+	}
+	until := time.Now().Add(sealedFor)
+	rows, err := db.openable(ctx, connection, name)
+	if err == nil {
+		db.seals.Store(key, sealedRows{rows, until})
+	}
+	return rows, err
 }
 
 // lastUses remembers when a use was last written, so that a busy credential

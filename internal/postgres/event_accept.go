@@ -70,7 +70,7 @@ func checkEvent(e joiner.Event) error {
 
 func (db *DB) accept() *Batcher[Incoming, Accepted] {
 	db.batchers.accept.Do(func() {
-		db.batchers.acceptor = NewBatcher(256, counted(db, "event", db.acceptAll))
+		db.batchers.acceptor = NewBatcher(256, func(in Incoming) string { return in.Connection + "\x00" + in.Event.Worker }, counted(db, "event", db.acceptAll))
 		db.batches.add(db.batchers.acceptor.Close)
 	})
 	return db.batchers.acceptor
@@ -81,9 +81,9 @@ func (db *DB) accept() *Batcher[Incoming, Accepted] {
 // came to, and the runs' sequence is the order of acceptance.
 func (db *DB) acceptAll(ctx context.Context, items []Incoming) ([]Accepted, error) {
 	out := make([]Accepted, len(items))
-	err := db.ptx(ctx, func(tx pgx.Tx) error {
+	err := db.htx(ctx, func(tx pgx.Tx) error {
 		b := newAcceptance(db, items)
-		joiners, err := lockJoiners(ctx, tx, b.refs())
+		joiners, known, err := lockJoiners(ctx, tx, b.refs())
 		if err != nil {
 			return err
 		}
@@ -91,25 +91,30 @@ func (db *DB) acceptAll(ctx context.Context, items []Incoming) ([]Accepted, erro
 		if err != nil {
 			return err
 		}
-		b.plan(joiners, flows)
+		b.plan(joiners, known, flows)
 		if err := b.insertEvents(ctx, tx); err != nil {
 			return err
 		}
-		if err := b.insertRuns(ctx, tx); err != nil {
+		q := &pgx.Batch{}
+		b.insertRuns(q)
+		if err := queueAudit(q, b.acts()...); err != nil {
 			return err
+		}
+		if q.Len() > 0 {
+			if err := tx.SendBatch(ctx, q).Close(); err != nil {
+				return fmt.Errorf("insert runs: %w", err)
+			}
 		}
 		copy(out, b.results())
-		if err := appendAuditTx(ctx, tx, b.acts()...); err != nil {
-			return err
-		}
 		db.reached(BeforeAccept)
 		return nil
 	})
 	return out, err
 }
 
-// lockJoiners finds or adds the joiners and locks their rows.
-func lockJoiners(ctx context.Context, tx pgx.Tx, refs []joiner.Ref) (map[joiner.Ref]string, error) {
+// lockJoiners finds or adds the joiners and locks their rows; known are those that
+// were there before.
+func lockJoiners(ctx context.Context, tx pgx.Tx, refs []joiner.Ref) (all map[joiner.Ref]string, known map[string]bool, err error) {
 	slices.SortFunc(refs, func(a, b joiner.Ref) int { return strings.Compare(a.Stamp(), b.Stamp()) })
 	refs = slices.Compact(refs)
 	ids, conns, workers := make([]string, len(refs)), make([]string, len(refs)), make([]string, len(refs))
@@ -117,19 +122,21 @@ func lockJoiners(ctx context.Context, tx pgx.Tx, refs []joiner.Ref) (map[joiner.
 		ids[i], conns[i], workers[i] = newID("j_"), r.Connection, r.Worker
 	}
 	rows, err := tx.Query(ctx, `INSERT INTO joiners (id, connection, worker) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker`, ids, conns, workers)
+		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker, xmax <> 0`, ids, conns, workers)
 	if err != nil {
-		return nil, fmt.Errorf("lock joiners: %w", err)
+		return nil, nil, fmt.Errorf("lock joiners: %w", err)
 	}
 	defer rows.Close()
-	out := map[joiner.Ref]string{}
+	all, known = map[joiner.Ref]string{}, map[string]bool{}
 	for rows.Next() {
 		var id string
 		var r joiner.Ref
-		if err := rows.Scan(&id, &r.Connection, &r.Worker); err != nil {
-			return nil, err
+		var before bool
+		if err := rows.Scan(&id, &r.Connection, &r.Worker, &before); err != nil {
+			return nil, nil, err
 		}
-		out[r] = id
+		all[r] = id
+		known[id] = before
 	}
-	return out, rows.Err()
+	return all, known, rows.Err()
 }

@@ -21,6 +21,7 @@ type acceptance struct {
 	items   []Incoming
 	ids     []string
 	joiners []string
+	known   map[string]bool // joiners that were there before
 	runs    [][]newRun
 	fresh   map[string]bool
 	dup     map[string]Accepted // by connection and key
@@ -49,7 +50,8 @@ func (b *acceptance) refs() []joiner.Ref {
 	return out
 }
 
-func (b *acceptance) plan(joiners map[joiner.Ref]string, flows []liveFlow) {
+func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, flows []liveFlow) {
+	b.known = known
 	for i, it := range b.items {
 		b.joiners[i] = joiners[joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}]
 		for _, f := range flows {
@@ -136,7 +138,7 @@ func (b *acceptance) findFirst(ctx context.Context, tx pgx.Tx) error {
 	return rows.Err()
 }
 
-func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
+func (b *acceptance) insertRuns(q *pgx.Batch) {
 	var cols [9][]string
 	var revisions []int32
 	var nudged []string
@@ -144,7 +146,9 @@ func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
 		if !b.fresh[b.ids[i]] {
 			continue
 		}
-		nudged = append(nudged, b.joiners[i])
+		if b.known[b.joiners[i]] {
+			nudged = append(nudged, b.joiners[i])
+		}
 		for _, r := range b.runs[i] {
 			state := run.Queued
 			if r.parked != "" {
@@ -157,22 +161,15 @@ func (b *acceptance) insertRuns(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	if len(nudged) > 0 {
-		_, err := tx.Exec(ctx, `UPDATE runs SET nudged = true, wake_reason = 'event', wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END
+		q.Queue(`UPDATE runs SET nudged = true, wake_reason = 'event', wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END
 			WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running')`, nudged, b.now)
-		if err != nil {
-			return fmt.Errorf("nudge runs: %w", err)
-		}
 	}
 	if len(cols[0]) == 0 {
-		return nil
+		return
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, traceparent, revision, mode, wake_at, created_at)
+	q.Queue(`INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, traceparent, revision, mode, wake_at, created_at)
 		SELECT a, b, c, d, e, f, g, h, i, j, 'live', $11, $11 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int[]) AS u (a, b, c, d, e, f, g, h, i, j)`,
 		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], revisions, b.now)
-	if err != nil {
-		return fmt.Errorf("insert runs: %w", err)
-	}
-	return nil
 }
 
 func (b *acceptance) results() []Accepted {

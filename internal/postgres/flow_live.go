@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -89,7 +90,9 @@ func parkedWhy(ctx context.Context, tx pgx.Tx, f liveFlow) (why string, room int
 		return "", -1, nil
 	}
 	var n int
-	err = tx.QueryRow(ctx, `SELECT count(*) FROM runs WHERE flow = $1 AND mode = 'live' AND created_at > now() - interval '1 hour' AND state <> 'parked'`, f.key).Scan(&n)
+	// Ids begin with their time; counting stops at the limit.
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM runs WHERE flow = $1 AND id >= $2 AND mode = 'live' AND created_at > now() - interval '1 hour' AND state <> 'parked' LIMIT $3) r`,
+		f.key, idAt("rn_", time.Now().Add(-time.Hour-time.Minute)), most).Scan(&n)
 	if err != nil {
 		return "", 0, fmt.Errorf("count runs: %w", err)
 	}

@@ -46,22 +46,20 @@ type Intended struct {
 // concurrent runs share.
 func (db *DB) RecordIntent(ctx context.Context, i Intent) (Intended, error) {
 	db.batchers.intend.Do(func() {
-		db.batchers.intender = NewBatcher(256, counted(db, "intent", db.intendAll))
+		db.batchers.intender = NewBatcher(256, func(i Intent) string { return string(i.Run) }, counted(db, "intent", db.intendAll))
 		db.batches.add(db.batchers.intender.Close)
 	})
 	return db.batchers.intender.Do(ctx, i)
 }
 
+// intendAll writes a batch. Without limits to count it is a single statement.
 func (db *DB) intendAll(ctx context.Context, items []Intent) ([]Intended, error) {
 	out := make([]Intended, len(items))
-	err := db.ptx(ctx, func(tx pgx.Tx) error {
+	if !slices.ContainsFunc(items, func(i Intent) bool { return i.FlowLimit > 0 || i.ConnectionLimit > 0 }) {
+		return out, insertIntents(ctx, db.hot, items, out)
+	}
+	err := db.htx(ctx, func(tx pgx.Tx) error {
 		clear(out)
-		if err := inHand(ctx, tx, items, out); err != nil {
-			return err
-		}
-		if err := earlier(ctx, tx, items, out); err != nil {
-			return err
-		}
 		if err := withinLimits(ctx, tx, items, out); err != nil {
 			return err
 		}
@@ -70,55 +68,17 @@ func (db *DB) intendAll(ctx context.Context, items []Intent) ([]Intended, error)
 	return out, err
 }
 
-func inHand(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended) error {
-	ids, owners, epochs := make([]string, len(items)), make([]string, len(items)), make([]int64, len(items))
-	for i, it := range items {
-		ids[i], owners[i], epochs[i] = string(it.Run), it.Owner, it.Epoch
-	}
-	rows, err := tx.Query(ctx, `SELECT u.n FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
-		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs)
-	if err != nil {
-		return fmt.Errorf("check hands: %w", err)
-	}
-	held, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	for _, n := range held {
-		out[n-1].Kept = true
-	}
-	return err
-}
-
-func earlier(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended) error {
-	keys := make([]string, len(items))
-	for i, it := range items {
-		keys[i] = it.Key
-	}
-	rows, err := tx.Query(ctx, `SELECT key, receipt FROM intents WHERE key = ANY ($1)`, keys)
-	if err != nil {
-		return fmt.Errorf("find intents: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		var receipt []byte
-		if err := rows.Scan(&key, &receipt); err != nil {
-			return err
-		}
-		for i := range items {
-			if items[i].Key == key {
-				out[i].Before, out[i].Receipt = true, receipt
-			}
-		}
-	}
-	return rows.Err()
-}
-
 // withinLimits counts the last hour's effects. Whoever counts holds the lock of
 // what is counted, so that two processes do not both take the last one.
 func withinLimits(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended) error {
 	type subject struct{ column, name, operation string }
 	most := map[subject]int{}
-	for i, it := range items {
-		if !out[i].Kept || out[i].Before {
+	again, err := intendedBefore(ctx, tx, items)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if again[it.Key] {
 			continue
 		}
 		if it.FlowLimit > 0 {
@@ -141,13 +101,13 @@ func withinLimits(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended
 			return fmt.Errorf("lock limit: %w", err)
 		}
 		// An account that was found and not made does not count.
-		err := tx.QueryRow(ctx, `SELECT count(*) FROM intents WHERE `+s.column+` = $1 AND operation = $2 AND at > now() - interval '1 hour' AND coalesce(receipt->>'existed', '') <> 'true'`,
-			s.name, s.operation).Scan(&used)
+		err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM intents WHERE `+s.column+` = $1 AND operation = $2 AND at > now() - interval '1 hour' AND coalesce(receipt->>'existed', '') <> 'true' LIMIT $3) i`,
+			s.name, s.operation, most[s]).Scan(&used)
 		if err != nil {
 			return fmt.Errorf("count limit: %w", err)
 		}
 		for i, it := range items {
-			if !out[i].Kept || out[i].Before || out[i].Over != "" || it.Operation != s.operation || s.column == "flow" && it.Flow != s.name || s.column == "connection" && it.Connection != s.name {
+			if again[it.Key] || out[i].Over != "" || it.Operation != s.operation || s.column == "flow" && it.Flow != s.name || s.column == "connection" && it.Connection != s.name {
 				continue
 			}
 			if used >= most[s] {
@@ -160,29 +120,61 @@ func withinLimits(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended
 	return nil
 }
 
-func insertIntents(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended) error {
-	var cols [7][]string
+func intendedBefore(ctx context.Context, tx pgx.Tx, items []Intent) (map[string]bool, error) {
+	keys := make([]string, len(items))
 	for i, it := range items {
-		if !out[i].Kept || out[i].Before || out[i].Over != "" {
-			continue
-		}
-		for k, v := range []string{it.Key, string(it.Run), string(it.Node), it.Flow, it.Connection, it.Operation, it.Target} {
-			cols[k] = append(cols[k], v)
-		}
+		keys[i] = it.Key
 	}
-	if len(cols[0]) == 0 {
-		return nil
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO intents (key, run_id, node, flow, connection, operation, target, at)
-		SELECT u.*, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) u ON CONFLICT DO NOTHING`,
-		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6])
+	rows, err := tx.Query(ctx, `SELECT key FROM intents WHERE key = ANY ($1)`, keys)
 	if err != nil {
-		return fmt.Errorf("write intents: %w", err)
+		return nil, fmt.Errorf("find intents: %w", err)
 	}
-	return nil
+	known, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out := map[string]bool{}
+	for _, k := range known {
+		out[k] = true
+	}
+	return out, err
 }
 
-func writeReceipts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+// insertIntents writes what is in the right hands, within the limits and new, and
+// gives what earlier tries left, in one statement.
+func insertIntents(ctx context.Context, db interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, items []Intent, out []Intended) error {
+	var cols [8][]string
+	epochs, within := make([]int64, len(items)), make([]bool, len(items))
+	for i, it := range items {
+		for k, v := range []string{it.Key, string(it.Run), string(it.Node), it.Flow, it.Connection, it.Operation, it.Target, it.Owner} {
+			cols[k] = append(cols[k], v)
+		}
+		epochs[i], within[i] = it.Epoch, out[i].Over == ""
+	}
+	rows, err := db.Query(ctx, `WITH u AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::boolean[])
+			WITH ORDINALITY AS u (key, run, node, flow, connection, operation, target, owner, epoch, within, n)),
+		held AS (SELECT u.* FROM u JOIN runs r ON r.id = u.run AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'),
+		new AS (INSERT INTO intents (key, run_id, node, flow, connection, operation, target, at)
+			SELECT key, run, node, flow, connection, operation, target, clock_timestamp() FROM held WHERE within ON CONFLICT (key) DO NOTHING RETURNING key)
+		SELECT held.n, i.key IS NOT NULL, i.receipt FROM held LEFT JOIN intents i ON i.key = held.key`,
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], epochs, within)
+	if err != nil {
+		return asFault(fmt.Errorf("write intents: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var before bool
+		var receipt []byte
+		if err := rows.Scan(&n, &before, &receipt); err != nil {
+			return asFault(err)
+		}
+		i := &out[n-1]
+		i.Kept, i.Before, i.Receipt = true, before, receipt
+	}
+	return asFault(rows.Err())
+}
+
+func writeReceipts(q *pgx.Batch, items []Checkpoint) error {
 	var keys, results []string
 	for _, c := range items {
 		for _, r := range c.Receipts {
@@ -196,30 +188,24 @@ func writeReceipts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE intents i SET receipt = u.r::jsonb, receipt_at = now() FROM unnest($1::text[], $2::text[]) u (k, r) WHERE i.key = u.k`, keys, results)
-	if err != nil {
-		return fmt.Errorf("write receipts: %w", err)
-	}
+	q.Queue(`UPDATE intents i SET receipt = u.r::jsonb, receipt_at = now() FROM unnest($1::text[], $2::text[]) u (k, r) WHERE i.key = u.k`, keys, results)
 	return nil
 }
 
 // writeAccounts keeps what each joiner has in each directory.
-func writeAccounts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func writeAccounts(q *pgx.Batch, items []Checkpoint) error {
 	for _, c := range items {
 		for _, r := range c.Receipts {
 			a := r.Account
 			if a == nil {
 				continue
 			}
-			_, err := tx.Exec(ctx, `INSERT INTO joiner_accounts AS x (joiner_id, connection, account_id, name, enabled, created, groups, run_id)
+			q.Queue(`INSERT INTO joiner_accounts AS x (joiner_id, connection, account_id, name, enabled, created, groups, run_id)
 				VALUES ($1, $2, $3, $4, coalesce($5, false), $6, $7, $8)
 				ON CONFLICT (joiner_id, connection, account_id) DO UPDATE SET name = CASE WHEN excluded.name = '' THEN x.name ELSE excluded.name END,
 					enabled = coalesce($5, x.enabled), created = x.created OR excluded.created,
 					groups = ARRAY(SELECT DISTINCT g FROM unnest(x.groups || $7::text[]) g WHERE g <> ALL ($9::text[]) ORDER BY g), changed_at = now()`,
 				a.JoinerID, a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Add...), a.Run, append([]string{}, a.Remove...))
-			if err != nil {
-				return fmt.Errorf("write account: %w", err)
-			}
 		}
 	}
 	return nil
@@ -228,6 +214,6 @@ func writeAccounts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 // FindIntent reports whether an effect was intended before.
 func (db *DB) FindIntent(ctx context.Context, key string) (bool, error) {
 	var found bool
-	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents WHERE key = $1)`, key).Scan(&found)
+	err := db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents WHERE key = $1)`, key).Scan(&found)
 	return found, asFault(err)
 }

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,6 +53,9 @@ const (
 // DB is the database. Its methods are safe for concurrent use.
 type DB struct {
 	pool *pgxpool.Pool
+	// hot is for what every run needs: claims, intents, checkpoints, intake. Pages
+	// cannot keep it waiting, and its plans stay right when empty tables grow.
+	hot  *pgxpool.Pool
 	gorm *gorm.DB
 	sql  *sql.DB
 	log  *slog.Logger
@@ -60,6 +64,7 @@ type DB struct {
 	artifacts artifact.Kinds
 	sealer    *secret.Sealer
 	uses      lastUses
+	seals     sync.Map // connection and name → sealedRows
 	batchers  batchers
 	batches   batches
 	tell      func(place string)
@@ -87,6 +92,11 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fault.Wrap(fault.Unavailable, err, "The database at %s cannot be reached: %s.", describe(pc), connectTrouble(err))
 	}
+	hot, err := pgxpool.NewWithConfig(ctx, hotConfig(pc))
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	sqlDB := stdlib.OpenDBFromPool(pool)
 	g, err := gorm.Open(gormpg.New(gormpg.Config{Conn: sqlDB}), &gorm.Config{
 		Logger:                 logger.Discard,
@@ -95,9 +105,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	})
 	if err != nil {
 		pool.Close()
+		hot.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{pool: pool, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
+	db := &DB{pool: pool, hot: hot, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
 	return db, nil
 }
 
@@ -106,6 +117,7 @@ func (db *DB) Close() {
 	db.batches.close()
 	_ = db.sql.Close()
 	db.pool.Close()
+	db.hot.Close()
 }
 
 // Ping reports whether the database answers.
@@ -134,8 +146,23 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	pc.ConnConfig.ConnectTimeout = 10 * time.Second
 	pc.ConnConfig.RuntimeParams["application_name"] = "joinery"
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pc.ConnConfig.RuntimeParams["jit"] = "off"
 	pc.AfterConnect = becomeApp
 	return pc, nil
+}
+
+// hotConns is one for each lane of the batchers, and a few for claims and leases.
+const hotConns = 3*lanes + 4
+
+// hotConfig is for statements that look rows up by key, prepared once and kept: a
+// plan made while a table was empty would read the whole table for ever after.
+func hotConfig(pc *pgxpool.Config) *pgxpool.Config {
+	hot := pc.Copy()
+	hot.MaxConns, hot.MinConns, hot.MinIdleConns = hotConns, 0, 0
+	for _, off := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
+		hot.ConnConfig.RuntimeParams[off] = "off"
+	}
+	return hot
 }
 
 // becomeApp drops the session to joinery_app where the signed-in role is a member
@@ -160,7 +187,12 @@ func (db *DB) tx(ctx context.Context, f func(tx *gorm.DB) error) error {
 	return asFault(db.gorm.WithContext(ctx).Transaction(f))
 }
 
-// ptx runs f in one transaction through pgx: the hot path.
+// ptx runs f in one transaction through pgx.
 func (db *DB) ptx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return asFault(pgx.BeginFunc(ctx, db.pool, f))
+}
+
+// htx is ptx for the hot path.
+func (db *DB) htx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return asFault(pgx.BeginFunc(ctx, db.hot, f))
 }

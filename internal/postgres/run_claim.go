@@ -87,7 +87,7 @@ func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed,
 	if n <= 0 {
 		return nil, nil
 	}
-	rows, err := db.pool.Query(ctx, `WITH due AS (`+which+`), taken AS (
+	rows, err := db.hot.Query(ctx, `WITH due AS (`+which+`), taken AS (
 		UPDATE runs r SET state = 'running', lease_owner = $1, lease_until = clock_timestamp() + interval '20 seconds', epoch = epoch + 1,
 			nudged = false, waiting_for = '', started_at = coalesce(started_at, $3), changed_at = now()
 		FROM due WHERE r.id = due.id
@@ -144,16 +144,18 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 const stepColumns = `node, type, state, port, input, output, changes, error, error_kind, attempts, wake_at, wait_for, note, started_at, ended_at`
 
 func (db *DB) loadSteps(ctx context.Context, runs []Claimed) error {
-	ids := make([]string, len(runs))
+	var ids []string
 	byID := map[string]Claimed{}
-	for i, c := range runs {
-		ids[i] = string(c.ID)
-		byID[ids[i]] = c
+	for _, c := range runs {
+		if c.Epoch > 1 { // a run that was never in hand has no steps
+			ids = append(ids, string(c.ID))
+			byID[string(c.ID)] = c
+		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := db.pool.Query(ctx, `SELECT run_id, `+stepColumns+` FROM steps WHERE run_id = ANY ($1)`, ids)
+	rows, err := db.hot.Query(ctx, `SELECT run_id, `+stepColumns+` FROM steps WHERE run_id = ANY ($1)`, ids)
 	if err != nil {
 		return asFault(fmt.Errorf("read steps: %w", err))
 	}
@@ -180,14 +182,15 @@ func scanStep(rows pgx.Rows, first ...any) (StepRow, error) {
 }
 
 // RenewLeases keeps the runs in one process's hands. It gives the ones that are
-// not in its hands any more.
+// not in its hands any more. A run whose checkpoint is just being written is left
+// for the next time, so that the two never wait for each other.
 func (db *DB) RenewLeases(ctx context.Context, owner string, ids []string) (lost []string, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := db.pool.Query(ctx, `WITH kept AS (UPDATE runs SET lease_until = clock_timestamp() + interval '20 seconds'
-		WHERE id = ANY ($2) AND lease_owner = $1 AND state = 'running' RETURNING id)
-		SELECT i FROM unnest($2::text[]) i WHERE i NOT IN (SELECT id FROM kept)`, owner, ids)
+	rows, err := db.hot.Query(ctx, `WITH mine AS (SELECT id FROM runs WHERE id = ANY ($2) AND lease_owner = $1 AND state = 'running' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+		kept AS (UPDATE runs r SET lease_until = clock_timestamp() + interval '20 seconds' FROM mine WHERE r.id = mine.id)
+		SELECT i FROM unnest($2::text[]) i WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = i AND r.lease_owner = $1 AND r.state = 'running')`, owner, ids)
 	if err != nil {
 		return nil, asFault(fmt.Errorf("renew leases: %w", err))
 	}
@@ -197,6 +200,6 @@ func (db *DB) RenewLeases(ctx context.Context, owner string, ids []string) (lost
 
 // ReleaseRuns gives runs back at once when a process ends in order.
 func (db *DB) ReleaseRuns(ctx context.Context, owner string) error {
-	_, err := db.pool.Exec(ctx, `UPDATE runs SET state = 'queued', lease_owner = '', lease_until = NULL, wake_at = $2 WHERE lease_owner = $1 AND state = 'running'`, owner, db.now())
+	_, err := db.hot.Exec(ctx, `UPDATE runs SET state = 'queued', lease_owner = '', lease_until = NULL, wake_at = $2 WHERE lease_owner = $1 AND state = 'running'`, owner, db.now())
 	return asFault(err)
 }

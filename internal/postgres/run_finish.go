@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -92,31 +93,30 @@ type Fence struct {
 // FinishStep writes a checkpoint in a transaction that concurrent runs share.
 func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 	db.batchers.finish.Do(func() {
-		db.batchers.finisher = NewBatcher(256, counted(db, "checkpoint", db.finishAll))
+		db.batchers.finisher = NewBatcher(256, func(c Checkpoint) string { return c.JoinerID }, counted(db, "checkpoint", db.finishAll))
 		db.batches.add(db.batchers.finisher.Close)
 	})
 	return db.batchers.finisher.Do(ctx, c)
 }
 
+// finishAll writes a batch: one trip to lock and to see what counts, one with all
+// that is written.
 func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error) {
 	out := make([]Fence, len(items))
-	err := db.ptx(ctx, func(tx pgx.Tx) error {
+	err := db.htx(ctx, func(tx pgx.Tx) error {
 		clear(out)
-		kept, err := db.fence(ctx, tx, items, out)
+		kept, err := fence(ctx, tx, items, out)
 		if err != nil || len(kept) == 0 {
 			return err
 		}
-		var acts []Act
-		for _, c := range kept {
-			acts = append(acts, c.Acts...)
-		}
-		for _, write := range []func(context.Context, pgx.Tx, []Checkpoint) error{forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers} {
-			if err := write(ctx, tx, kept); err != nil {
+		q := &pgx.Batch{}
+		for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
+			if err := write(q, kept); err != nil {
 				return err
 			}
 		}
-		if err := appendAuditTx(ctx, tx, acts...); err != nil {
-			return err
+		if err := tx.SendBatch(ctx, q).Close(); err != nil {
+			return fmt.Errorf("write checkpoints: %w", err)
 		}
 		db.reached(BeforeCommit)
 		return nil
@@ -124,75 +124,90 @@ func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error
 	return out, err
 }
 
-// fence moves the runs on and finds which checkpoints count. A batch may hold
-// several of one run (branches that end together): they count alike, and the
-// last state wins.
-func (db *DB) fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
-	order := make([]int, len(items))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(string(items[a].Run), string(items[b].Run)) })
-	var ids, owners, states, reasons, waits []string
-	var workers []*string
+// fence locks the runs and finds which checkpoints count: those whose run is still
+// in the same hands. Joiners are locked before runs, as intake does, and both in
+// one order. The row of a run is not changed for a step: it has many indexes.
+func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
+	var ids, owners, joiners []string
 	var epochs []int64
-	var wakes []*time.Time
-	for n, i := range order {
-		c := items[i]
-		if n > 0 && items[order[n-1]].Run == c.Run && items[order[n-1]].Epoch == c.Epoch && items[order[n-1]].Owner == c.Owner {
-			k := len(ids) - 1
-			if c.State != "" {
-				states[k], reasons[k], waits[k], wakes[k] = string(c.State), c.Reason, c.WaitingFor, c.WakeAt
-			}
-			if w := workerText(c.Worker); w != nil {
-				workers[k] = w
-			}
-			continue
-		}
+	for _, c := range items {
 		ids, owners, epochs = append(ids, string(c.Run)), append(owners, c.Owner), append(epochs, c.Epoch)
-		states, reasons, waits, wakes, workers = append(states, string(c.State)), append(reasons, c.Reason), append(waits, c.WaitingFor), append(wakes, c.WakeAt), append(workers, workerText(c.Worker))
-	}
-	rows, err := tx.Query(ctx, `UPDATE runs r SET changed_at = now(), lease_until = CASE WHEN u.state = '' THEN clock_timestamp() + interval '20 seconds' END,
-		lease_owner = CASE WHEN u.state = '' THEN r.lease_owner ELSE '' END,
-		worker = coalesce(u.worker::jsonb, r.worker),
-		state = CASE WHEN u.state = '' THEN r.state ELSE u.state END,
-		reason = CASE WHEN u.state = '' THEN r.reason ELSE u.reason END,
-		waiting_for = CASE WHEN u.state = '' THEN '' ELSE u.waits END,
-		wake_reason = CASE WHEN r.nudged THEN 'event' WHEN r.cancel_asked <> '' THEN 'cancel' ELSE '' END,
-		wake_at = CASE WHEN u.state = 'waiting' AND (r.nudged OR r.cancel_asked <> '') THEN $9 ELSE u.wake END,
-		ended_at = CASE WHEN u.state IN ('succeeded', 'failed', 'canceled', 'compensated') THEN $9 END
-		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[]) AS u (id, owner, epoch, state, reason, waits, wake, worker)
-		WHERE r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running' RETURNING r.id, r.epoch, r.cancel_asked`,
-		ids, owners, epochs, states, reasons, waits, wakes, workers, db.now())
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint runs: %w", err)
-	}
-	type held struct {
-		epoch  int64
-		cancel string
-	}
-	ok := map[string]held{}
-	for rows.Next() {
-		var id string
-		var h held
-		if err := rows.Scan(&id, &h.epoch, &h.cancel); err != nil {
-			rows.Close()
-			return nil, err
+		if c.Worker != nil {
+			joiners = append(joiners, c.JoinerID)
 		}
-		ok[id] = h
 	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("checkpoint runs: %w", err)
+	q := &pgx.Batch{}
+	if len(joiners) > 0 {
+		q.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
+	}
+	held := func(rows pgx.Rows) error {
+		for rows.Next() {
+			var n int64
+			f := Fence{Kept: true}
+			if err := rows.Scan(&n, &f.CancelAsked); err != nil {
+				return err
+			}
+			out[n-1] = f
+		}
+		return rows.Err()
+	}
+	q.Queue(`SELECT u.n, r.cancel_asked FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
+		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running' ORDER BY r.id FOR NO KEY UPDATE OF r`, ids, owners, epochs).Query(held)
+	if err := tx.SendBatch(ctx, q).Close(); err != nil {
+		return nil, fmt.Errorf("fence checkpoints: %w", err)
 	}
 	var kept []Checkpoint
-	for _, i := range order {
-		if h, found := ok[string(items[i].Run)]; found && h.epoch == items[i].Epoch {
-			out[i] = Fence{Kept: true, CancelAsked: h.cancel}
+	for i, f := range out {
+		if f.Kept {
 			kept = append(kept, items[i])
 		}
 	}
 	return kept, nil
+}
+
+// moveRuns changes the rows of runs that leave these hands or have a new reading
+// of their joiner. A batch may hold several checkpoints of one run (branches that
+// end together): the last state and reading win.
+func (db *DB) moveRuns(q *pgx.Batch, items []Checkpoint) error {
+	moved, read := map[run.ID]Checkpoint{}, map[run.ID]*string{}
+	for _, c := range items {
+		if c.State != "" {
+			moved[c.Run] = c
+		}
+		if w := workerText(c.Worker); w != nil {
+			read[c.Run] = w
+		}
+	}
+	var ids, states, reasons, waits []string
+	var wakes []*time.Time
+	for _, id := range slices.Sorted(maps.Keys(moved)) {
+		c := moved[id]
+		ids, states, reasons, waits, wakes = append(ids, string(id)), append(states, string(c.State)), append(reasons, c.Reason), append(waits, c.WaitingFor), append(wakes, c.WakeAt)
+	}
+	if len(read) > 0 {
+		var of []string
+		var workers []*string
+		for _, id := range slices.Sorted(maps.Keys(read)) {
+			of, workers = append(of, string(id)), append(workers, read[id])
+		}
+		q.Queue(`UPDATE runs r SET worker = u.worker::jsonb FROM unnest($1::text[], $2::text[]) AS u (id, worker) WHERE r.id = u.id`, of, workers)
+	}
+	if len(ids) > 0 {
+		q.Queue(`UPDATE runs r SET changed_at = now(), lease_until = NULL, lease_owner = '', state = u.state, reason = u.reason, waiting_for = u.waits,
+			wake_reason = CASE WHEN r.nudged THEN 'event' WHEN r.cancel_asked <> '' THEN 'cancel' ELSE '' END,
+			wake_at = CASE WHEN u.state = 'waiting' AND (r.nudged OR r.cancel_asked <> '') THEN $6 ELSE u.wake END,
+			ended_at = CASE WHEN u.state IN ('succeeded', 'failed', 'canceled', 'compensated') THEN $6 END
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS u (id, state, reason, waits, wake) WHERE r.id = u.id`, ids, states, reasons, waits, wakes, db.now())
+	}
+	return nil
+}
+
+func writeActs(q *pgx.Batch, items []Checkpoint) error {
+	var acts []Act
+	for _, c := range items {
+		acts = append(acts, c.Acts...)
+	}
+	return queueAudit(q, acts...)
 }
 
 func workerText(w *joiner.Worker) *string {
@@ -207,31 +222,30 @@ func workerText(w *joiner.Worker) *string {
 	return &s
 }
 
-func writeSignoffs(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func writeSignoffs(q *pgx.Batch, items []Checkpoint) error {
+	var ended []string
 	for _, c := range items {
 		if s := c.Signoff; s != nil {
 			fields := s.Fields
 			if fields == nil {
 				fields = json.RawMessage("[]")
 			}
-			_, err := tx.Exec(ctx, `INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open')
+			q.Queue(`INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open')
 				ON CONFLICT (run_id, node) WHERE state = 'open' DO UPDATE SET title = excluded.title, question = excluded.question, role = excluded.role, person = excluded.person, deadline = excluded.deadline`,
 				newID("so_"), c.Run, s.Node, s.Title, s.Question, s.Role, s.Person, s.Deadline, string(fields))
-			if err != nil {
-				return fmt.Errorf("write sign-off: %w", err)
-			}
 		}
 		if c.State.Terminal() {
-			if _, err := tx.Exec(ctx, `UPDATE signoffs SET state = 'canceled', decided_at = now() WHERE run_id = $1 AND state = 'open'`, c.Run); err != nil {
-				return fmt.Errorf("close sign-offs: %w", err)
-			}
+			ended = append(ended, string(c.Run))
 		}
+	}
+	if len(ended) > 0 {
+		q.Queue(`UPDATE signoffs SET state = 'canceled', decided_at = now() WHERE run_id = ANY ($1) AND state = 'open'`, ended)
 	}
 	return nil
 }
 
 // writeWorkers keeps the newest reading of each joiner.
-func (db *DB) writeWorkers(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func (db *DB) writeWorkers(q *pgx.Batch, items []Checkpoint) error {
 	newest := map[string]*joiner.Worker{}
 	for _, c := range items {
 		if c.Worker != nil {
@@ -254,10 +268,7 @@ func (db *DB) writeWorkers(ctx context.Context, tx pgx.Tx, items []Checkpoint) e
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE joiners j SET label = u.l, attributes = u.a::jsonb, version = u.v, read_at = $5
+	q.Queue(`UPDATE joiners j SET label = u.l, attributes = u.a::jsonb, version = u.v, read_at = $5
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS u (id, l, a, v) WHERE j.id = u.id`, ids, labels, attributes, versions, db.now())
-	if err != nil {
-		return fmt.Errorf("write joiners: %w", err)
-	}
 	return nil
 }

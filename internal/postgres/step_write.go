@@ -1,16 +1,14 @@
 package postgres
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-func forgetSteps(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func forgetSteps(q *pgx.Batch, items []Checkpoint) error {
 	var runs, nodes []string
 	for _, c := range items {
 		for _, n := range c.Forget {
@@ -20,11 +18,11 @@ func forgetSteps(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM steps s USING unnest($1::text[], $2::text[]) u (r, n) WHERE s.run_id = u.r AND s.node = u.n`, runs, nodes)
-	return err
+	q.Queue(`DELETE FROM steps s USING unnest($1::text[], $2::text[]) u (r, n) WHERE s.run_id = u.r AND s.node = u.n`, runs, nodes)
+	return nil
 }
 
-func writeSteps(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func writeSteps(q *pgx.Batch, items []Checkpoint) error {
 	var text [11][]string
 	var input, output []*string
 	var attempts []int32
@@ -46,7 +44,7 @@ func writeSteps(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 	if len(attempts) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO steps (run_id, node, type, state, port, changes, error, error_kind, wait_for, note, input, output, attempts, wake_at, started_at, ended_at)
+	q.Queue(`INSERT INTO steps (run_id, node, type, state, port, changes, error, error_kind, wait_for, note, input, output, attempts, wake_at, started_at, ended_at)
 		SELECT a, b, c, d, e, f::jsonb, g, h, i, j, k::jsonb, l::jsonb, m, n, o, p
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[],
 			$14::timestamptz[], $15::timestamptz[], $16::timestamptz[]) AS u (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
@@ -54,9 +52,6 @@ func writeSteps(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 			wait_for = excluded.wait_for, note = excluded.note, input = excluded.input, output = excluded.output, attempts = excluded.attempts, wake_at = excluded.wake_at,
 			started_at = coalesce(steps.started_at, excluded.started_at), ended_at = excluded.ended_at`,
 		text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], text[8], text[9], input, output, attempts, wakes, starts, ends)
-	if err != nil {
-		return fmt.Errorf("write steps: %w", err)
-	}
 	return nil
 }
 
@@ -69,7 +64,7 @@ func jsonText(raw json.RawMessage) *string {
 	return &s
 }
 
-func writeAttempts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
+func writeAttempts(q *pgx.Batch, items []Checkpoint) error {
 	var runs, nodes, outcomes, errs, logs []string
 	var numbers []int32
 	var starts, ends []time.Time
@@ -86,12 +81,9 @@ func writeAttempts(ctx context.Context, tx pgx.Tx, items []Checkpoint) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO attempts (run_id, node, number, started_at, ended_at, outcome, error, log)
+	q.Queue(`INSERT INTO attempts (run_id, node, number, started_at, ended_at, outcome, error, log)
 		SELECT a, b, c, d, e, f, g, ARRAY(SELECT jsonb_array_elements_text(h::jsonb)) FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[]) AS u (a, b, c, d, e, f, g, h)
 		ON CONFLICT (run_id, node, number) DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome, error = excluded.error, log = excluded.log`,
 		runs, nodes, numbers, starts, ends, outcomes, errs, logs)
-	if err != nil {
-		return fmt.Errorf("write attempts: %w", err)
-	}
 	return nil
 }
