@@ -45,9 +45,12 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 		if p.Kind != review.Connection {
 			continue
 		}
-		_, content, err := e.DB.Release(ctx, p.Release)
+		part, content, err := e.DB.Release(ctx, p.Release)
 		if err != nil {
 			return nil, fmt.Errorf("read pinned connection %s: %w", p.Key, err)
+		}
+		if part.Hash != p.Hash {
+			return nil, fault.New(fault.Internal, "The connection %s is not the one that was released with this flow. Release the flow again.", p.Key)
 		}
 		s, err := artifact.Settings(content)
 		if err != nil {

@@ -99,7 +99,7 @@ func TestSaveRevision_TwoAtOnceOneWins(t *testing.T) {
 	require.Equal(t, 1, won)
 }
 
-func TestReviewPath(t *testing.T) {
+func TestS38_S40_ReviewPath(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	ctx := t.Context()
@@ -179,7 +179,7 @@ func TestReviewPath(t *testing.T) {
 }
 
 // The rule holds for SQL by hand as the role the server runs as.
-func TestRuleInTheDatabase(t *testing.T) {
+func TestS38_S42_RuleInTheDatabase(t *testing.T) {
 	t.Parallel()
 	app, _ := pgtest.URLs(t)
 	db, err := postgres.Open(t.Context(), postgres.Config{URL: app, Conns: 4, Artifacts: artifact.Kinds{Connectors: all.New()}})

@@ -65,6 +65,7 @@ type DB struct {
 	sealer    *secret.Sealer
 	uses      lastUses
 	seals     sync.Map // connection and name → sealedRows
+	alarms    sync.Map // releases found changed, by id
 	batchers  batchers
 	batches   batches
 	tell      func(place string)

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"joinery/internal/auth"
 	"joinery/internal/fault"
 	"joinery/internal/review"
 )
@@ -202,7 +203,8 @@ func (db *DB) Releases(ctx context.Context, kind review.Kind, key string) ([]rev
 	return scanReleases(db.gorm.WithContext(ctx), `WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 200`, kind, key)
 }
 
-// Release finds a release and its content.
+// Release finds a release and its content, and proves both. One that was changed
+// behind the rules of the database is refused, and put on record once.
 func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, error) {
 	tx := db.gorm.WithContext(ctx)
 	found, err := scanReleases(tx, `WHERE id = ?`, id)
@@ -212,8 +214,37 @@ func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, e
 	if len(found) == 0 {
 		return review.Release{}, nil, fault.New(fault.NotFound, "There is no such release.")
 	}
-	rev, err := findRevision(tx, found[0].Kind, found[0].Key, found[0].Revision)
-	return found[0], []byte(rev.Content), err
+	r := found[0]
+	rev, err := findRevision(tx, r.Kind, r.Key, r.Revision)
+	if err != nil {
+		return review.Release{}, nil, err
+	}
+	var approved bool
+	err = tx.Raw(`SELECT EXISTS (SELECT 1 FROM approvals a WHERE a.kind = ? AND a.key = ? AND a.revision = ? AND a.hash = ? AND NOT wrote(a.kind, a.key, a.revision, a.approver_id))`,
+		r.Kind, r.Key, r.Revision, r.Hash).Scan(&approved).Error
+	if err != nil {
+		return review.Release{}, nil, asFault(fmt.Errorf("find approval: %w", err))
+	}
+	if err := r.Prove([]byte(rev.Content), approved); err != nil {
+		db.alarm(ctx, r, err)
+		return review.Release{}, nil, err
+	}
+	return r, []byte(rev.Content), nil
+}
+
+// alarm puts a changed release on record, once for each process that meets it.
+func (db *DB) alarm(ctx context.Context, r review.Release, why error) {
+	if _, known := db.alarms.LoadOrStore(r.ID, true); known {
+		return
+	}
+	db.log.Error("a release was changed in the database", "release", r.ID, "kind", r.Kind, "key", r.Key, "err", why)
+	err := db.tx(ctx, func(tx *gorm.DB) error {
+		return appendAudit(tx, Act{Actor: auth.Engine(), Action: "release.tampered", Kind: string(r.Kind), ID: r.Key, Detail: map[string]any{"release": r.ID, "revision": r.Revision}})
+	})
+	if err != nil {
+		db.alarms.Delete(r.ID)
+		db.log.Error("recording a changed release failed", "release", r.ID, "err", err)
+	}
 }
 
 func scanReleases(tx *gorm.DB, where string, args ...any) ([]review.Release, error) {
