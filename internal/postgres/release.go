@@ -207,15 +207,7 @@ func (db *DB) Releases(ctx context.Context, kind review.Kind, key string) ([]rev
 // behind the rules of the database is refused, and put on record once.
 func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, error) {
 	tx := db.gorm.WithContext(ctx)
-	found, err := scanReleases(tx, `WHERE id = ?`, id)
-	if err != nil {
-		return review.Release{}, nil, err
-	}
-	if len(found) == 0 {
-		return review.Release{}, nil, fault.New(fault.NotFound, "There is no such release.")
-	}
-	r := found[0]
-	rev, err := findRevision(tx, r.Kind, r.Key, r.Revision)
+	r, content, err := storedRelease(tx, id)
 	if err != nil {
 		return review.Release{}, nil, err
 	}
@@ -225,11 +217,24 @@ func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, e
 	if err != nil {
 		return review.Release{}, nil, asFault(fmt.Errorf("find approval: %w", err))
 	}
-	if err := r.Prove([]byte(rev.Content), approved); err != nil {
+	if err := r.Prove(content, approved); err != nil {
 		db.alarm(ctx, r, err)
 		return review.Release{}, nil, err
 	}
-	return r, []byte(rev.Content), nil
+	return r, content, nil
+}
+
+// storedRelease is a release as it is stored, to be shown and not to be run.
+func storedRelease(tx *gorm.DB, id string) (review.Release, []byte, error) {
+	found, err := scanReleases(tx, `WHERE id = ?`, id)
+	if err != nil {
+		return review.Release{}, nil, err
+	}
+	if len(found) == 0 {
+		return review.Release{}, nil, fault.New(fault.NotFound, "There is no such release.")
+	}
+	rev, err := findRevision(tx, found[0].Kind, found[0].Key, found[0].Revision)
+	return found[0], []byte(rev.Content), err
 }
 
 // alarm puts a changed release on record, once for each process that meets it.

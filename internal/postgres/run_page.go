@@ -168,7 +168,7 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 		return RunDetail{}, asFault(err)
 	}
 	d := RunDetail{RunRow: head}
-	_, raw, err := db.Release(ctx, head.Release)
+	_, raw, err := storedRelease(db.gorm.WithContext(ctx), head.Release)
 	if err != nil {
 		return d, err
 	}
