@@ -159,9 +159,20 @@ func (s *Server) artifactRevision(kind review.Kind) handler {
 		if err != nil {
 			return err
 		}
+		yes, err := s.DB.ApprovalsOf(c.UserContext(), kind, a.Key, n)
+		if err != nil {
+			return err
+		}
 		title := fmt.Sprintf("%s, revision %d", a.Name, n)
-		p := sections.Page{Head: ui.Head{Title: title, Text: r.Message}, Wide: []sections.Section{{Title: "Content", Code: string(text)}},
+		p := sections.Page{Head: ui.Head{Title: title, Text: r.Message}, Wide: []sections.Section{{Title: "Content", Code: visible(string(text))}},
 			Narrow: []sections.Section{{Title: "About", Pairs: []ui.Pair{{Label: "Author", Value: r.AuthorName}, {Label: "Saved", Value: s.moment(r.At)}, {Label: "Via", Value: r.Via}, {Label: "Hash", Value: r.Hash, Code: true, Copy: true}}}}}
+		if len(yes) > 0 {
+			said := sections.Section{Title: "Approved"}
+			for _, y := range yes {
+				said.Pairs = append(said.Pairs, ui.Pair{Label: y.ApproverName, Value: s.moment(y.At), URL: "/reviews/" + y.ReviewID})
+			}
+			p.Narrow = append(p.Narrow, said)
+		}
 		if n > 1 {
 			p.Head.Actions = []ui.Button{{Text: "Compare with the one before", URL: fmt.Sprintf("/%s/%s/diff?from=%d&to=%d", kind.Plural(), a.Key, n-1, n)}}
 		}
@@ -232,7 +243,7 @@ func (s *Server) changes(kind review.Kind, old, now string) ([]string, []ui.Diff
 		}
 		words = flow.Differences(x, y, s.Nodes)
 	}
-	return words, diffLines(a, b), nil
+	return words, diffLines(visible(a), visible(b)), nil
 }
 
 // diffLines gives a unified difference with line numbers on both sides.

@@ -81,7 +81,7 @@ func (s *Server) reviewPage(d postgres.ReviewDetail, deps []postgres.Dependent, 
 	if err != nil {
 		return p, err
 	}
-	p.Content = string(text)
+	p.Content = visible(string(text))
 	at := "/" + d.Kind.Plural() + "/" + d.Key
 	against := ui.Pair{Label: "Compared with", Value: "nothing: it is new"}
 	if d.BaseRevision > 0 {

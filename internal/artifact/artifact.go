@@ -188,6 +188,10 @@ func (k Kinds) YAML(kind review.Kind, content []byte) ([]byte, error) {
 // Check finds what keeps content from going live. capabilities gives what each
 // known connection can do.
 func (k Kinds) Check(kind review.Kind, content []byte, capabilities map[string][]string) []fault.Problem {
+	return append(hiddenIn(content), k.check(kind, content, capabilities)...)
+}
+
+func (k Kinds) check(kind review.Kind, content []byte, capabilities map[string][]string) []fault.Problem {
 	switch kind {
 	case review.Flow:
 		c, err := flow.Decode(content)

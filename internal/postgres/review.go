@@ -144,6 +144,21 @@ func (db *DB) Review(ctx context.Context, id string) (ReviewDetail, error) {
 	return d, nil
 }
 
+// ApprovalRow is one person's yes to a revision.
+type ApprovalRow struct {
+	ReviewID     string
+	ApproverName string
+	Comment      string
+	At           time.Time
+}
+
+// ApprovalsOf lists who said yes to a revision.
+func (db *DB) ApprovalsOf(ctx context.Context, kind review.Kind, key string, number int) ([]ApprovalRow, error) {
+	var rows []ApprovalRow
+	err := db.gorm.WithContext(ctx).Raw(`SELECT review_id, approver_name, comment, at FROM approvals WHERE kind = ? AND key = ? AND revision = ? ORDER BY id`, kind, key, number).Scan(&rows).Error
+	return rows, asFault(err)
+}
+
 type loadedReview struct {
 	rule         review.Review
 	Name         string

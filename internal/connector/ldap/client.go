@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -15,18 +16,20 @@ import (
 	"joinery/internal/fault"
 )
 
-// How long a connection is trusted. Firewalls drop idle ones silently, and a
-// rotated bind password must take effect without a restart.
+// How long a connection is trusted. Firewalls drop idle ones silently, and a bind
+// password that is rotated or revoked must take effect without a restart.
 const (
-	checkAfter = 20 * time.Second
-	maxIdle    = 2 * time.Minute
-	maxAge     = 10 * time.Minute
+	checkAfter  = 20 * time.Second
+	secretAfter = 2 * time.Second
+	maxIdle     = 2 * time.Minute
+	maxAge      = 10 * time.Minute
 )
 
-// session is one bound connection.
+// session is one bound connection; with is the sum of the password it is bound with.
 type session struct {
 	*goldap.Conn
 	born, used time.Time
+	with       [sha256.Size]byte
 }
 
 // pool holds bound connections; slots bounds how many are out or idle at once.
@@ -35,6 +38,9 @@ type pool struct {
 	mu     sync.Mutex
 	idle   []*session
 	closed bool
+	// with is the sum of the password that counts, known at a moment.
+	with    [sha256.Size]byte
+	knownAt time.Time
 }
 
 // do runs one exchange on a pooled connection. A cancelled context or a passed
@@ -80,10 +86,19 @@ func (c *conn) take(ctx context.Context) (*session, error) {
 	case <-ctx.Done():
 		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "All %d connections to the directory are busy.", c.set.poolSize)
 	}
+	with, err := c.counts(ctx)
+	if err != nil {
+		<-c.pool.slots
+		return nil, err
+	}
 	for {
 		s := c.pool.get(c.cfg.Now())
 		if s == nil {
 			break
+		}
+		if s.with != with {
+			_ = s.Close()
+			continue
 		}
 		if c.cfg.Now().Sub(s.used) < checkAfter || alive(ctx, s) {
 			return s, nil
@@ -96,6 +111,27 @@ func (c *conn) take(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// counts gives the sum of the bind password that counts now. It is asked for
+// anew every two seconds, and refused when it was revoked, although connections
+// that are bound with it may still be open.
+func (c *conn) counts(ctx context.Context) ([sha256.Size]byte, error) {
+	c.pool.mu.Lock()
+	with, known := c.pool.with, c.pool.knownAt
+	c.pool.mu.Unlock()
+	if c.cfg.Now().Sub(known) < secretAfter {
+		return with, nil
+	}
+	password, err := c.cfg.Secret(ctx, bindPassword)
+	if err != nil {
+		return with, err
+	}
+	with = sha256.Sum256([]byte(password.Reveal()))
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	c.pool.with, c.pool.knownAt = with, c.cfg.Now()
+	return with, nil
 }
 
 // alive asks a rested connection for the root entry before it is trusted.
@@ -152,12 +188,13 @@ func (c *conn) connect(ctx context.Context) (*session, error) {
 	for _, srv := range c.set.servers {
 		l, err := c.open(ctx, srv)
 		if err == nil {
-			if err := c.bind(ctx, l); err != nil {
+			with, err := c.bind(ctx, l)
+			if err != nil {
 				_ = l.Close()
 				return nil, err
 			}
 			now := c.cfg.Now()
-			return &session{Conn: l, born: now, used: now}, nil
+			return &session{Conn: l, born: now, used: now, with: with}, nil
 		}
 		if first == nil {
 			first = err
@@ -233,21 +270,21 @@ func startTLS(raw net.Conn) error {
 	return nil
 }
 
-func (c *conn) bind(ctx context.Context, l *goldap.Conn) error {
+func (c *conn) bind(ctx context.Context, l *goldap.Conn) (with [sha256.Size]byte, err error) {
 	password, err := c.cfg.Secret(ctx, bindPassword)
 	if err != nil {
-		return err
+		return with, err
 	}
 	if password.Empty() {
-		return fault.New(fault.Invalid, "The password of the bind account is empty. Set it with the connection's credentials.")
+		return with, fault.New(fault.Invalid, "The password of the bind account is empty. Set it with the connection's credentials.")
 	}
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	err = l.Bind(c.set.bindDN, password.Reveal())
 	if !stop() {
-		return c.outOfTime(ctx)
+		return with, c.outOfTime(ctx)
 	}
 	if err != nil {
-		return explainBind(c.set.bindDN, err)
+		return with, explainBind(c.set.bindDN, err)
 	}
-	return nil
+	return sha256.Sum256([]byte(password.Reveal())), nil
 }

@@ -93,7 +93,7 @@ func expiry(chain []*x509.Certificate, now time.Time) string {
 }
 
 func (t *tester) signIn(ctx context.Context, l *goldap.Conn) bool {
-	if err := t.c.bind(ctx, l); err != nil {
+	if _, err := t.c.bind(ctx, l); err != nil {
 		return t.add("Sign in", false, "%s", fault.Sentence(err))
 	}
 	return t.add("Sign in", true, "%s signed in.", t.c.set.bindDN)
