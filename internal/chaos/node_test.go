@@ -1,0 +1,208 @@
+package chaos
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/artifact"
+	"joinery/internal/auth"
+	"joinery/internal/connector"
+	"joinery/internal/connector/all"
+	"joinery/internal/egress"
+	"joinery/internal/engine"
+	nodes "joinery/internal/node"
+	"joinery/internal/postgres"
+	"joinery/internal/secret"
+	"joinery/web"
+)
+
+// node is one process of an installation: the web server and the engine, wired
+// as the program wires them. A test starts it as a child and breaks it.
+type node struct {
+	URL, Owner, Outbox string
+	// At is "place#n:what": at the nth time the place is reached the process is
+	// killed ("kill"), stopped ("stop", until SIGCONT) or rests ("wait").
+	At []string
+	// Shift is how wrong this node's clock is.
+	Shift time.Duration
+	Slots int
+}
+
+func key() []byte { return bytes.Repeat([]byte{7}, secret.KeySize) }
+
+func kinds() artifact.Kinds { return artifact.Kinds{Flows: nodes.All(), Connectors: all.New()} }
+
+// run is the child.
+func (n node) run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.DiscardHandler)
+	if os.Getenv("JOINERY_TEST_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.Owner)
+	}
+	now := func() time.Time { return time.Now().Add(n.Shift) }
+	sealer, err := secret.NewSealer(key())
+	if err != nil {
+		return err
+	}
+	places := &places{at: n.At}
+	db, err := postgres.Open(ctx, postgres.Config{URL: n.URL, Conns: 8, Log: log, Now: now, Artifacts: kinds(), Sealer: sealer, Reached: places.reached})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	pool := &connector.Pool{Catalog: all.New(), Guard: &egress.Guard{}, Secret: db.Secret, Now: now, Log: log}
+	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost"}
+	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(ln.Addr())
+	back, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var parts sync.WaitGroup
+	parts.Go(func() { e.Run(back) })
+	parts.Go(func() { seal(back, db) })
+	err = site.Serve(ctx, ln)
+	end()
+	parts.Wait()
+	_ = pool.Close()
+	return err
+}
+
+func seal(ctx context.Context, db *postgres.DB) {
+	for ctx.Err() == nil {
+		_, _ = db.SealAudit(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// mail keeps the id of each message that was handed over.
+func (n node) mail(_ context.Context, _ nodes.Mail, id string) error {
+	f, err := os.OpenFile(n.Outbox, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(id + "\n"); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// places does at the places of a process what a test wants.
+type places struct {
+	mu   sync.Mutex
+	seen map[string]int
+	at   []string
+}
+
+func (p *places) reached(place string) {
+	p.mu.Lock()
+	if p.seen == nil {
+		p.seen = map[string]int{}
+	}
+	p.seen[place]++
+	now := place + "#" + strconv.Itoa(p.seen[place]) + ":"
+	what := ""
+	for _, a := range p.at {
+		if rest, ok := strings.CutPrefix(a, now); ok {
+			what = rest
+		}
+	}
+	p.mu.Unlock()
+	switch what {
+	case "kill":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal needs a moment
+	case "stop":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(10 * time.Millisecond) // the signal needs a moment
+	case "wait":
+		time.Sleep(time.Second)
+	}
+}
+
+// process is a running node.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string
+	done chan struct{}
+}
+
+// start starts a node of this test binary.
+func (n node) start(t *testing.T) *process { t.Helper(); return n.startBinary(t, os.Args[0]) }
+
+func (n node) startBinary(t *testing.T, binary string) *process {
+	t.Helper()
+	raw, err := json.Marshal(n)
+	require.NoError(t, err)
+	cmd := exec.Command(binary, "-test.run=^$")
+	cmd.Env = append(os.Environ(), childVariable+"="+string(raw))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	p := &process{t: t, cmd: cmd, done: make(chan struct{})}
+	said := make(chan string, 1)
+	go func() {
+		in := bufio.NewScanner(out)
+		if in.Scan() {
+			said <- in.Text()
+		}
+		close(said)
+		for in.Scan() {
+		}
+		_ = cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(p.kill)
+	select {
+	case at := <-said:
+		p.url = "http://" + at
+	case <-time.After(60 * time.Second):
+		t.Fatal("a node did not start")
+	}
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(s))
+}
+
+// died waits for the node to end by itself.
+func (p *process) died(within time.Duration) {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(within):
+		p.kill()
+		p.t.Fatalf("the node did not die within %s", within)
+	}
+}
