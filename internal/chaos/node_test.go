@@ -42,6 +42,8 @@ type node struct {
 	// Shift is how wrong this node's clock is.
 	Shift time.Duration
 	Slots int
+	// Settle is how long the directory may hide what was made; 0 is the product's own.
+	Settle time.Duration
 }
 
 func key() []byte { return bytes.Repeat([]byte{7}, secret.KeySize) }
@@ -68,7 +70,7 @@ func (n node) run() error {
 	}
 	defer db.Close()
 	pool := &connector.Pool{Catalog: all.New(), Guard: &egress.Guard{}, Secret: db.Secret, Now: now, Log: log}
-	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost"}
+	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Settle: n.Settle, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost"}
 	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

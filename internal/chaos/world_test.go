@@ -151,7 +151,7 @@ edges:
 
 // node is a node of this world.
 func (w *world) node(owner string, at ...string) node {
-	return node{URL: w.app, Owner: owner, Outbox: w.outbox, At: at}
+	return node{URL: w.app, Owner: owner, Outbox: w.outbox, At: at, Settle: time.Second}
 }
 
 // send delivers one signed event to a node once and gives the status; 0 when

@@ -41,6 +41,8 @@ type Pool struct {
 	closed bool
 	open   map[poolKey]*pooled
 	paces  map[string]*pace
+
+	breakers breakers
 }
 
 type poolKey struct{ connection, hash string }
@@ -57,8 +59,12 @@ type pooled struct {
 }
 
 // Use gives an open connection for these settings and the function that gives
-// it back. Hash names the version of the settings.
+// it back. Hash names the version of the settings. A connection that is given
+// rest gives a RestingError.
 func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), error) {
+	if err := p.breakers.enter(s.Key, p.now()); err != nil {
+		return nil, nil, err
+	}
 	k := poolKey{s.Key, hash}
 	p.mu.Lock()
 	if p.closed {

@@ -165,7 +165,7 @@ func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, 
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The connection %s has no workers to read.", key)
 	}
-	return countedWorkers{b.k.e, key, w}, nil
+	return countedWorkers{b.k, key, w}, nil
 }
 
 func (b *boundary) directory(ctx context.Context, key string) (connector.Directory, error) {
@@ -177,7 +177,7 @@ func (b *boundary) directory(ctx context.Context, key string) (connector.Directo
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", key)
 	}
-	d = countedDirectory{b.k.e, key, d}
+	d = countedDirectory{b.k, key, d}
 	if b.k.sim != nil {
 		return &pretended{b: b, key: key, dir: d}, nil
 	}
@@ -200,7 +200,7 @@ func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 		return err
 	}
 	if before.Receipt == nil {
-		if err := b.k.e.called(ctx, noConnection, opMail, func(ctx context.Context) error { return b.k.e.Mail(ctx, m, key[:32]) }); err != nil {
+		if err := b.k.called(ctx, noConnection, opMail, func(ctx context.Context) error { return b.k.e.Mail(ctx, m, key[:32]) }); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,7 @@ func people(n int) string {
 	return fmt.Sprintf("%d people", n)
 }
 
-func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, error) {
+func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response, err error) {
 	sentence := fmt.Sprintf("%s request to %s", r.Method, r.URL)
 	read := r.Method == "GET" || r.Method == "HEAD"
 	if b.k.e.HTTP == nil {
@@ -241,7 +241,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, err
 		}
 		r.Header.Set("Idempotency-Key", key[:32])
 	}
-	out, err := b.request(ctx, r)
+	out, err = b.request(ctx, r)
 	if err != nil {
 		return out, err
 	}
@@ -251,6 +251,6 @@ func (b *boundary) http(ctx context.Context, r node.Request) (node.Response, err
 }
 
 func (b *boundary) request(ctx context.Context, r node.Request) (out node.Response, err error) {
-	err = b.k.e.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.k.e.HTTP(ctx, r); return err })
+	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.k.e.HTTP(ctx, r); return err })
 	return out, err
 }

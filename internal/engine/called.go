@@ -22,8 +22,15 @@ const (
 // noConnection labels messages and requests, which go through no connection.
 const noConnection = "none"
 
-// called makes one call to an outside system, counts it and traces it.
-func (e *Engine) called(ctx context.Context, connection, operation string, call func(ctx context.Context) error) error {
+// called makes one call to an outside system: only while the run's lease surely
+// holds, noted while it lasts, counted and traced, and its end reported to the
+// connection's breaker.
+func (k *carrier) called(ctx context.Context, connection, operation string, call func(ctx context.Context) error) error {
+	e := k.e
+	if !e.holds(k.c.ID) {
+		return lostError{}
+	}
+	defer e.outside.begin(connection, k.c.ID, e.Kick)()
 	start := time.Now()
 	ctx, span := e.Trace.Call(ctx, "call", operation, trace.Label{Key: "connection", Value: connection})
 	err := call(ctx)
@@ -33,6 +40,9 @@ func (e *Engine) called(ctx context.Context, connection, operation string, call 
 		outcome = "ok"
 	}
 	e.Metrics.Call(connection, operation, outcome, time.Since(start))
+	if connection != noConnection {
+		e.Pool.Report(connection, err)
+	}
 	return err
 }
 
@@ -49,7 +59,7 @@ func trouble(err error) string {
 
 // countedDirectory is a directory whose calls are counted and traced.
 type countedDirectory struct {
-	e   *Engine
+	k   *carrier
 	key string
 	dir connector.Directory
 }
@@ -57,17 +67,17 @@ type countedDirectory struct {
 var _ connector.Directory = countedDirectory{}
 
 func (d countedDirectory) FindAccount(ctx context.Context, by connector.Lookup) (a connector.Account, found bool, err error) {
-	err = d.e.called(ctx, d.key, opFindAccount, func(ctx context.Context) error { a, found, err = d.dir.FindAccount(ctx, by); return err })
+	err = d.k.called(ctx, d.key, opFindAccount, func(ctx context.Context) error { a, found, err = d.dir.FindAccount(ctx, by); return err })
 	return a, found, err
 }
 
 func (d countedDirectory) EnsureAccount(ctx context.Context, want connector.Ensure) (a connector.Account, err error) {
-	err = d.e.called(ctx, d.key, opCreate, func(ctx context.Context) error { a, err = d.dir.EnsureAccount(ctx, want); return err })
+	err = d.k.called(ctx, d.key, opCreate, func(ctx context.Context) error { a, err = d.dir.EnsureAccount(ctx, want); return err })
 	return a, err
 }
 
 func (d countedDirectory) UpdateAccount(ctx context.Context, id string, set map[string]any) (changes []connector.Change, err error) {
-	err = d.e.called(ctx, d.key, opUpdate, func(ctx context.Context) error { changes, err = d.dir.UpdateAccount(ctx, id, set); return err })
+	err = d.k.called(ctx, d.key, opUpdate, func(ctx context.Context) error { changes, err = d.dir.UpdateAccount(ctx, id, set); return err })
 	return changes, err
 }
 
@@ -76,28 +86,28 @@ func (d countedDirectory) SetEnabled(ctx context.Context, id string, enabled boo
 	if !enabled {
 		op = opDisable
 	}
-	err = d.e.called(ctx, d.key, op, func(ctx context.Context) error { changed, err = d.dir.SetEnabled(ctx, id, enabled); return err })
+	err = d.k.called(ctx, d.key, op, func(ctx context.Context) error { changed, err = d.dir.SetEnabled(ctx, id, enabled); return err })
 	return changed, err
 }
 
 func (d countedDirectory) FindGroup(ctx context.Context, name string) (g connector.Group, found bool, err error) {
-	err = d.e.called(ctx, d.key, opFindGroup, func(ctx context.Context) error { g, found, err = d.dir.FindGroup(ctx, name); return err })
+	err = d.k.called(ctx, d.key, opFindGroup, func(ctx context.Context) error { g, found, err = d.dir.FindGroup(ctx, name); return err })
 	return g, found, err
 }
 
 func (d countedDirectory) EnsureMember(ctx context.Context, group, account string) (changed bool, err error) {
-	err = d.e.called(ctx, d.key, opAdd, func(ctx context.Context) error { changed, err = d.dir.EnsureMember(ctx, group, account); return err })
+	err = d.k.called(ctx, d.key, opAdd, func(ctx context.Context) error { changed, err = d.dir.EnsureMember(ctx, group, account); return err })
 	return changed, err
 }
 
 func (d countedDirectory) EnsureNotMember(ctx context.Context, group, account string) (changed bool, err error) {
-	err = d.e.called(ctx, d.key, opRemove, func(ctx context.Context) error { changed, err = d.dir.EnsureNotMember(ctx, group, account); return err })
+	err = d.k.called(ctx, d.key, opRemove, func(ctx context.Context) error { changed, err = d.dir.EnsureNotMember(ctx, group, account); return err })
 	return changed, err
 }
 
 // countedWorkers is an HRIS whose calls are counted and traced.
 type countedWorkers struct {
-	e       *Engine
+	k       *carrier
 	key     string
 	workers connector.Workers
 }
@@ -105,11 +115,11 @@ type countedWorkers struct {
 var _ connector.Workers = countedWorkers{}
 
 func (w countedWorkers) Worker(ctx context.Context, id string) (out joiner.Worker, err error) {
-	err = w.e.called(ctx, w.key, opReadWorker, func(ctx context.Context) error { out, err = w.workers.Worker(ctx, id); return err })
+	err = w.k.called(ctx, w.key, opReadWorker, func(ctx context.Context) error { out, err = w.workers.Worker(ctx, id); return err })
 	return out, err
 }
 
 func (w countedWorkers) Changed(ctx context.Context, since time.Time, cursor string) (page []joiner.Worker, next string, err error) {
-	err = w.e.called(ctx, w.key, opListWorkers, func(ctx context.Context) error { page, next, err = w.workers.Changed(ctx, since, cursor); return err })
+	err = w.k.called(ctx, w.key, opListWorkers, func(ctx context.Context) error { page, next, err = w.workers.Changed(ctx, since, cursor); return err })
 	return page, next, err
 }

@@ -76,7 +76,7 @@ func (c child) run() error {
 		return err
 	}
 	defer db.Close()
-	e := &engine.Engine{DB: db, Nodes: node.All(), Owner: c.Owner, Now: time.Now, Log: log, Mail: c.mail,
+	e := &engine.Engine{DB: db, Nodes: node.All(), Owner: c.Owner, Now: time.Now, Log: log, Mail: c.mail, Settle: time.Second,
 		Pool: &connector.Pool{Catalog: types, Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.New(c.Password), nil }}}
 	var kept atomic.Int32

@@ -30,6 +30,7 @@ const (
 	renewEvery   = 5 * time.Second
 	defaultSlots = 192
 	gatherFor    = time.Millisecond
+	claimFor     = 10 * time.Second
 	// At the end: for calls under way (a request to an outside system has 15 seconds),
 	// and for those that were cut off. With the rest a process ends within 30 seconds.
 	drainFor      = 16 * time.Second
@@ -51,8 +52,11 @@ type Engine struct {
 	BaseURL string
 	// Owner names this process among those that share the database.
 	Owner string
-	// Slots is how many runs are in hand at once; 0 means 192.
+	// Slots is how many runs are in hand at once, those apart that only wait for
+	// a slow answer; 0 means 192.
 	Slots int
+	// Settle is how long a system may hide what was just made in it; 0 means 30 s.
+	Settle time.Duration
 	// Reached is told each place a run passes. Only tests set it.
 	Reached func(place string)
 	// Metrics counts what is done; nil counts nothing. Trace follows it; nil does not.
@@ -62,7 +66,8 @@ type Engine struct {
 	kick     chan struct{}
 	kickOnce sync.Once
 	mu       sync.Mutex
-	inHand   map[run.ID]context.CancelFunc
+	inHand   map[run.ID]*hand
+	outside  outside
 	paused   map[string]bool
 	releases sync.Map // release id → *release
 	beat     atomic.Int64
@@ -90,7 +95,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.Slots = defaultSlots
 	}
 	e.mu.Lock()
-	e.inHand, e.ending = map[run.ID]context.CancelFunc{}, make(chan struct{})
+	e.inHand, e.ending = map[run.ID]*hand{}, make(chan struct{})
 	e.mu.Unlock()
 	hands, drop := context.WithCancel(context.WithoutCancel(ctx))
 	defer drop()
@@ -170,11 +175,15 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 		e.mu.Lock()
 		free := e.Slots - len(e.inHand)
 		e.mu.Unlock()
+		free += e.outside.slowRuns()
 		if free <= 0 || ctx.Err() != nil {
 			return
 		}
 		n := min(free, 128)
-		taken, err := take(ctx, e.Owner, n)
+		asked := time.Now()
+		within, cancel := context.WithTimeout(ctx, claimFor)
+		taken, err := take(within, e.Owner, n)
+		cancel()
 		if err != nil {
 			if ctx.Err() == nil {
 				e.Log.Warn("claiming runs failed", "err", err)
@@ -188,7 +197,7 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 			e.reached(place)
 		}
 		for _, c := range taken {
-			e.start(hands, c)
+			e.start(hands, c, asked.Add(postgres.Lease))
 		}
 		if len(taken) < n {
 			return
@@ -196,10 +205,10 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 	}
 }
 
-func (e *Engine) start(hands context.Context, c postgres.Claimed) {
+func (e *Engine) start(hands context.Context, c postgres.Claimed, until time.Time) {
 	ctx, cancel := context.WithCancel(hands)
 	e.mu.Lock()
-	e.inHand[c.ID] = cancel
+	e.inHand[c.ID] = &hand{drop: cancel, until: until}
 	e.mu.Unlock()
 	e.work.Go(func() {
 		defer func() {
@@ -228,23 +237,21 @@ func (e *Engine) renew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
 	e.reached(BeforeRenew)
+	asked := time.Now()
 	lost, err := e.DB.RenewLeases(ctx, e.Owner, ids)
 	if err != nil {
 		e.Log.Warn("renewing leases failed", "err", err)
+		e.kept(nil, nil, asked, postgres.Lease)
 		return
 	}
 	e.reached(AfterRenew)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, id := range lost {
-		if cancel, ok := e.inHand[run.ID(id)]; ok {
-			cancel()
-		}
-	}
+	e.kept(ids, lost, asked, postgres.Lease)
 }
 
 func (e *Engine) refreshPaused(ctx context.Context) {
-	paused, err := e.DB.PausedConnections(ctx)
+	within, cancel := context.WithTimeout(ctx, claimFor)
+	defer cancel()
+	paused, err := e.DB.PausedConnections(within)
 	if err != nil {
 		return
 	}

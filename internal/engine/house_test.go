@@ -99,7 +99,7 @@ func newEngine(owner string, db *postgres.DB, catalog connector.Catalog, now fun
 	if os.Getenv("JOINERY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	return &engine.Engine{DB: db, Nodes: node.All(), Owner: owner, Now: now, Log: log, Mail: mails.send,
+	return &engine.Engine{DB: db, Nodes: node.All(), Owner: owner, Now: now, Log: log, Mail: mails.send, Settle: time.Millisecond,
 		Pool: &connector.Pool{Catalog: catalog, Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.Value{}, nil }}}
 }

@@ -62,7 +62,19 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 	if err != nil {
 		return connector.Account{}, err
 	}
-	want.Attempted = intended.Before
+	if want.Attempted = intended.Before; want.Attempted && intended.Receipt == nil {
+		// What the earlier try came to is not known. Some systems show what was
+		// made only after a while, so not finding it once proves nothing.
+		_, found, err := r.dir.FindAccount(ctx, connector.Lookup{Stamp: want.Stamp})
+		if err != nil {
+			return connector.Account{}, err
+		}
+		if !found {
+			if err := r.b.settled(ctx, key, r.key); err != nil {
+				return connector.Account{}, err
+			}
+		}
+	}
 	account, err := r.dir.EnsureAccount(ctx, want)
 	if err != nil {
 		return connector.Account{}, err

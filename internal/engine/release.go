@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"joinery/internal/artifact"
@@ -68,17 +69,16 @@ func (e *Engine) open(ctx context.Context, rel *release, key string) (connector.
 	if !ok {
 		return nil, nil, fault.New(fault.Invalid, "The connection %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
 	}
-	if e.isPaused(key) {
-		return nil, nil, &pausedError{connection: key}
+	if err := e.mayUse(key); err != nil {
+		return nil, nil, err
 	}
-	return e.Pool.Use(ctx, p.settings, p.hash)
+	conn, back, err := e.Pool.Use(ctx, p.settings, p.hash)
+	var resting *connector.RestingError
+	if errors.As(err, &resting) {
+		return nil, nil, e.rests(resting)
+	}
+	return conn, back, err
 }
-
-// pausedError says that a connection is switched off for now; the step waits and
-// the try does not count.
-type pausedError struct{ connection string }
-
-func (p *pausedError) Error() string { return "The connection " + p.connection + " is paused." }
 
 // parkError says that a threshold is reached; the run parks.
 type parkError struct{ why string }

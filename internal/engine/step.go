@@ -157,7 +157,7 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	row.Changes = r.boundary.changed(old.Changes)
 	outcome := ""
 	var parks *parkError
-	var pause *pausedError
+	var later *waitError
 	switch {
 	case errors.As(r.err, &parks):
 		k.parking = parks.why
@@ -167,10 +167,9 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 		}
 		cp.Attempts = []postgres.AttemptRow{k.attempt(r, row.Attempts, "parked")}
 		return cp, nil
-	case errors.As(r.err, &pause):
+	case errors.As(r.err, &later):
 		row.Attempts = old.Attempts
-		at := k.e.Now().Add(30 * time.Second)
-		row.State, row.WakeAt, row.WaitFor = run.StepWaiting, &at, fmt.Sprintf("the connection %s to be resumed", pause.connection)
+		row.State, row.WakeAt, row.WaitFor = run.StepWaiting, &later.until, later.what
 		outcome = "waits"
 	case r.err != nil:
 		outcome = k.failed(&row, r)

@@ -38,9 +38,12 @@ func (k *carrier) undo(ctx context.Context) {
 		}
 		done, err := k.undoOne(ctx, e)
 		if err != nil {
-			var pause *pausedError
-			if fault.Is(err, fault.Unavailable) || errors.As(err, &pause) {
+			var later *waitError
+			if fault.Is(err, fault.Unavailable) || errors.As(err, &later) {
 				at := k.e.Now().Add(run.DefaultFirst * 5)
+				if later != nil {
+					at = later.until
+				}
 				cp := postgres.Checkpoint{State: run.Waiting, WakeAt: &at, WaitingFor: "another try to undo: " + fault.Sentence(err)}
 				if err := k.checkpoint(ctx, &cp); err != nil {
 					k.stopped(ctx, err)
@@ -96,7 +99,7 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) 
 	if !ok {
 		return false, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)
 	}
-	dir = countedDirectory{k.e, e.Connection, dir}
+	dir = countedDirectory{k, e.Connection, dir}
 	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
 	defer cancel()
 	switch e.Operation {

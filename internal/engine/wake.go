@@ -78,7 +78,7 @@ func (k *carrier) reread(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
 	defer cancel()
 	var w joiner.Worker
-	err = k.e.called(ctx, k.c.Ref.Connection, opReadWorker, func(ctx context.Context) error { w, err = source.Worker(ctx, k.c.Ref.Worker); return err })
+	err = k.called(ctx, k.c.Ref.Connection, opReadWorker, func(ctx context.Context) error { w, err = source.Worker(ctx, k.c.Ref.Worker); return err })
 	if err != nil {
 		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "err", err)
 		return nil

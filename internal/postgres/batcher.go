@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"sync"
+	"time"
 
 	"joinery/internal/fault"
 )
@@ -25,6 +26,9 @@ type Batcher[T, R any] struct {
 
 // lanes is enough for one flush to be prepared while another is being synced.
 const lanes = 2
+
+// flushFor bounds one shared transaction.
+const flushFor = 10 * time.Second
 
 type pending[T, R any] struct {
 	item T
@@ -164,7 +168,11 @@ func (b *Batcher[T, R]) try(items []T) (results []R, err error) {
 			err = fault.New(fault.Internal, "A database write failed on our side.")
 		}
 	}()
-	results, err = b.flush(context.Background(), items)
+	// A connection into nothing must not stop all writers for as long as the
+	// network takes to notice. What it came to is unknown then.
+	ctx, cancel := context.WithTimeout(context.Background(), flushFor)
+	defer cancel()
+	results, err = b.flush(ctx, items)
 	if err == nil && len(results) != len(items) {
 		err = errors.New("batch flush gave the wrong number of results")
 	}

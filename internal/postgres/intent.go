@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -209,6 +210,20 @@ func writeAccounts(q *pgx.Batch, items []Checkpoint) error {
 		}
 	}
 	return nil
+}
+
+// TryIntentAgain says that an effect of unknown outcome is about to be tried once
+// more, if the last try is at least settle ago; else it gives how much is left.
+// The database's clock decides, so it does not matter which process tries.
+func (db *DB) TryIntentAgain(ctx context.Context, key string, settle time.Duration) (left time.Duration, err error) {
+	var seconds float64
+	err = db.pool.QueryRow(ctx, `WITH again AS (UPDATE intents SET tried_at = clock_timestamp() WHERE key = $1 AND coalesce(tried_at, at) <= clock_timestamp() - make_interval(secs => $2) RETURNING key)
+		SELECT CASE WHEN EXISTS (SELECT 1 FROM again) THEN 0 ELSE greatest(0.001, extract(epoch FROM coalesce(tried_at, at) - clock_timestamp())::float8 + $2) END FROM intents WHERE key = $1`,
+		key, settle.Seconds()).Scan(&seconds)
+	if err != nil {
+		return 0, asFault(fmt.Errorf("try an effect again: %w", err))
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
 }
 
 // FindIntent reports whether an effect was intended before.

@@ -16,7 +16,12 @@ import (
 
 // Directory is a connector type whose accounts are kept in the file named by the
 // setting "path".
-type Directory struct{}
+type Directory struct {
+	// Hides is how long it does not find what was just made, not even to refuse a
+	// name twice, as a directory of many replicas; Now is its clock.
+	Hides time.Duration
+	Now   func() time.Time
+}
 
 var _ connector.Type = Directory{}
 
@@ -27,6 +32,8 @@ type State struct {
 	// Creates counts creations per stamp: more than one is a duplicate account.
 	Creates map[string]int           `json:"creates"`
 	Workers map[string]joiner.Worker `json:"workers"`
+	// Made is when each account was made.
+	Made map[string]time.Time `json:"made,omitempty"`
 	// Reads counts readings of workers.
 	Reads int `json:"reads"`
 }
@@ -53,11 +60,22 @@ func (Directory) Info() connector.Info {
 func (Directory) Check(map[string]any) []fault.Problem { return nil }
 
 // Open opens it.
-func (Directory) Open(_ context.Context, cfg connector.Config) (connector.Conn, error) {
-	return &directory{path: connector.Values(cfg.Settings).Text("path")}, nil
+func (t Directory) Open(_ context.Context, cfg connector.Config) (connector.Conn, error) {
+	if t.Now == nil {
+		t.Now = time.Now
+	}
+	return &directory{path: connector.Values(cfg.Settings).Text("path"), t: t}, nil
 }
 
-type directory struct{ path string }
+type directory struct {
+	path string
+	t    Directory
+}
+
+// hidden reports whether an account is too new to be found.
+func (d *directory) hidden(s *State, id string) bool {
+	return d.t.Hides > 0 && d.t.Now().Sub(s.Made[id]) < d.t.Hides
+}
 
 var _ connector.Directory = (*directory)(nil)
 
@@ -70,6 +88,9 @@ func (d *directory) FindAccount(_ context.Context, by connector.Lookup) (out con
 	err = Change(d.path, func(s *State) {
 		for _, id := range slices.Sorted(maps.Keys(s.Accounts)) {
 			a := s.Accounts[id]
+			if d.hidden(s, id) {
+				continue
+			}
 			if by.ID != "" && a.ID == by.ID || by.Stamp != "" && a.Stamp == by.Stamp || by.Name != "" && strings.EqualFold(a.Name, by.Name) ||
 				by.Attribute != "" && fmt.Sprint(a.Attributes[by.Attribute]) == by.Value {
 				out, found = a, true
@@ -83,15 +104,15 @@ func (d *directory) FindAccount(_ context.Context, by connector.Lookup) (out con
 func (d *directory) EnsureAccount(_ context.Context, want connector.Ensure) (out connector.Account, err error) {
 	var taken error
 	err = Change(d.path, func(s *State) {
-		for _, a := range s.Accounts {
-			if a.Stamp == want.Stamp {
+		for id, a := range s.Accounts {
+			if a.Stamp == want.Stamp && !d.hidden(s, id) {
 				out = a
 				out.Existed = !want.Attempted
 				return
 			}
 		}
-		for _, a := range s.Accounts {
-			if strings.EqualFold(a.Name, want.Name) {
+		for id, a := range s.Accounts {
+			if strings.EqualFold(a.Name, want.Name) && !d.hidden(s, id) {
 				taken = &fault.Error{Kind: fault.Conflict, Key: "name", Sentence: fmt.Sprintf("The name %s is taken by someone else's account.", want.Name)}
 				return
 			}
@@ -99,6 +120,10 @@ func (d *directory) EnsureAccount(_ context.Context, want connector.Ensure) (out
 		out = connector.Account{ID: fmt.Sprintf("a%d", len(s.Accounts)+1), Name: want.Name, Stamp: want.Stamp, Enabled: want.Enabled, Attributes: maps.Clone(want.Attributes)}
 		s.Accounts[out.ID] = out
 		s.Creates[want.Stamp]++
+		if s.Made == nil {
+			s.Made = map[string]time.Time{}
+		}
+		s.Made[out.ID] = d.t.Now()
 	})
 	if err == nil {
 		err = taken

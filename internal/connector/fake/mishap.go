@@ -6,6 +6,7 @@ package fake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"syscall"
@@ -185,4 +186,12 @@ func (c clumsyWorkers) Worker(ctx context.Context, id string) (x joiner.Worker, 
 
 func (c clumsyWorkers) Changed(ctx context.Context, since time.Time, cursor string) ([]joiner.Worker, string, error) {
 	return c.h.Changed(ctx, since, cursor)
+}
+
+// Calls reads how often each operation was called.
+func Calls(file string, into map[string]int) error {
+	return update(file+".calls", func(calls map[string]int) map[string]int {
+		maps.Copy(into, calls)
+		return calls
+	})
 }

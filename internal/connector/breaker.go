@@ -1,0 +1,177 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"joinery/internal/fault"
+)
+
+// When a connection is given rest, and for how long. A system that is down gains
+// nothing from more calls, and one that refuses our credential may lock it.
+const (
+	breakAfter   = 5 // failures in a row
+	refusedAfter = 3 // refusals of the credential (401, 403) in a row
+	firstRest    = 15 * time.Second
+	longestRest  = 5 * time.Minute
+	probeFor     = time.Minute // a probe that says nothing in this time is taken for lost
+)
+
+// Health is what is known about calling one connection from this process.
+type Health struct {
+	Connection string
+	// Resting says that calls are held back until Until, when one is let through
+	// to look (a probe).
+	Resting bool
+	Probing bool
+	Since   time.Time
+	Until   time.Time
+	Why     string
+	// Failures are the calls in a row that failed.
+	Failures int
+}
+
+// RestingError says that a connection is given rest; whoever wanted to call waits.
+type RestingError struct {
+	Connection string
+	Until      time.Time
+	Why        string
+}
+
+func (r *RestingError) Error() string {
+	return "The connection " + r.Connection + " is given rest: " + r.Why
+}
+
+// breakers hold back calls to connections that fail. They belong to the process:
+// each learns within a few calls, and none has to ask the others before a call.
+type breakers struct {
+	mu  sync.Mutex
+	all map[string]*circuit
+}
+
+type circuit struct {
+	failures, refusals int
+	open               bool
+	asked              bool // the other side named the time
+	since, until       time.Time
+	rest               time.Duration
+	why                string
+	probe              time.Time // when the probe under way began; zero: none
+}
+
+// enter lets a use through or says until when it has to wait. At the end of a
+// rest one use is let through; the others wait for what it finds.
+func (b *breakers) enter(connection string, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.all[connection]
+	switch {
+	case c == nil || !c.open:
+		return nil
+	case now.Before(c.until):
+		return &RestingError{Connection: connection, Until: c.until, Why: c.why}
+	case c.asked:
+		c.open, c.asked = false, false // the time that was named is over; nothing was broken
+		return nil
+	case !c.probe.IsZero() && now.Sub(c.probe) < probeFor:
+		return &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Why: c.why}
+	}
+	c.probe = now
+	return nil
+}
+
+// report takes what one call came to. It gives the connection's health when the
+// state changed.
+func (b *breakers) report(connection string, err error, now time.Time) (Health, bool) {
+	if errors.Is(err, context.Canceled) {
+		return Health{}, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.all[connection]
+	if c == nil {
+		if b.all == nil {
+			b.all = map[string]*circuit{}
+		}
+		c = &circuit{}
+		b.all[connection] = c
+	}
+	was := c.open
+	switch kind := fault.KindOf(err); {
+	case err != nil && kind == fault.Unavailable && fault.RetryAfter(err) > 0:
+		if until := now.Add(min(fault.RetryAfter(err), time.Hour)); until.After(c.until) {
+			c.until = until
+		}
+		if !c.open {
+			c.open, c.asked, c.since = true, true, now
+		}
+		c.why, c.probe = fault.Sentence(err), time.Time{}
+	case err != nil && kind == fault.Unavailable:
+		c.failures++
+		c.fail(err, now, c.failures >= breakAfter)
+	case err != nil && (kind == fault.Forbidden || kind == fault.Unauthenticated):
+		c.refusals++
+		c.fail(err, now, c.refusals >= refusedAfter)
+	case !c.open || !c.probe.IsZero():
+		*c = circuit{} // it answers
+	}
+	return c.health(connection), was != c.open
+}
+
+// fail opens the circuit when that was one failure too many, or a failed probe.
+func (c *circuit) fail(err error, now time.Time, tooMany bool) {
+	probing := !c.probe.IsZero()
+	if c.open && !probing || !c.open && !tooMany {
+		return // calls that were under way when it opened say nothing new
+	}
+	if !c.open {
+		c.since = now
+	}
+	c.rest = min(max(firstRest, 2*c.rest), longestRest)
+	// Nodes that saw the same trouble must not come back at the same moment.
+	c.open, c.asked, c.probe, c.until = true, false, time.Time{}, now.Add(c.rest+rand.N(c.rest/5))
+	c.why = fault.Sentence(err)
+}
+
+func (c *circuit) health(connection string) Health {
+	return Health{Connection: connection, Resting: c.open, Probing: !c.probe.IsZero(), Since: c.since, Until: c.until, Why: c.why, Failures: max(c.failures, c.refusals)}
+}
+
+// Report tells what a call to a connection came to; after too many failures in a
+// row Use holds the next ones back.
+func (p *Pool) Report(connection string, err error) {
+	h, changed := p.breakers.report(connection, err, p.now())
+	switch {
+	case !changed:
+	case h.Resting:
+		p.Log.Error("a connection is given rest", "connection", connection, "until", h.Until, "err", err)
+	default:
+		p.Log.Info("a connection answers again", "connection", connection)
+	}
+}
+
+// Health tells how calling one connection goes.
+func (p *Pool) Health(connection string) Health {
+	p.breakers.mu.Lock()
+	defer p.breakers.mu.Unlock()
+	if c := p.breakers.all[connection]; c != nil {
+		return c.health(connection)
+	}
+	return Health{Connection: connection}
+}
+
+// Healths tells it of every connection that was called, by key.
+func (p *Pool) Healths() []Health {
+	p.breakers.mu.Lock()
+	defer p.breakers.mu.Unlock()
+	var out []Health
+	for _, key := range slices.Sorted(maps.Keys(p.breakers.all)) {
+		out = append(out, p.breakers.all[key].health(key))
+	}
+	return out
+}
