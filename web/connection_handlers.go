@@ -57,6 +57,8 @@ type ConnectionState struct {
 	// Approved is the content of the released revision; nil when there is none.
 	Approved *connector.Settings
 	Paused   bool
+	// Health is how calling it goes, from this process.
+	Health connector.Health
 	// Credentials holds the names of the secrets that are set.
 	Credentials map[string]bool
 }
@@ -73,6 +75,9 @@ func (s ConnectionState) badges() []connections.Badge {
 	}
 	if s.Paused {
 		out = append(out, connections.Badge{Tone: "warn", Text: "Paused"})
+	}
+	if s.Health.Resting {
+		out = append(out, connections.Badge{Tone: "bad", Text: "Given rest"})
 	}
 	return out
 }
@@ -128,7 +133,7 @@ func (p ConnectionPages) show(c *fiber.Ctx, s ConnectionState, findings []connec
 		return fault.New(fault.Invalid, "This connection is of type %q, which this version of Joinery does not have.", s.Settings.Type)
 	}
 	info, at := t.Info(), "/connections/"+s.Settings.Key
-	page := connections.ShowPage{Name: s.Settings.Name, Key: s.Settings.Key, TypeTitle: info.Title, Description: s.Settings.Description, Badges: s.badges(), CSRF: p.CSRF(c),
+	page := connections.ShowPage{Name: s.Settings.Name, Key: s.Settings.Key, TypeTitle: info.Title, Description: s.Settings.Description, Badges: s.badges(), Resting: restSentence(s.Health), CSRF: p.CSRF(c),
 		ReviewURL: at + "/revisions", Settings: connectionPairs(info, s.Settings), WebhookURL: connectionWebhook(info, p.BaseURL, s.Settings.Key), Findings: connectionFindings(findings),
 		Credentials: connectionCredentials(info, s.Settings, s.Credentials, func(name string) string {
 			if !p.MayCredential(c) {

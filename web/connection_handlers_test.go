@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
@@ -102,6 +103,18 @@ func filled(s connector.Settings, base string) url.Values {
 	out.Set("type", s.Type)
 	out.Set("base_revision", base)
 	return out
+}
+
+func TestConnectionPages_R18_TellThatItIsGivenRest(t *testing.T) {
+	t.Parallel()
+	app := examples()["scim"]
+	since := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	d := newDesk(ConnectionState{Settings: app, Revision: 2, Live: 2, Approved: &app,
+		Health: connector.Health{Connection: app.Key, Resting: true, Since: since, Until: since.Add(30 * time.Second), Why: "The token is not accepted."}})
+	_, list := d.send(t, "GET", "/connections", nil)
+	require.Contains(t, list, "Given rest")
+	_, page := d.send(t, "GET", "/connections/"+app.Key, nil)
+	require.Contains(t, page, "Since 08:00:00 UTC nothing is sent to this system: The token is not accepted. One call will be tried at 08:00:30 UTC.")
 }
 
 func TestConnectionPages_WayThrough(t *testing.T) {

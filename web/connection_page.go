@@ -81,3 +81,15 @@ func connectionWebhook(info connector.Info, baseURL, key string) string {
 	}
 	return baseURL + "/hooks/" + key
 }
+
+// restSentence says why a connection is not called just now; "" when it is.
+func restSentence(h connector.Health) string {
+	if !h.Resting {
+		return ""
+	}
+	when := "One call will be tried at " + h.Until.UTC().Format("15:04:05") + " UTC."
+	if h.Probing {
+		when = "One call is being tried now."
+	}
+	return "Since " + h.Since.UTC().Format("15:04:05") + " UTC nothing is sent to this system: " + h.Why + " " + when + " Runs that need it wait and go on by themselves; nothing is lost."
+}

@@ -113,7 +113,7 @@ func (s *Server) connectionOf(ctx context.Context, a postgres.Artifact) (Connect
 	if err != nil {
 		return ConnectionState{}, err
 	}
-	out := ConnectionState{Settings: settings, Revision: newest.Number, Paused: a.Paused}
+	out := ConnectionState{Settings: settings, Revision: newest.Number, Paused: a.Paused, Health: s.Pool.Health(a.Key)}
 	if a.Live != nil {
 		out.Live = a.Live.Revision
 	}

@@ -29,6 +29,15 @@ func (s *Server) metricsShow(c *fiber.Ctx, _ auth.Actor) error {
 		readings = append(readings, metric.Reading{Name: "joinery_engine_beat_age_seconds", Help: "How long ago the engine last went round its loop.", Value: time.Since(s.Beat()).Seconds()},
 			metric.Reading{Name: "joinery_engine_runs_in_hand", Help: "Runs that this process carries.", Value: float64(s.InHand())})
 	}
+	if s.Pool != nil {
+		for _, h := range s.Pool.Healths() {
+			resting := 0.0
+			if h.Resting {
+				resting = 1
+			}
+			readings = append(readings, metric.Reading{Name: "joinery_connection_resting", Help: "Whether calls to a connection are held back because it failed.", Label: "connection", Key: h.Connection, Value: resting})
+		}
+	}
 	var b bytes.Buffer
 	if err := s.Metrics.Write(&b, readings); err != nil {
 		return err

@@ -92,6 +92,7 @@ type Credential struct {
 type ShowPage struct {
 	Name, Key, TypeTitle, Description string
 	Badges                            []Badge
+	Resting                           string // why nothing is sent to it just now
 	CSRF                              string
 	EditURL, ReviewURL, TestURL       string
 	PauseURL, PauseText, PauseHelp    string
