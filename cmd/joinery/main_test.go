@@ -174,7 +174,7 @@ func TestAdministration(t *testing.T) {
 	})
 }
 
-func TestAuditVerify(t *testing.T) {
+func TestS87_AuditVerify(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	s.run("correct horse battery\n", 0, "user", "add", "--email", "ada@x.example", "--name", "Ada", "--role", "admin", "--password-stdin")

@@ -119,9 +119,14 @@ func (db *DB) AuditHead(ctx context.Context) (audit.Checkpoint, error) {
 // VerifyAudit recomputes the whole chain from the stored texts, in one snapshot.
 func (db *DB) VerifyAudit(ctx context.Context, checkpoints []audit.Checkpoint) (audit.Report, error) {
 	v := audit.NewVerifier(checkpoints)
-	var unsealed int64
+	var unsealed, stray int64
 	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM audit_events e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.event_id = e.id)`).Scan(&unsealed); err != nil {
+			return err
+		}
+		// Whatever came through the door waits for the sealer; what does not was put beside it.
+		if err := tx.QueryRow(ctx, `SELECT coalesce(min(id), 0) FROM audit_events e WHERE NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.event_id = e.id)
+			AND NOT EXISTS (SELECT 1 FROM audit_unsealed u WHERE u.event_id = e.id)`).Scan(&stray); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `SELECT c.seq, c.event_id, coalesce(to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), ''), coalesce(e.actor_kind, ''), coalesce(e.actor_id, ''), coalesce(e.actor_name, ''),
@@ -144,6 +149,9 @@ func (db *DB) VerifyAudit(ctx context.Context, checkpoints []audit.Checkpoint) (
 	})
 	report := v.End()
 	report.Unsealed = unsealed
+	if report.Broken == nil && stray > 0 {
+		report.Broken = &audit.Broken{Seq: report.Records + 1, Event: stray, Detail: "it is in the log, but neither sealed nor waiting to be: it was put there by hand"}
+	}
 	if err != nil && !errors.Is(err, audit.ErrBroken) {
 		return report, asFault(fmt.Errorf("verify audit: %w", err))
 	}

@@ -216,3 +216,34 @@ func TestS38_CoAuthorIsRefusedBySQL(t *testing.T) {
 	require.Zero(t, n)
 	require.Error(t, db.RawExec(t.Context(), strings.ReplaceAll(`INSERT INTO releases (id, kind, key, revision, hash, how, by_id, by_name, root) VALUES ('x', 'policy', 'names', 2, '$', 'approval', 'u_ben', 'x', '')`, "$", saved.Hash)))
 }
+
+// A session of the server's role may make temporary tables, and they are found
+// before the real ones; the rules look past them.
+func TestS38_S42_TemporaryTablesDeceiveNoRule(t *testing.T) {
+	t.Parallel()
+	app, _ := pgtest.URLs(t)
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: app, Conns: 4, Artifacts: artifact.Kinds{Connectors: all.New()}})
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	saved := save(t, db, anna, "evil", 0)
+	r, err := db.OpenReview(t.Context(), anna, review.Policy, "names", 1, "")
+	require.NoError(t, err)
+	raw, err := pgx.Connect(t.Context(), app)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = raw.Close(context.Background()) })
+	for _, table := range []string{"revisions", "reviews", "approvals", "releases"} {
+		_, err := raw.Exec(t.Context(), fmt.Sprintf(`CREATE TEMP TABLE %[1]s AS SELECT * FROM public.%[1]s`, table))
+		require.NoError(t, err)
+	}
+	for _, sql := range []string{
+		fmt.Sprintf(`INSERT INTO pg_temp.approvals (id, review_id, kind, key, revision, hash, approver_id, approver_name) VALUES ('x', '%s', 'policy', 'names', 1, '%s', 'u_ben', 'x')`, r.ID, saved.Hash),
+		`UPDATE pg_temp.revisions SET author_id = 'u_nobody'`,
+	} {
+		_, err := raw.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	_, err = raw.Exec(t.Context(), fmt.Sprintf(`INSERT INTO public.releases (id, kind, key, revision, hash, how, by_id, by_name, root) VALUES ('x', 'policy', 'names', 1, '%s', 'approval', 'u_x', 'x', '%s')`, saved.Hash, hash(saved.Hash+"\n[]")))
+	require.ErrorContains(t, err, "nobody but its authors approved")
+	_, err = raw.Exec(t.Context(), fmt.Sprintf(`INSERT INTO public.approvals (id, review_id, kind, key, revision, hash, approver_id, approver_name) VALUES ('x', '%s', 'policy', 'names', 1, '%s', 'u_anna', 'x')`, r.ID, saved.Hash))
+	require.ErrorContains(t, err, "its approver is an author")
+}

@@ -211,7 +211,7 @@ func TestS26_Setup(t *testing.T) {
 	require.False(t, did)
 }
 
-func TestAuditChain(t *testing.T) {
+func TestS86_S87_AuditChain(t *testing.T) {
 	t.Parallel()
 	app, owner := pgtest.URLs(t)
 	db, err := postgres.Open(t.Context(), postgres.Config{URL: app, Conns: 4})
@@ -276,7 +276,7 @@ func TestAuditChain(t *testing.T) {
 	broken(16, "checkpoint")
 }
 
-func TestCheckpoints(t *testing.T) {
+func TestS87_Checkpoints(t *testing.T) {
 	t.Parallel()
 	key := []byte("k")
 	line := func(c audit.Checkpoint) string {
