@@ -29,8 +29,8 @@ type acceptance struct {
 }
 
 type newRun struct {
-	id, flow, release, parked string
-	revision                  int
+	id string
+	of liveFlow
 }
 
 func newAcceptance(db *DB, items []Incoming) *acceptance {
@@ -56,7 +56,7 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 		b.joiners[i] = joiners[joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}]
 		for _, f := range flows {
 			if flow.Match(f.content, it.Event, it.Connection) {
-				b.runs[i] = append(b.runs[i], newRun{id: newID("rn_"), flow: f.key, release: f.release, revision: f.revision, parked: f.parked})
+				b.runs[i] = append(b.runs[i], newRun{newID("rn_"), f})
 			}
 		}
 	}
@@ -142,6 +142,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch) {
 	var cols [9][]string
 	var revisions []int32
 	var nudged []string
+	started := map[string]int{} // by flow: a batch must not carry a flow past its limit
 	for i := range b.items {
 		if !b.fresh[b.ids[i]] {
 			continue
@@ -150,14 +151,15 @@ func (b *acceptance) insertRuns(q *pgx.Batch) {
 			nudged = append(nudged, b.joiners[i])
 		}
 		for _, r := range b.runs[i] {
-			state := run.Queued
-			if r.parked != "" {
+			state, parked := run.Queued, r.of.parkedAfter(started[r.of.key])
+			if parked != "" {
 				state = run.Parked
 			}
-			for k, v := range []string{r.id, r.flow, r.release, string(state), r.parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace} {
+			started[r.of.key]++
+			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace} {
 				cols[k] = append(cols[k], v)
 			}
-			revisions = append(revisions, int32(r.revision))
+			revisions = append(revisions, int32(r.of.revision))
 		}
 	}
 	if len(nudged) > 0 {
