@@ -61,6 +61,9 @@ func TestAPI_Bulk(t *testing.T) {
 	require.Len(t, out["ids"], 2)
 	require.Contains(t, fmt.Sprint(out["repeated"]), "The worker f1 is in line 1 already")
 	require.Contains(t, fmt.Sprint(out["repeated"]), "line 3")
+	var turned int
+	require.NoError(t, a.db.RawScan(t.Context(), &turned, `SELECT count(*) FROM (SELECT row_number() OVER (ORDER BY id) AS i, row_number() OVER (ORDER BY seq) AS s FROM runs) x WHERE i <> s`))
+	require.Zero(t, turned, "runs are carried in the order of the lines")
 	var started int
 	require.NoError(t, a.db.RawScan(t.Context(), &started, `SELECT count(*) FROM audit_events WHERE action = 'run.start' AND object_id IN (SELECT id FROM runs)`))
 	require.Equal(t, a.runs(), started, "each run has the record of who started it")
