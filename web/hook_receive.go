@@ -68,7 +68,7 @@ func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) (err error) {
 	if err != nil || !slices.Contains(door.source.ContentTypes(), media) {
 		return fault.New(fault.Unsupported, "The body must be %s.", strings.Join(door.source.ContentTypes(), " or "))
 	}
-	d := connector.Delivery{Header: http.Header{}, Body: slices.Clone(c.Body()), At: s.Now()}
+	d := connector.Delivery{Header: http.Header{}, Body: slices.Clone(c.BodyRaw()), At: s.Now()}
 	c.Request().Header.VisitAll(func(k, v []byte) { d.Header.Add(string(k), string(v)) })
 	signer, err := door.source.Verify(door.settings.Settings, door.signers, d)
 	if err != nil {

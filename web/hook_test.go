@@ -99,7 +99,7 @@ func (i *intake) send(id string, body []byte, at time.Time, change func(*http.Re
 	return resp.StatusCode, out
 }
 
-func TestHooks(t *testing.T) {
+func TestS68_Hooks(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t)
 	status, out := i.send("evt_1", hired("1"), time.Now(), nil)
@@ -157,7 +157,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-func TestHooks_Rotation(t *testing.T) {
+func TestS71_HooksRotation(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t)
 	i.secret("whsec_"+strings.Repeat("B", 32), 24*time.Hour)
@@ -171,7 +171,7 @@ func TestHooks_Rotation(t *testing.T) {
 }
 
 // Vendors treat a 4xx as final: our own trouble is 503.
-func TestHooks_OurTroubleIs503(t *testing.T) {
+func TestS72_OurTroubleIs503(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t)
 	status, _ := i.send("evt_1", hired("1"), time.Now(), nil)
@@ -181,7 +181,7 @@ func TestHooks_OurTroubleIs503(t *testing.T) {
 	require.Equal(t, 503, status, "%v", out)
 }
 
-func TestHooks_RateLimit(t *testing.T) {
+func TestS77_HooksRateLimit(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t)
 	limited := 0

@@ -95,7 +95,7 @@ func (s *Server) App() (*fiber.App, error) {
 	}
 	app := fiber.New(fiber.Config{
 		AppName: "Joinery", Immutable: true, BodyLimit: bodyLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit, ReadBufferSize: 16 << 10,
-		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true,
+		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true, DisablePreParseMultipartForm: true, // we have no form with files
 	})
 	app.Server().FormValueFunc = formValue
 	app.Server().HeaderReceived = bodyLimits
@@ -109,13 +109,7 @@ func (s *Server) App() (*fiber.App, error) {
 // formValue gives the first value of a field of the form itself: one in the
 // address must not stand in for it.
 func formValue(c *fasthttp.RequestCtx, name string) []byte {
-	if v := c.PostArgs().Peek(name); v != nil {
-		return v
-	}
-	if form, err := c.MultipartForm(); err == nil && len(form.Value[name]) > 0 {
-		return []byte(form.Value[name][0])
-	}
-	return nil
+	return c.PostArgs().Peek(name)
 }
 
 func (s *Server) prepare() error {

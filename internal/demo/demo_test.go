@@ -277,7 +277,7 @@ func TestMailArrives(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(page), "Zoë is there"), "a repeated message is shown once")
 }
 
-func TestWebhookSignatures(t *testing.T) {
+func TestS68_S73_WebhookSignatures(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 	key := "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -29,6 +29,11 @@ func (Type) ContentTypes() []string { return []string{"application/json"} }
 // Verify checks a Standard Webhooks signature over the raw bytes: HMAC-SHA-256 of
 // "id.timestamp.body", compared in constant time, for each secret in force.
 func (Type) Verify(_ map[string]any, signers []connector.Signer, d connector.Delivery) (string, error) {
+	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
+		if len(d.Header.Values(name)) > 1 {
+			return "", fault.New(fault.Unauthenticated, "The header %s is there twice.", name)
+		}
+	}
 	id, stamp, signature := d.Header.Get("webhook-id"), d.Header.Get("webhook-timestamp"), d.Header.Get("webhook-signature")
 	if id == "" || stamp == "" || signature == "" {
 		return "", fault.New(fault.Unauthenticated, "The delivery is not signed: webhook-id, webhook-timestamp and webhook-signature are needed (Standard Webhooks).")
