@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ type serveCmd struct {
 
 // Run serves until it is interrupted.
 func (s serveCmd) Run(ctx context.Context, t *tool) error {
+	if t.env("GOGC") == "" {
+		debug.SetGCPercent(200) // a small heap that turns over fast: half the collections for a few megabytes
+	}
 	began := time.Now()
 	h, err := t.wire(ctx, true)
 	if err != nil {

@@ -24,6 +24,8 @@ type carrier struct {
 	rel     *release
 	worker  *joiner.Worker
 	running map[flow.NodeID]bool
+	// read are the outputs of steps, decoded once; a step's output never changes.
+	read    map[flow.NodeID]map[string]any
 	results chan stepResult
 	// sim is what a simulated run has pretended so far.
 	sim *pretence
@@ -40,7 +42,7 @@ type carrier struct {
 func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
 	ctx, span := e.Trace.Start(e.Trace.Under(ctx, c.Trace), "run", c.Flow, trace.Label{Key: "run", Value: string(c.ID)}, trace.Label{Key: "mode", Value: string(c.Mode)})
 	rel, err := e.release(ctx, c.Release)
-	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, results: make(chan stepResult), cancel: c.CancelAsked}
+	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked}
 	defer func() { span.End("", trace.Label{Key: "state", Value: string(k.left)}) }()
 	if c.Mode == run.Simulate {
 		k.sim = newPretence()
@@ -276,6 +278,7 @@ func (k *carrier) view() map[flow.NodeID]run.Step {
 
 func (k *carrier) set(row postgres.StepRow) postgres.StepRow {
 	k.c.Steps[row.Node] = row
+	delete(k.read, row.Node)
 	return row
 }
 
@@ -286,10 +289,13 @@ func (k *carrier) kind(id flow.NodeID) string {
 
 // outputs gives what later expressions can read.
 func (k *carrier) outputs() map[string]map[string]any {
-	out := map[string]map[string]any{}
+	out := make(map[string]map[string]any, len(k.c.Steps))
 	for id, row := range k.c.Steps {
-		var v map[string]any
-		if len(row.Output) > 0 && json.Unmarshal(row.Output, &v) == nil && v != nil {
+		v, known := k.read[id]
+		if !known && len(row.Output) > 0 && json.Unmarshal(row.Output, &v) == nil {
+			k.read[id] = v
+		}
+		if v != nil {
 			out[string(id)] = v
 		}
 	}

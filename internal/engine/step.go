@@ -179,8 +179,13 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 			return cp, err
 		}
 	}
+	tried := k.attempt(r, max(row.Attempts, 1), outcome)
+	if old.State == "" && row.State == run.StepSucceeded {
+		row.Log = append([]string{}, tried.Log...) // the only try is in the step's own row
+	} else {
+		cp.Attempts = []postgres.AttemptRow{tried}
+	}
 	cp.Steps = append(cp.Steps, k.set(row))
-	cp.Attempts = []postgres.AttemptRow{k.attempt(r, max(row.Attempts, 1), outcome)}
 	return cp, nil
 }
 

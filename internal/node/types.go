@@ -9,7 +9,10 @@ import (
 )
 
 // Types is a list of node types; it is also a flow.Catalog.
-type Types struct{ list []Type }
+type Types struct {
+	list []Type
+	kind map[string]Type
+}
 
 var _ flow.Catalog = Types{}
 
@@ -26,16 +29,18 @@ func All() Types {
 }
 
 // Of makes a list of the given types, for tests.
-func Of(list ...Type) Types { return Types{list: list} }
+func Of(list ...Type) Types {
+	kind := make(map[string]Type, len(list))
+	for _, t := range list {
+		kind[t.Spec().Kind] = t
+	}
+	return Types{list, kind}
+}
 
 // Find gives the type of a kind.
 func (t Types) Find(kind string) (Type, bool) {
-	for _, x := range t.list {
-		if x.Spec().Kind == kind {
-			return x, true
-		}
-	}
-	return nil, false
+	x, ok := t.kind[kind]
+	return x, ok
 }
 
 // Spec gives the spec of a kind.

@@ -64,6 +64,8 @@ type StepRow struct {
 	Note      string
 	StartedAt *time.Time
 	EndedAt   *time.Time
+	// Log is that of the only try; nil when the tries are kept apart.
+	Log []string
 }
 
 // ClaimRuns takes up to n runs that are due, oldest first, for one process. Two
@@ -77,10 +79,11 @@ func (db *DB) ClaimRuns(ctx context.Context, owner string, n int) ([]Claimed, er
 }
 
 // TakeOver takes runs whose lease ran out: whoever carried them died or lost the
-// database.
+// database. A run whose late checkpoint is just being committed is left for the
+// next time.
 func (db *DB) TakeOver(ctx context.Context, owner string, n int) ([]Claimed, error) {
-	return db.claim(ctx, `SELECT r.id FROM runs r WHERE r.state = 'running' AND r.lease_until < clock_timestamp() AND $3::timestamptz IS NOT NULL
-		ORDER BY r.lease_until LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, owner, n)
+	return db.claim(ctx, `SELECT l.id FROM (SELECT r.id FROM runs r WHERE r.state = 'running' AND r.lease_until < clock_timestamp() AND $3::timestamptz IS NOT NULL
+		ORDER BY r.lease_until LIMIT $2 FOR UPDATE OF r SKIP LOCKED) l WHERE pg_try_advisory_xact_lock(hashtextextended(l.id, `+runLocks+`))`, owner, n)
 }
 
 func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed, error) {
@@ -141,7 +144,7 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 	return c, nil
 }
 
-const stepColumns = `node, type, state, port, input, output, changes, error, error_kind, attempts, wake_at, wait_for, note, started_at, ended_at`
+const stepColumns = `node, type, state, port, input, output, changes, error, error_kind, attempts, wake_at, wait_for, note, started_at, ended_at, log`
 
 func (db *DB) loadSteps(ctx context.Context, runs []Claimed) error {
 	var ids []string
@@ -174,7 +177,7 @@ func (db *DB) loadSteps(ctx context.Context, runs []Claimed) error {
 func scanStep(rows pgx.Rows, first ...any) (StepRow, error) {
 	var s StepRow
 	err := rows.Scan(append(first, &s.Node, &s.Type, &s.State, &s.Port, &s.Input, &s.Output, &s.Changes, &s.Error, &s.ErrorKind, &s.Attempts, &s.WakeAt, &s.WaitFor, &s.Note,
-		&s.StartedAt, &s.EndedAt)...)
+		&s.StartedAt, &s.EndedAt, &s.Log)...)
 	if err != nil {
 		return StepRow{}, asFault(fmt.Errorf("read step: %w", err))
 	}

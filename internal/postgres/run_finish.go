@@ -124,9 +124,14 @@ func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error
 	return out, err
 }
 
-// fence locks the runs and finds which checkpoints count: those whose run is still
-// in the same hands. Joiners are locked before runs, as intake does, and both in
-// one order. The row of a run is not changed for a step: it has many indexes.
+// runLocks tells the advisory locks of runs from others.
+const runLocks = "2"
+
+// fence finds which checkpoints count: those whose run is still in the same hands,
+// and will be until the commit. A row lock would write each run's row at each
+// step, so the runs are held by shared advisory locks that a take-over must not
+// meet (see TakeOver); they are taken before the snapshot that looks. Joiners are
+// locked before runs are changed, as intake does, and both in one order.
 func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
 	var ids, owners, joiners []string
 	var epochs []int64
@@ -137,6 +142,7 @@ func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]C
 		}
 	}
 	q := &pgx.Batch{}
+	q.Queue(`SELECT count(pg_advisory_xact_lock_shared(hashtextextended(id, `+runLocks+`))) FROM unnest($1::text[]) AS u (id)`, ids)
 	if len(joiners) > 0 {
 		q.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
 	}
@@ -152,7 +158,7 @@ func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]C
 		return rows.Err()
 	}
 	q.Queue(`SELECT u.n, r.cancel_asked FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
-		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running' ORDER BY r.id FOR NO KEY UPDATE OF r`, ids, owners, epochs).Query(held)
+		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs).Query(held)
 	if err := tx.SendBatch(ctx, q).Close(); err != nil {
 		return nil, fmt.Errorf("fence checkpoints: %w", err)
 	}

@@ -208,7 +208,8 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 }
 
 func (db *DB) attempts(ctx context.Context, id string) ([]AttemptLine, error) {
-	rows, err := db.pool.Query(ctx, `SELECT node, number, started_at, ended_at, outcome, error, log FROM attempts WHERE run_id = $1 ORDER BY started_at, number`, id)
+	rows, err := db.pool.Query(ctx, `SELECT node, number, started_at, ended_at, outcome, error, log FROM attempts WHERE run_id = $1
+		UNION ALL SELECT node, 1, started_at, ended_at, port, '', log FROM steps WHERE run_id = $1 AND log IS NOT NULL AND started_at IS NOT NULL AND ended_at IS NOT NULL ORDER BY started_at, number`, id)
 	if err != nil {
 		return nil, asFault(err)
 	}

@@ -24,7 +24,7 @@ func forgetSteps(q *pgx.Batch, items []Checkpoint) error {
 
 func writeSteps(q *pgx.Batch, items []Checkpoint) error {
 	var text [11][]string
-	var input, output []*string
+	var input, output, logs []*string
 	var attempts []int32
 	var wakes, starts, ends []*time.Time
 	for _, c := range items {
@@ -36,6 +36,11 @@ func writeSteps(q *pgx.Batch, items []Checkpoint) error {
 			for i, v := range []string{string(c.Run), string(s.Node), s.Type, string(s.State), s.Port, changes, s.Error, s.ErrorKind, s.WaitFor, s.Note} {
 				text[i] = append(text[i], v)
 			}
+			log, err := logText(s.Log)
+			if err != nil {
+				return err
+			}
+			logs = append(logs, log)
 			input, output = append(input, jsonText(s.Input)), append(output, jsonText(s.Output))
 			attempts = append(attempts, int32(s.Attempts))
 			wakes, starts, ends = append(wakes, s.WakeAt), append(starts, s.StartedAt), append(ends, s.EndedAt)
@@ -44,14 +49,14 @@ func writeSteps(q *pgx.Batch, items []Checkpoint) error {
 	if len(attempts) == 0 {
 		return nil
 	}
-	q.Queue(`INSERT INTO steps (run_id, node, type, state, port, changes, error, error_kind, wait_for, note, input, output, attempts, wake_at, started_at, ended_at)
-		SELECT a, b, c, d, e, f::jsonb, g, h, i, j, k::jsonb, l::jsonb, m, n, o, p
+	q.Queue(`INSERT INTO steps (run_id, node, type, state, port, changes, error, error_kind, wait_for, note, input, output, attempts, wake_at, started_at, ended_at, log)
+		SELECT a, b, c, d, e, f::jsonb, g, h, i, j, k::jsonb, l::jsonb, m, n, o, p, CASE WHEN q IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(q::jsonb)) END
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[],
-			$14::timestamptz[], $15::timestamptz[], $16::timestamptz[]) AS u (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+			$14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::text[]) AS u (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)
 		ON CONFLICT (run_id, node) DO UPDATE SET state = excluded.state, port = excluded.port, changes = excluded.changes, error = excluded.error, error_kind = excluded.error_kind,
 			wait_for = excluded.wait_for, note = excluded.note, input = excluded.input, output = excluded.output, attempts = excluded.attempts, wake_at = excluded.wake_at,
-			started_at = coalesce(steps.started_at, excluded.started_at), ended_at = excluded.ended_at`,
-		text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], text[8], text[9], input, output, attempts, wakes, starts, ends)
+			started_at = coalesce(steps.started_at, excluded.started_at), ended_at = excluded.ended_at, log = excluded.log`,
+		text[0], text[1], text[2], text[3], text[4], text[5], text[6], text[7], text[8], text[9], input, output, attempts, wakes, starts, ends, logs)
 	return nil
 }
 
@@ -62,6 +67,14 @@ func jsonText(raw json.RawMessage) *string {
 	// PostgreSQL's jsonb cannot hold a null character; nothing we show needs one.
 	s := strings.ReplaceAll(string(raw), `\u0000`, "")
 	return &s
+}
+
+func logText(lines []string) (*string, error) {
+	if lines == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(lines)
+	return jsonText(raw), err
 }
 
 func writeAttempts(q *pgx.Batch, items []Checkpoint) error {
