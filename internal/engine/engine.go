@@ -29,7 +29,7 @@ const (
 	sweepEvery   = 2 * time.Second
 	renewEvery   = 5 * time.Second
 	defaultSlots = 192
-	gatherFor    = time.Millisecond
+	gatherFor    = 3 * time.Millisecond
 	claimFor     = 10 * time.Second
 	// At the end: for calls under way (a request to an outside system has 15 seconds),
 	// and for those that were cut off. With the rest a process ends within 30 seconds.

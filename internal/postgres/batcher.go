@@ -25,7 +25,7 @@ type Batcher[T, R any] struct {
 }
 
 // lanes is enough for one flush to be prepared while another is being synced.
-const lanes = 2
+const lanes = 1
 
 // flushFor bounds one shared transaction.
 const flushFor = 10 * time.Second

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,65 +79,120 @@ func (db *DB) accept() *Batcher[Incoming, Accepted] {
 
 // acceptAll writes a batch. Joiner rows are locked first and in one order, so
 // events of one joiner are accepted one after another whichever process they
-// came to, and the runs' sequence is the order of acceptance.
+// came to, and the runs' sequence is the order of acceptance. It takes for
+// granted that no event came before; where one did, all is written anew with care.
 func (db *DB) acceptAll(ctx context.Context, items []Incoming) ([]Accepted, error) {
-	out := make([]Accepted, len(items))
-	err := db.htx(ctx, func(tx pgx.Tx) error {
+	var out []Accepted
+	err := db.trip(ctx, BeforeAccept, func(t *trips) error {
 		b := newAcceptance(db, items)
-		joiners, known, err := lockJoiners(ctx, tx, b.refs())
-		if err != nil {
+		if err := b.begin(ctx, t); err != nil {
 			return err
 		}
-		flows, err := db.liveFlows(ctx, tx)
-		if err != nil {
+		if err := b.insertEvents(t.q); err != nil {
 			return err
 		}
-		b.plan(joiners, known, flows)
-		if err := b.insertEvents(ctx, tx); err != nil {
+		b.insertRuns(t.q, every)
+		if err := queueAudit(t.q, b.acts(every)...); err != nil {
 			return err
 		}
-		q := &pgx.Batch{}
-		b.insertRuns(q)
-		if err := queueAudit(q, b.acts()...); err != nil {
-			return err
+		if err := t.send(ctx); err != nil {
+			return fmt.Errorf("accept events: %w", err)
 		}
-		if q.Len() > 0 {
-			if err := tx.SendBatch(ctx, q).Close(); err != nil {
-				return fmt.Errorf("insert runs: %w", err)
-			}
+		if len(b.fresh) < len(items) {
+			return errCameBefore
 		}
-		copy(out, b.results())
-		db.reached(BeforeAccept)
+		out = b.results()
 		return nil
+	})
+	if errors.Is(err, errCameBefore) {
+		return db.acceptAgain(ctx, items)
+	}
+	return out, err
+}
+
+var errCameBefore = errors.New("an event of this batch came before")
+
+// acceptAgain is acceptAll for a batch with events that came before.
+func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, error) {
+	var out []Accepted
+	err := db.trip(ctx, BeforeAccept, func(t *trips) error {
+		b := newAcceptance(db, items)
+		if err := b.begin(ctx, t); err != nil {
+			return err
+		}
+		if err := b.insertEvents(t.q); err != nil {
+			return err
+		}
+		if err := t.send(ctx); err != nil {
+			return fmt.Errorf("accept events: %w", err)
+		}
+		if err := b.findFirst(ctx, t.conn); err != nil {
+			return err
+		}
+		b.insertRuns(t.q, b.isFresh)
+		out = b.results()
+		return queueAudit(t.q, b.acts(b.isFresh)...)
 	})
 	return out, err
 }
 
-// lockJoiners finds or adds the joiners and locks their rows; known are those that
-// were there before.
-func lockJoiners(ctx context.Context, tx pgx.Tx, refs []joiner.Ref) (all map[joiner.Ref]string, known map[string]bool, err error) {
+// begin locks the joiners, reads the live flows and plans the runs.
+func (b *acceptance) begin(ctx context.Context, t *trips) error {
+	l := newJoinerLock(b.refs())
+	l.queue(t.q)
+	var flows []liveFlow
+	t.Queue(liveFlowsSQL).Query(func(rows pgx.Rows) (err error) {
+		flows, err = scanLiveFlows(rows)
+		return err
+	})
+	if err := t.send(ctx); err != nil {
+		return fmt.Errorf("lock joiners: %w", err)
+	}
+	if err := b.db.judgeFlows(ctx, t.conn, flows); err != nil {
+		return err
+	}
+	b.plan(l.ids, l.known, flows)
+	return nil
+}
+
+// joinerLock finds or adds joiners and locks their rows.
+type joinerLock struct {
+	refs  []joiner.Ref
+	ids   map[joiner.Ref]string
+	known map[string]bool // by id: those that were there before
+}
+
+func newJoinerLock(refs []joiner.Ref) *joinerLock {
 	slices.SortFunc(refs, func(a, b joiner.Ref) int { return strings.Compare(a.Stamp(), b.Stamp()) })
-	refs = slices.Compact(refs)
-	ids, conns, workers := make([]string, len(refs)), make([]string, len(refs)), make([]string, len(refs))
-	for i, r := range refs {
+	return &joinerLock{refs: slices.Compact(refs), ids: map[joiner.Ref]string{}, known: map[string]bool{}}
+}
+
+func (l *joinerLock) queue(q *pgx.Batch) {
+	ids, conns, workers := make([]string, len(l.refs)), make([]string, len(l.refs)), make([]string, len(l.refs))
+	for i, r := range l.refs {
 		ids[i], conns[i], workers[i] = newID("j_"), r.Connection, r.Worker
 	}
-	rows, err := tx.Query(ctx, `INSERT INTO joiners (id, connection, worker) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker, xmax <> 0`, ids, conns, workers)
-	if err != nil {
-		return nil, nil, fmt.Errorf("lock joiners: %w", err)
-	}
-	defer rows.Close()
-	all, known = map[joiner.Ref]string{}, map[string]bool{}
-	for rows.Next() {
-		var id string
-		var r joiner.Ref
-		var before bool
-		if err := rows.Scan(&id, &r.Connection, &r.Worker, &before); err != nil {
-			return nil, nil, err
+	q.Queue(`INSERT INTO joiners (id, connection, worker) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker, xmax <> 0`, ids, conns, workers).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var id string
+			var r joiner.Ref
+			var before bool
+			if err := rows.Scan(&id, &r.Connection, &r.Worker, &before); err != nil {
+				return err
+			}
+			l.ids[r], l.known[id] = id, before
 		}
-		all[r] = id
-		known[id] = before
+		return rows.Err()
+	})
+}
+
+// lockJoiners finds or adds the joiners and locks their rows.
+func lockJoiners(ctx context.Context, tx pgx.Tx, refs []joiner.Ref) (map[joiner.Ref]string, error) {
+	l, q := newJoinerLock(refs), &pgx.Batch{}
+	l.queue(q)
+	if err := tx.SendBatch(ctx, q).Close(); err != nil {
+		return nil, fmt.Errorf("lock joiners: %w", err)
 	}
-	return all, known, rows.Err()
+	return l.ids, nil
 }

@@ -64,7 +64,7 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 
 func once(it Incoming) string { return it.Connection + "\x00" + it.Event.Key }
 
-func (b *acceptance) insertEvents(ctx context.Context, tx pgx.Tx) error {
+func (b *acceptance) insertEvents(q *pgx.Batch) error {
 	var cols [10][]string
 	var ats []*time.Time
 	for i, it := range b.items {
@@ -85,32 +85,26 @@ func (b *acceptance) insertEvents(ctx context.Context, tx pgx.Tx) error {
 			ats = append(ats, &it.Event.At)
 		}
 	}
-	rows, err := tx.Query(ctx, `INSERT INTO events (id, connection, key, type, worker, signer, joiner_id, runs, replay_of, changed, at, received_at, state)
+	q.Queue(`INSERT INTO events (id, connection, key, type, worker, signer, joiner_id, runs, replay_of, changed, at, received_at, state)
 		SELECT a, b, c, d, e, f, g, CASE WHEN h = '' THEN '{}' ELSE string_to_array(h, ',') END, i, ARRAY(SELECT jsonb_array_elements_text(j::jsonb)), k, $12, 'accepted'
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
 			AS u (a, b, c, d, e, f, g, h, i, j, k)
 		ON CONFLICT (connection, key) WHERE state = 'accepted' DO NOTHING RETURNING id`,
-		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], cols[9], ats, b.now)
-	if err != nil {
-		return fmt.Errorf("insert events: %w", err)
-	}
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			rows.Close()
-			return err
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], cols[9], ats, b.now).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			b.fresh[id] = true
 		}
-		b.fresh[id] = true
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("insert events: %w", err)
-	}
-	return b.findFirst(ctx, tx)
+		return rows.Err()
+	})
+	return nil
 }
 
 // findFirst reads the results of the events that came again.
-func (b *acceptance) findFirst(ctx context.Context, tx pgx.Tx) error {
+func (b *acceptance) findFirst(ctx context.Context, tx querier) error {
 	var conns, keys []string
 	for i, it := range b.items {
 		if !b.fresh[b.ids[i]] {
@@ -138,13 +132,18 @@ func (b *acceptance) findFirst(ctx context.Context, tx pgx.Tx) error {
 	return rows.Err()
 }
 
-func (b *acceptance) insertRuns(q *pgx.Batch) {
+// isFresh and every say which items of a batch count as new.
+func (b *acceptance) isFresh(i int) bool { return b.fresh[b.ids[i]] }
+
+func every(int) bool { return true }
+
+func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 	var cols [9][]string
 	var revisions []int32
 	var nudged []string
 	started := map[string]int{} // by flow: a batch must not carry a flow past its limit
 	for i := range b.items {
-		if !b.fresh[b.ids[i]] {
+		if !counts(i) {
 			continue
 		}
 		if b.known[b.joiners[i]] {
@@ -189,10 +188,10 @@ func (b *acceptance) results() []Accepted {
 	return out
 }
 
-func (b *acceptance) acts() []Act {
+func (b *acceptance) acts(counts func(int) bool) []Act {
 	var out []Act
 	for i, it := range b.items {
-		if !b.fresh[b.ids[i]] {
+		if !counts(i) {
 			continue
 		}
 		by := auth.Actor{Kind: auth.Hook, ID: "hook:" + it.Connection, Name: it.Connection, Address: it.Address}

@@ -34,36 +34,42 @@ func (f liveFlow) parkedAfter(n int) string {
 
 // liveFlows reads which flows are live; their contents are kept by release,
 // because a release never changes.
-func (db *DB) liveFlows(ctx context.Context, tx pgx.Tx) ([]liveFlow, error) {
-	rows, err := tx.Query(ctx, `SELECT l.id, l.key, l.revision, a.paused FROM live_releases l JOIN artifacts a ON a.kind = l.kind AND a.key = l.key WHERE l.kind = 'flow' ORDER BY l.key`)
+func (db *DB) liveFlows(ctx context.Context, tx querier) ([]liveFlow, error) {
+	rows, err := tx.Query(ctx, liveFlowsSQL)
 	if err != nil {
 		return nil, fmt.Errorf("read live flows: %w", err)
 	}
-	var out []liveFlow
-	for rows.Next() {
-		var f liveFlow
-		if err := rows.Scan(&f.release, &f.key, &f.revision, &f.paused); err != nil {
-			rows.Close()
-			return nil, err
-		}
-		out = append(out, f)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
+	out, err := scanLiveFlows(rows)
+	if err != nil {
 		return nil, err
 	}
-	for i := range out {
-		if out[i].content, err = db.flowContent(ctx, tx, out[i]); err != nil {
-			return nil, err
-		}
-		if out[i].parked, out[i].room, err = parkedWhy(ctx, tx, out[i]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, db.judgeFlows(ctx, tx, out)
 }
 
-func (db *DB) flowContent(ctx context.Context, tx pgx.Tx, f liveFlow) (flow.Content, error) {
+const liveFlowsSQL = `SELECT l.id, l.key, l.revision, a.paused FROM live_releases l JOIN artifacts a ON a.kind = l.kind AND a.key = l.key WHERE l.kind = 'flow' ORDER BY l.key`
+
+func scanLiveFlows(rows pgx.Rows) ([]liveFlow, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (liveFlow, error) {
+		var f liveFlow
+		err := row.Scan(&f.release, &f.key, &f.revision, &f.paused)
+		return f, err
+	})
+}
+
+// judgeFlows adds to each flow its content and whether its new runs park.
+func (db *DB) judgeFlows(ctx context.Context, tx querier, all []liveFlow) (err error) {
+	for i := range all {
+		if all[i].content, err = db.flowContent(ctx, tx, all[i]); err != nil {
+			return err
+		}
+		if all[i].parked, all[i].room, err = parkedWhy(ctx, tx, all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) flowContent(ctx context.Context, tx querier, f liveFlow) (flow.Content, error) {
 	if c, ok := db.batchers.contents.Load(f.release); ok {
 		return c.(flow.Content), nil
 	}
@@ -81,7 +87,7 @@ func (db *DB) flowContent(ctx context.Context, tx pgx.Tx, f liveFlow) (flow.Cont
 
 // parkedWhy tells whether new live runs of a flow must wait for a person, and
 // after how many more they must.
-func parkedWhy(ctx context.Context, tx pgx.Tx, f liveFlow) (why string, room int, err error) {
+func parkedWhy(ctx context.Context, tx querier, f liveFlow) (why string, room int, err error) {
 	if f.paused {
 		return "The flow is paused.", 0, nil
 	}

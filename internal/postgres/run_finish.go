@@ -99,26 +99,21 @@ func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 	return db.batchers.finisher.Do(ctx, c)
 }
 
-// finishAll writes a batch: one trip to lock and to see what counts, one with all
-// that is written.
+// finishAll writes a batch in two trips: one to see what counts, one with all that
+// is written and the commit.
 func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error) {
 	out := make([]Fence, len(items))
-	err := db.htx(ctx, func(tx pgx.Tx) error {
+	err := db.trip(ctx, BeforeCommit, func(t *trips) error {
 		clear(out)
-		kept, err := fence(ctx, tx, items, out)
+		kept, err := fence(ctx, t, items, out)
 		if err != nil || len(kept) == 0 {
 			return err
 		}
-		q := &pgx.Batch{}
 		for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
-			if err := write(q, kept); err != nil {
+			if err := write(t.q, kept); err != nil {
 				return err
 			}
 		}
-		if err := tx.SendBatch(ctx, q).Close(); err != nil {
-			return fmt.Errorf("write checkpoints: %w", err)
-		}
-		db.reached(BeforeCommit)
 		return nil
 	})
 	return out, err
@@ -132,7 +127,7 @@ const runLocks = "2"
 // step, so the runs are held by shared advisory locks that a take-over must not
 // meet (see TakeOver); they are taken before the snapshot that looks. Joiners are
 // locked before runs are changed, as intake does, and both in one order.
-func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
+func fence(ctx context.Context, t *trips, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
 	var ids, owners, joiners []string
 	var epochs []int64
 	for _, c := range items {
@@ -141,10 +136,9 @@ func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]C
 			joiners = append(joiners, c.JoinerID)
 		}
 	}
-	q := &pgx.Batch{}
-	q.Queue(`SELECT count(pg_advisory_xact_lock_shared(hashtextextended(id, `+runLocks+`))) FROM unnest($1::text[]) AS u (id)`, ids)
+	t.Queue(`SELECT count(pg_advisory_xact_lock_shared(hashtextextended(id, `+runLocks+`))) FROM unnest($1::text[]) AS u (id)`, ids)
 	if len(joiners) > 0 {
-		q.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
+		t.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
 	}
 	held := func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -157,9 +151,9 @@ func fence(ctx context.Context, tx pgx.Tx, items []Checkpoint, out []Fence) ([]C
 		}
 		return rows.Err()
 	}
-	q.Queue(`SELECT u.n, r.cancel_asked FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
+	t.Queue(`SELECT u.n, r.cancel_asked FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
 		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs).Query(held)
-	if err := tx.SendBatch(ctx, q).Close(); err != nil {
+	if err := t.send(ctx); err != nil {
 		return nil, fmt.Errorf("fence checkpoints: %w", err)
 	}
 	var kept []Checkpoint

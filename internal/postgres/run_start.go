@@ -63,7 +63,7 @@ func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) ([]run.ID, error
 		for i, w := range s.Workers {
 			refs[i] = joiner.Ref{Connection: connection, Worker: w}
 		}
-		joiners, _, err := lockJoiners(ctx, tx, slices.Clone(refs))
+		joiners, err := lockJoiners(ctx, tx, slices.Clone(refs))
 		if err != nil {
 			return err
 		}
