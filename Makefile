@@ -26,4 +26,8 @@ generate: ## templ pages and static/dist after editing a .templ file or static/s
 build: ## bin/joinery
 	go build -trimpath -o bin/joinery ./cmd/joinery
 
-.PHONY: help run test check generate build
+deploy: ## what docs/deploy says, tried without a container engine; installs nginx (Debian, Ubuntu)
+	@command -v nginx >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light
+	JOINERY_TEST_DEPLOY=1 go test -count=1 -timeout 10m -run TestDeploy ./cmd/joinery
+
+.PHONY: help run test check generate build deploy

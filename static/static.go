@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 )
@@ -21,9 +22,11 @@ var files embed.FS
 
 // Asset is one file, ready to send.
 type Asset struct {
-	Type         string
-	Body         []byte
-	Brotli, Gzip []byte // nil when it would not be smaller
+	Type string
+	Body []byte
+	// Brotli and Gzip give it compressed, nil when that would not be smaller. Each
+	// is made at its first use: a process must be ready before anybody looks at it.
+	Brotli, Gzip func() []byte
 	Version      string
 }
 
@@ -33,7 +36,7 @@ type Assets struct{ byName map[string]Asset }
 var types = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
 	".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8"}
 
-// Load reads and compresses all files once, at start.
+// Load reads all files once, at start.
 func Load() (*Assets, error) {
 	entries, err := fs.ReadDir(files, "dist")
 	if err != nil {
@@ -71,8 +74,10 @@ func (a *Assets) add(name string, rewrite func([]byte) []byte) error {
 	if asset.Type == "" {
 		return fmt.Errorf("asset %s: its type is not known", name)
 	}
+	asset.Brotli, asset.Gzip = func() []byte { return nil }, func() []byte { return nil }
 	if path.Ext(name) != ".woff2" {
-		asset.Brotli, asset.Gzip = smaller(body, brotlied(body)), smaller(body, gzipped(body))
+		asset.Brotli = sync.OnceValue(func() []byte { return smaller(body, brotlied(body)) })
+		asset.Gzip = sync.OnceValue(func() []byte { return smaller(body, gzipped(body)) })
 	}
 	a.byName[name] = asset
 	return nil

@@ -28,13 +28,17 @@ func (s *Server) assetShow(c *fiber.Ctx, _ auth.Actor) error {
 		return c.SendStatus(http.StatusNotModified)
 	}
 	accepts := c.Get("Accept-Encoding")
-	switch {
-	case a.Brotli != nil && strings.Contains(accepts, "br"):
-		c.Set("Content-Encoding", "br")
-		return c.Send(a.Brotli)
-	case a.Gzip != nil && strings.Contains(accepts, "gzip"):
-		c.Set("Content-Encoding", "gzip")
-		return c.Send(a.Gzip)
+	if strings.Contains(accepts, "br") {
+		if packed := a.Brotli(); packed != nil {
+			c.Set("Content-Encoding", "br")
+			return c.Send(packed)
+		}
+	}
+	if strings.Contains(accepts, "gzip") {
+		if packed := a.Gzip(); packed != nil {
+			c.Set("Content-Encoding", "gzip")
+			return c.Send(packed)
+		}
 	}
 	return c.Send(a.Body)
 }

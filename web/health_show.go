@@ -24,6 +24,9 @@ func (s *Server) healthShow(c *fiber.Ctx, _ auth.Actor) error { return c.SendStr
 // with the reason in one line, for whoever watches.
 func (s *Server) readyShow(c *fiber.Ctx, _ auth.Actor) error {
 	why := s.unready(c.UserContext())
+	if s.Beat != nil && s.Beat().IsZero() {
+		return c.Status(http.StatusServiceUnavailable).SendString("not ready: The engine has not begun.\n")
+	}
 	if before, _ := s.wasUnready.Swap(why).(string); before != why {
 		if why == "" {
 			s.Log.Info("ready again")

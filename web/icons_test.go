@@ -58,7 +58,7 @@ func TestAssets_AreSmall(t *testing.T) {
 	for _, name := range []string{"style.css", "app.js", "icons.svg"} {
 		a, ok := assets.Find(name)
 		require.True(t, ok)
-		total += len(a.Brotli)
+		total += len(a.Brotli())
 	}
 	for _, name := range []string{"inter.woff2", "jetbrains-mono.woff2"} {
 		a, ok := assets.Find(name)

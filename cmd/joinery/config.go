@@ -34,14 +34,20 @@ type config struct {
 	AllowHosts     []string
 	SMTPURL        string
 	OTLP           string
-	Drain          time.Duration
-	Log            *slog.Logger
+	// Credentials is where systemd puts secrets; it guards that folder itself.
+	Credentials string
+	Drain       time.Duration
+	Log         *slog.Logger
 }
 
 func (t *tool) config() (config, error) {
-	c := config{DatabaseURL: t.env("DATABASE_URL"), DataDir: t.env("JOINERY_DATA_DIR"), Addr: t.env("JOINERY_ADDR"), BaseURL: strings.TrimRight(t.env("JOINERY_BASE_URL"), "/"),
+	c := config{DataDir: t.env("JOINERY_DATA_DIR"), Addr: t.env("JOINERY_ADDR"), BaseURL: strings.TrimRight(t.env("JOINERY_BASE_URL"), "/"),
 		MasterKey: t.env("JOINERY_MASTER_KEY"), MasterKeyFile: t.env("JOINERY_MASTER_KEY_FILE"), AdminEmail: t.env("JOINERY_ADMIN_EMAIL"), AdminPassword: t.env("JOINERY_ADMIN_PASSWORD"),
-		SMTPURL: t.env("JOINERY_SMTP_URL"), OTLP: t.env("OTEL_EXPORTER_OTLP_ENDPOINT")}
+		SMTPURL: t.env("JOINERY_SMTP_URL"), OTLP: t.env("OTEL_EXPORTER_OTLP_ENDPOINT"), Credentials: t.env("CREDENTIALS_DIRECTORY")}
+	var err error
+	if c.DatabaseURL, err = t.databaseURL(); err != nil {
+		return c, err
+	}
 	if c.DataDir == "" {
 		c.DataDir = pgserver.DefaultDir("./.joinery")
 	}
@@ -85,6 +91,26 @@ func (t *tool) config() (config, error) {
 	return c, err
 }
 
+// databaseURL gives the database's address: from the environment or from a file,
+// because it holds a password.
+func (t *tool) databaseURL() (string, error) {
+	direct, file := t.env("DATABASE_URL"), t.env("DATABASE_URL_FILE")
+	if file == "" {
+		return direct, nil
+	}
+	if direct != "" {
+		return "", fault.New(fault.Invalid, "Set DATABASE_URL or DATABASE_URL_FILE, not both.")
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", fault.Wrap(fault.Invalid, err, "The file %s of DATABASE_URL_FILE cannot be read.", file)
+	}
+	if direct = strings.TrimSpace(string(raw)); direct == "" {
+		return "", fault.New(fault.Invalid, "The file %s of DATABASE_URL_FILE is empty.", file)
+	}
+	return direct, nil
+}
+
 func split(text string) []string {
 	var out []string
 	for p := range strings.SplitSeq(text, ",") {
@@ -121,12 +147,12 @@ func (c config) masterKey() ([]byte, error) {
 	case c.MasterKey != "":
 		return secret.ParseKey(c.MasterKey)
 	case c.MasterKeyFile != "":
-		return readKey(c.MasterKeyFile)
+		return readKey(c.MasterKeyFile, c.Credentials)
 	case c.DatabaseURL != "":
 		return nil, fault.New(fault.Invalid, "With your own database, set JOINERY_MASTER_KEY (base64 of 32 bytes) or JOINERY_MASTER_KEY_FILE: it seals the credentials, and losing it loses them. Make one with: openssl rand -base64 32.")
 	}
 	path := filepath.Join(c.DataDir, "master.key")
-	key, err := readKey(path)
+	key, err := readKey(path, "")
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
@@ -140,7 +166,7 @@ func (c config) masterKey() ([]byte, error) {
 	// O_EXCL: two first starts at once must not each believe in a key of their own.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return readKey(path)
+		return readKey(path, "")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write master key: %w", err)
@@ -152,12 +178,18 @@ func (c config) masterKey() ([]byte, error) {
 	return key, errors.Join(f.Sync(), f.Close())
 }
 
-func readKey(path string) ([]byte, error) {
+// readKey reads a key that nobody else may read. In systemd's folder of
+// credentials the mode shows the group as a reader although only this service is one.
+func readKey(path, credentials string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	others := fs.FileMode(0o077)
+	if credentials != "" && filepath.Dir(filepath.Clean(path)) == filepath.Clean(credentials) {
+		others = 0o007
+	}
+	if info.Mode().Perm()&others != 0 {
 		return nil, fault.New(fault.Invalid, "The master key file %s can be read by others. Run: chmod 600 %s.", path, path)
 	}
 	raw, err := os.ReadFile(path)

@@ -21,6 +21,7 @@ import (
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version and end."`
 	Serve   serveCmd         `cmd:"" help:"Run the console, the API and the engine."`
+	Ready   readyCmd         `cmd:"" help:"Ask the server on this machine whether it is ready; for health checks."`
 	Migrate migrateCmd       `cmd:"" help:"Bring the database up to date and end."`
 	User    struct {
 		Add userAddCmd `cmd:"" help:"Add a user."`
@@ -44,12 +45,22 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// From the first signal on we end in order; a second one ends us at once.
-	context.AfterFunc(ctx, stop)
-	code := command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+	ctx, stop := context.WithCancel(context.Background())
+	go untilTold(stop)
+	os.Exit(command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+// untilTold ends the process in order at the first signal, and at once at the second.
+func untilTold(stop context.CancelFunc) {
+	told := make(chan os.Signal, 2)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	<-told
 	stop()
-	os.Exit(code)
+	s := <-told
+	if n, ok := s.(syscall.Signal); ok {
+		os.Exit(128 + int(n))
+	}
+	os.Exit(1)
 }
 
 // usageError makes the exit code 2.

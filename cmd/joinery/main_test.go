@@ -44,10 +44,14 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	s := &shell{t: t, env: map[string]string{}}
 	out, _ := s.run("", 0, "help")
-	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "flow check", "run start", "audit verify"} {
+	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "flow check", "run start", "audit verify", "ready", "version", "--version"} {
 		require.Contains(t, out, c)
 	}
 	s.run("", 0, "help", "serve")
+	out, _ = s.run("", 0, "--version")
+	require.Equal(t, version()+"\n", out)
+	out, _ = s.run("", 0, "version")
+	require.Regexp(t, `^joinery \S+\nbuilt from \S+ with go1\.\S+ for \S+\nnewest migration \d+\n$`, out)
 	_, errs := s.run("", 2, "serv")
 	require.Contains(t, errs, "joinery help")
 	s.run("", 2, "user", "add", "--email", "a@x.example")
@@ -85,6 +89,9 @@ func TestStartRefuses(t *testing.T) {
 		"half an administrator":      {map[string]string{"JOINERY_ADMIN_EMAIL": "a@x.example"}, "go together"},
 		"bad proxy":                  {map[string]string{"JOINERY_TRUSTED_PROXIES": "nginx"}, "JOINERY_TRUSTED_PROXIES"},
 		"bad log":                    {map[string]string{"JOINERY_LOG": "xml"}, "JOINERY_LOG"},
+		"bad drain":                  {map[string]string{"JOINERY_DRAIN": "1m"}, "JOINERY_DRAIN"},
+		"two databases":              {map[string]string{"DATABASE_URL": "postgres://x@127.0.0.1:1/x", "DATABASE_URL_FILE": "/x", "JOINERY_MASTER_KEY": testKey}, "not both"},
+		"no database file":           {map[string]string{"DATABASE_URL_FILE": "/nowhere/x", "JOINERY_MASTER_KEY": testKey}, "cannot be read"},
 		"bad level":                  {map[string]string{"JOINERY_LOG_LEVEL": "loud"}, "JOINERY_LOG_LEVEL"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +114,14 @@ func TestMasterKeyFile(t *testing.T) {
 	key, err := config{MasterKeyFile: file}.masterKey()
 	require.NoError(t, err)
 	require.Len(t, key, 32)
+	// systemd shows its credentials as readable by a group; nobody else has the folder.
+	require.NoError(t, os.Chmod(file, 0o440))
+	_, err = config{MasterKeyFile: file}.masterKey()
+	require.ErrorContains(t, err, "chmod 600")
+	_, err = config{MasterKeyFile: file, Credentials: t.TempDir()}.masterKey()
+	require.ErrorContains(t, err, "chmod 600")
+	_, err = config{MasterKeyFile: file, Credentials: filepath.Dir(file)}.masterKey()
+	require.NoError(t, err)
 	dir := t.TempDir()
 	made, err := config{DataDir: dir}.masterKey()
 	require.NoError(t, err)
@@ -240,4 +255,19 @@ func TestPrivateDatabase(t *testing.T) {
 		t.Fatal("the server does not end")
 	}
 	s.run("", 0, "audit", "verify")
+}
+
+// The log is text for people or JSON for machines, one object a line; the level bounds it.
+func TestLogFormats(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{"": "level=INFO msg=hello run=rn_1", "text": "level=INFO msg=hello run=rn_1", "json": `"level":"INFO","msg":"hello","run":"rn_1"}`} {
+		var errs bytes.Buffer
+		tl := &tool{env: func(k string) string { return map[string]string{"JOINERY_LOG": format}[k] }, errs: &errs}
+		log, err := tl.logger()
+		require.NoError(t, err)
+		log.Debug("not this")
+		log.Info("hello", "run", "rn_1")
+		require.Contains(t, errs.String(), want)
+		require.NotContains(t, errs.String(), "not this")
+	}
 }

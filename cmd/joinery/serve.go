@@ -101,42 +101,49 @@ func (h *house) work(ctx context.Context, engine func(context.Context), serve fu
 	working.Wait()
 	stopSealing()
 	sealing.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if _, err := h.db.SealAudit(last); err != nil {
-		h.cfg.Log.Warn("sealing the audit log failed", "err", err)
-	}
 	return err
 }
 
 // seal links new audit records into the chain each second, and keeps a signed
-// checkpoint of its end outside the database each minute.
+// checkpoint of its end outside the database each minute, and both once more at
+// the end.
 func (h *house) seal(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var last time.Time
 	var seq int64
 	for {
-		for more := true; more; {
-			n, err := h.db.SealAudit(ctx)
-			if err != nil && ctx.Err() == nil {
-				h.cfg.Log.Warn("sealing the audit log failed", "err", err)
-			}
-			more = n == postgres.SealMost && ctx.Err() == nil
-		}
+		seq = h.sealOnce(ctx, seq, time.Since(last) > time.Minute)
 		if time.Since(last) > time.Minute {
 			last = time.Now()
-			var err error
-			if seq, err = h.checkpoint(ctx, seq); err != nil && ctx.Err() == nil {
-				h.cfg.Log.Warn("keeping an audit checkpoint failed", "err", err)
-			}
 		}
 		select {
 		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			h.sealOnce(end, seq, true)
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (h *house) sealOnce(ctx context.Context, seq int64, sign bool) int64 {
+	for more := true; more; {
+		n, err := h.db.SealAudit(ctx)
+		if err != nil && ctx.Err() == nil {
+			h.cfg.Log.Warn("sealing the audit log failed", "err", err)
+		}
+		more = n == postgres.SealMost && ctx.Err() == nil
+	}
+	if !sign {
+		return seq
+	}
+	seq, err := h.checkpoint(ctx, seq)
+	if err != nil && ctx.Err() == nil {
+		h.cfg.Log.Warn("keeping an audit checkpoint failed", "err", err)
+	}
+	return seq
 }
 
 func (h *house) checkpoint(ctx context.Context, seq int64) (int64, error) {

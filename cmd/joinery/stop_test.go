@@ -119,5 +119,6 @@ func TestStop_R33_ASecondSignalEndsAtOnce(t *testing.T) {
 	}
 	n.signal(syscall.SIGTERM)
 	require.Less(t, n.ends(5*time.Second), 2*time.Second)
+	require.Equal(t, 128+int(syscall.SIGTERM), n.cmd.ProcessState.ExitCode())
 	require.Equal(t, "running", one[string](i, `SELECT state FROM runs WHERE id = `+theRun))
 }
