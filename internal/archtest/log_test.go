@@ -62,11 +62,13 @@ func constant(e ast.Expr) string {
 	return s
 }
 
-// The guide lists every field that the log can hold, and none that it cannot, so
-// the two cannot drift. Messages and fields are constant, lower-case text.
-func TestLogFields_TheGuideListsThem(t *testing.T) {
+var metricName = regexp.MustCompile(`^"joinery_[a-z_]+"$`)
+
+// The guide lists every metric, every field that the log can hold, and none that
+// is not there, so they cannot drift. Messages and fields are constant, lower-case text.
+func TestGuide_ListsMetricsAndLogFields(t *testing.T) {
 	t.Parallel()
-	have, calls := map[string]bool{}, 0
+	have, metrics, calls := map[string]bool{}, map[string]bool{}, 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "node_modules") {
 			return err
@@ -77,6 +79,9 @@ func TestLogFields_TheGuideListsThem(t *testing.T) {
 			return err
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && metricName.MatchString(lit.Value) && lit.Value != `"joinery_app"` && lit.Value != `"joinery_owner"` {
+				metrics[constant(lit)] = true
+			}
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
 				return true
@@ -101,6 +106,12 @@ func TestLogFields_TheGuideListsThem(t *testing.T) {
 	require.Greater(t, calls, 30, "the calls were found")
 	guide, err := os.ReadFile("../../docs/operating.md")
 	require.NoError(t, err)
+	var watched []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(joinery_[a-z_]+)` \\| (?:gauge|counter|histogram) \\|").FindAllStringSubmatch(string(guide), -1) {
+		watched = append(watched, row[1])
+	}
+	slices.Sort(watched)
+	require.Equal(t, slices.Sorted(maps.Keys(metrics)), watched, "docs/operating.md, Metrics")
 	_, section, found := strings.Cut(string(guide), "## The log")
 	require.True(t, found)
 	section, _, _ = strings.Cut(section, "\n## ")
