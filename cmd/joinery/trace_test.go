@@ -154,6 +154,33 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 	}
 	require.Regexp(t, `joinery_batch_items_count\{batch="checkpoint"\} [1-9]`, numbers)
 
+	// A traceparent is a trusted proxy's to give; anybody else's is not listened to,
+	// and what is refused says so by its kind.
+	wary := i.serve("OTEL_EXPORTER_OTLP_ENDPOINT="+r.URL, "JOINERY_TRUSTED_PROXIES=")
+	given := map[string]string{"4bf92f3577b34da6a3ce929d0e0e4736": n.url, "5bf92f3577b34da6a3ce929d0e0e4736": wary.url}
+	for id, at := range given {
+		req, err := http.NewRequest(http.MethodPost, at+"/hooks/demo-hris", strings.NewReader("{}"))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("traceparent", "00-"+id+"-00f067aa0ba902b7-01")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+	}
+	var refused []string
+	pgtest.Eventually(t, 10*time.Second, "the refused deliveries are traced", func() bool {
+		refused = nil
+		for _, s := range r.all() {
+			if s.Name == "hook" && s.GetStatus().GetMessage() == "unauthenticated" {
+				refused = append(refused, hex.EncodeToString(s.TraceId))
+			}
+		}
+		return len(refused) == 2
+	})
+	require.Contains(t, refused, "4bf92f3577b34da6a3ce929d0e0e4736")
+	require.NotContains(t, refused, "5bf92f3577b34da6a3ce929d0e0e4736")
+
 	n.signal(15)
 	n.ends(20 * time.Second)
 	r.mu.Lock()
