@@ -26,6 +26,7 @@ import (
 	"joinery/internal/connector/all"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
+	"joinery/internal/metric"
 	nodes "joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
@@ -63,15 +64,15 @@ func (n node) run() error {
 	if err != nil {
 		return err
 	}
-	places := &places{at: n.At}
+	places, counts := &places{at: n.At}, metric.New("test", "")
 	db, err := postgres.Open(ctx, postgres.Config{URL: n.URL, Conns: 8, Log: log, Now: now, Artifacts: kinds(), Sealer: sealer, Reached: places.reached})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	pool := &connector.Pool{Catalog: all.New(), Guard: &egress.Guard{}, Secret: db.Secret, Now: now, Log: log}
-	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Settle: n.Settle, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost"}
-	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached}
+	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Settle: n.Settle, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost", Metrics: counts}
+	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached, Metrics: counts, Beat: e.Beat, InHand: e.InHand}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

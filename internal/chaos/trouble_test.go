@@ -3,6 +3,7 @@ package chaos
 import (
 	"bytes"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -33,6 +34,7 @@ type answer struct {
 	retryAfter string
 	lose       bool // the call has its effect, and the connection ends without an answer
 	truncate   bool // … and the answer ends in the middle
+	late       int  // … and the answer is this status
 	garbage    bool // … and the answer is a page of a proxy
 	refuse     bool // the connection ends without any effect
 }
@@ -63,6 +65,7 @@ func before(t *testing.T, address string) *trouble {
 	require.NoError(t, err)
 	p := httputil.NewSingleHostReverseProxy(u)
 	p.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	p.ErrorLog = log.New(io.Discard, "", 0) // clients that go away are what is tested
 	return newTrouble(t, p)
 }
 
@@ -122,7 +125,7 @@ func (d *trouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(a.status)
 		return
 	}
-	if !a.lose && !a.truncate && !a.garbage {
+	if !a.lose && !a.truncate && !a.garbage && a.late == 0 {
 		d.next.ServeHTTP(w, r)
 		return
 	}
@@ -131,6 +134,8 @@ func (d *trouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.lose:
 		panic(http.ErrAbortHandler)
+	case a.late != 0:
+		w.WriteHeader(a.late)
 	case a.truncate:
 		w.Header().Set("Content-Type", kept.Header().Get("Content-Type"))
 		w.Header().Set("Content-Length", kept.Header().Get("Content-Length"))
