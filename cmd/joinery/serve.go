@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -96,6 +98,9 @@ func (h *house) work(ctx context.Context, engine func(context.Context), serve fu
 	var working, sealing sync.WaitGroup
 	working.Go(func() { engine(front) })
 	sealing.Go(func() { h.seal(back) })
+	if h.ours {
+		sealing.Go(func() { h.private.Keep(back) })
+	}
 	err := serve(front)
 	stop()
 	working.Wait()
@@ -158,12 +163,34 @@ func (h *house) checkpoint(ctx context.Context, seq int64) (int64, error) {
 	if err := os.MkdirAll(filepath.Dir(h.checkpointFile()), 0o755); err != nil {
 		return seq, err
 	}
-	f, err := os.OpenFile(h.checkpointFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := appendLine(h.checkpointFile(), line); err != nil {
 		return seq, err
 	}
-	_, err = f.Write(append(line, '\n'))
-	return head.Seq, errors.Join(err, f.Close())
+	return head.Seq, nil
+}
+
+// appendLine adds a line whole or not at all: a disk that was full, or a process
+// that was killed, in the middle of a line must not spoil the lines after it.
+func appendLine(path string, line []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	from := max(0, info.Size()-4096) // a line is far shorter
+	tail := make([]byte, info.Size()-from)
+	if _, err := f.ReadAt(tail, from); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	whole := from + int64(bytes.LastIndexByte(tail, '\n')+1)
+	if _, err := f.WriteAt(append(line, '\n'), whole); err != nil {
+		return errors.Join(err, f.Truncate(whole))
+	}
+	return errors.Join(f.Truncate(whole+int64(len(line))+1), f.Sync())
 }
 
 // firstPeople makes the first administrator from the environment, or prints the

@@ -47,6 +47,8 @@ type world struct {
 	mu    sync.Mutex
 	acked map[string]string // event key → worker, for events that were answered 2xx
 	wrong []string          // broken promises seen while it ran
+	// forgot says that the database lost what it knew of some accounts.
+	forgot bool
 }
 
 // newWorld makes a world on a fresh database.

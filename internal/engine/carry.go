@@ -225,8 +225,8 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 	ctx, span := k.e.Trace.Start(ctx, "checkpoint", "")
 	defer func() { span.End(trouble(err)) }()
 	deadline := time.Now().Add(checkpointFor)
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		f, err := k.e.DB.FinishStep(context.WithoutCancel(ctx), *cp)
+	for wait := firstAgain; ; wait = min(2*wait, 2*time.Second) {
+		f, err := k.finishStep(context.WithoutCancel(ctx), *cp, wait > firstAgain)
 		switch {
 		case err == nil && !f.Kept:
 			return lostError{}
@@ -248,6 +248,21 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 			return ctx.Err()
 		}
 	}
+}
+
+// firstAgain is the first wait before a checkpoint is written again.
+const firstAgain = 50 * time.Millisecond
+
+// finishStep writes a checkpoint. A try whose answer was lost may have been kept:
+// that is looked up before it is written again, or its acts would be on record twice.
+func (k *carrier) finishStep(ctx context.Context, cp postgres.Checkpoint, again bool) (postgres.Fence, error) {
+	if again {
+		kept, err := k.e.DB.CheckpointKept(ctx, cp)
+		if err != nil || kept {
+			return postgres.Fence{Kept: kept}, err
+		}
+	}
+	return k.e.DB.FinishStep(ctx, cp)
 }
 
 func (k *carrier) end(ctx context.Context, s run.State, reason string) {

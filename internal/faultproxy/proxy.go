@@ -30,9 +30,9 @@ type Chunk struct {
 // Proxy stands between clients and one server.
 type Proxy struct {
 	listener net.Listener
-	dial     func() (net.Conn, error)
 
 	mu    sync.Mutex
+	dial  func() (net.Conn, error)
 	judge func(Chunk) Verdict
 	delay time.Duration
 	slice int
@@ -49,13 +49,22 @@ func New(network, address string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: l, conns: map[net.Conn]bool{}, dial: func() (net.Conn, error) { return net.DialTimeout(network, address, 5*time.Second) }}
+	p := &Proxy{listener: l, conns: map[net.Conn]bool{}, dial: dialer(network, address)}
 	p.work.Go(p.accept)
 	return p, nil
 }
 
 // Addr is where clients connect.
 func (p *Proxy) Addr() *net.TCPAddr { return p.listener.Addr().(*net.TCPAddr) }
+
+// To passes new connections on to another server.
+func (p *Proxy) To(network, address string) {
+	p.set(func() { p.dial = dialer(network, address) })
+}
+
+func dialer(network, address string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return net.DialTimeout(network, address, 5*time.Second) }
+}
 
 // Judge asks f about every chunk from now on; nil passes all.
 func (p *Proxy) Judge(f func(Chunk) Verdict) { p.set(func() { p.judge = f }) }
@@ -114,7 +123,10 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.drop(client)
-	server, err := p.dial()
+	p.mu.Lock()
+	dial := p.dial
+	p.mu.Unlock()
+	server, err := dial()
 	if err != nil {
 		return
 	}

@@ -170,7 +170,13 @@ func hotConfig(pc *pgxpool.Config) *pgxpool.Config {
 // of it. A role that is not keeps its own rights; the system page says so.
 func becomeApp(ctx context.Context, conn *pgx.Conn) error {
 	var can bool
-	err := conn.QueryRow(ctx, `SELECT current_user <> $1 AND EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1
+	// A network that goes silent in the middle of a transaction must not keep rows
+	// locked for hours: the server finds out, and lets go.
+	_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '15s'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '15s'`)
+	if err != nil {
+		return err
+	}
+	err = conn.QueryRow(ctx, `SELECT current_user <> $1 AND EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1
 		AND pg_has_role(current_user, oid, 'MEMBER'))`, appRole).Scan(&can)
 	if err != nil || !can {
 		return err

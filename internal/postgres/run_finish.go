@@ -90,6 +90,19 @@ type Fence struct {
 	CancelAsked string
 }
 
+// CheckpointKept reports whether a checkpoint was kept, by the tries that it tells of.
+func (db *DB) CheckpointKept(ctx context.Context, c Checkpoint) (bool, error) {
+	if len(c.Attempts) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushFor)
+	defer cancel()
+	a := c.Attempts[0]
+	var kept bool
+	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE run_id = $1 AND node = $2 AND number = $3 AND outcome = $4 AND ended_at = $5)`, c.Run, a.Node, a.Number, a.Outcome, a.EndedAt).Scan(&kept)
+	return kept, asFault(err)
+}
+
 // FinishStep writes a checkpoint in a transaction that concurrent runs share.
 func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 	db.batchers.finish.Do(func() {
