@@ -22,7 +22,7 @@ func (s *Server) Keep(ctx context.Context) {
 			continue
 		}
 		if !down {
-			s.cfg.Log.Error("the private database ended; starting it again", "log", s.logPath())
+			s.cfg.Log.Error("the private database ended; starting it again")
 		}
 		if err := s.launch(ctx); err != nil {
 			if !down {
