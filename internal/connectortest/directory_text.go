@@ -29,7 +29,7 @@ func (s suite) anyScript(t *testing.T) {
 func Injections() []string {
 	return []string{
 		"*", "a*", "*)(uid=*", "*)(|(uid=*))", "x)(objectClass=*", `\2a`, `\`, `a\`, "(", ")", "(&)", "|(uid=*)", "a)(&(uid=b", "!(uid=a)",
-		"a,ou=svc", `a\,ou=svc`, "a+cn=b", `a"b`, "#04024869", "a;b", "a<b>c", "a=b", " lead", "trail ", "a/b", "../admin", "..%2fadmin", "%2e%2e", "a?b=c", "a#b",
+		"a,ou=svc", `a\,ou=svc`, "a+cn=b", `a"b`, "#04024869", "a;b", "a<b>c", "a=b", " lead", "trail ", "a/b", ".", "..", "../admin", "..%2fadmin", "%2e%2e", "a?b=c", "a#b",
 		`a" or userName pr or userName eq "b`, `" or "1" eq "1`, `\" or userName pr or \"`, `a') or (true`, "a' or '1'='1", "userName sw \"a\"", "a]b[c", "emails[type eq \"work\"]",
 		"${jndi:ldap://x}", "{{7*7}}", "<script>", "a&b|c`d`", "${IFS}", "-rf", "a%00b", "%s%n", "a:b", "a@b@c",
 	}

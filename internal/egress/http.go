@@ -101,6 +101,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.User != nil {
 		return nil, refuseRequest(req, "The address of %s holds a user name or password. Keep them in the credentials.", short(host))
 	}
+	// An id such as ".." in a path would lead to another resource than the one that is meant.
+	for segment := range strings.SplitSeq(req.URL.Path, "/") {
+		if segment == "." || segment == ".." {
+			return nil, fault.Wrap(fault.Invalid, refuseRequest(req, "dots"), "The address at %s leads up by dots. A name or an id of dots cannot be looked up.", short(host))
+		}
+	}
 	ctx, cancel := context.WithTimeout(req.Context(), t.limits.Timeout)
 	switch req.URL.Scheme {
 	case "https":
