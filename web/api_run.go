@@ -109,6 +109,7 @@ func (s *Server) sendRun(c *fiber.Ctx, who auth.Actor, status int, id string) er
 	if err != nil {
 		return err
 	}
+	d = eyes(d, who)
 	out := asAPIRun(d.RunRow)
 	out.Steps = []apiStep{}
 	for _, st := range d.Steps {

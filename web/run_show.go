@@ -58,6 +58,7 @@ func (s *Server) runHead(d postgres.RunDetail) ui.Head {
 }
 
 func (s *Server) runBody(d postgres.RunDetail, who auth.Actor) runs.Body {
+	d = eyes(d, who)
 	b := runs.Body{}
 	switch {
 	case d.State == run.Failed:

@@ -149,7 +149,7 @@ func (p *Pool) Report(connection string, err error) {
 	switch {
 	case !changed:
 	case h.Resting:
-		p.Log.Error("a connection is given rest", "connection", connection, "until", h.Until, "err", err)
+		p.Log.Error("a connection is given rest", "connection", connection, "until", h.Until, "kind", fault.KindOf(err))
 	default:
 		p.Log.Info("a connection answers again", "connection", connection)
 	}

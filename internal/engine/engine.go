@@ -213,7 +213,7 @@ func (e *Engine) start(hands context.Context, c postgres.Claimed, until time.Tim
 	e.work.Go(func() {
 		defer func() {
 			if p := recover(); p != nil {
-				e.Log.Error("carrying a run panicked", "run", c.ID, "panic", p, "stack", string(debug.Stack()))
+				e.Log.Error("carrying a run panicked", "run", c.ID, "panic", panicText(p), "stack", string(debug.Stack()))
 			}
 			cancel()
 			e.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -82,7 +83,7 @@ func (t *try) run(ctx context.Context) (r stepResult) {
 	ctx, span := t.k.e.Trace.Start(ctx, "step", t.node.Type, trace.Label{Key: "node", Value: string(t.node.ID)})
 	defer func() {
 		if p := recover(); p != nil {
-			t.k.e.Log.Error("a node panicked", "run", t.k.c.ID, "node", t.node.ID, "panic", p, "stack", string(debug.Stack()))
+			t.k.e.Log.Error("a node panicked", "run", t.k.c.ID, "node", t.node.ID, "panic", panicText(p), "stack", string(debug.Stack()))
 			r.err = fault.New(fault.Internal, "This node failed on our side. The log has the details.")
 		}
 		t.b.close()
@@ -179,6 +180,7 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 			return cp, err
 		}
 	}
+	row.Error = k.hide(row.Error)
 	tried := k.attempt(r, max(row.Attempts, 1), outcome)
 	if old.State == "" && row.State == run.StepSucceeded {
 		row.Log = append([]string{}, tried.Log...) // the only try is in the step's own row
@@ -190,13 +192,26 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 }
 
 func (k *carrier) attempt(r stepResult, number int, outcome string) postgres.AttemptRow {
-	a := postgres.AttemptRow{Node: r.node.ID, Number: number, StartedAt: r.started, EndedAt: r.ended, Outcome: outcome, Log: r.boundary.lines()}
+	a := postgres.AttemptRow{Node: r.node.ID, Number: number, StartedAt: r.started, EndedAt: r.ended, Outcome: outcome}
+	for _, line := range r.boundary.lines() {
+		a.Log = append(a.Log, k.hide(line))
+	}
 	k.e.Metrics.Step(r.node.Type, r.outcome(outcome), r.took)
 	if r.err != nil {
-		a.Error = fault.Sentence(r.err)
-		k.e.Log.Info("step did not pass", "run", k.c.ID, "node", r.node.ID, "attempt", number, "outcome", outcome, "err", r.err)
+		a.Error = k.hide(fault.Sentence(r.err))
+		// Without the words: they may name a person. They are on the run's page.
+		k.e.Log.Info("step did not pass", "run", k.c.ID, "node", r.node.ID, "attempt", number, "outcome", outcome, "kind", fault.KindOf(r.err))
 	}
 	return a
+}
+
+// hide takes personal values out of words that everybody with an eye on runs
+// reads: systems like to repeat what they were sent.
+func (k *carrier) hide(text string) string {
+	if k.worker == nil || text == "" {
+		return text
+	}
+	return joiner.HideValues(text, joiner.PersonalValues(k.worker.Attributes))
 }
 
 // outcome is what metrics call the end of a try: ports are of the flow's making
@@ -277,4 +292,13 @@ func (k *carrier) failed(row *postgres.StepRow, r stepResult) string {
 	}
 	row.State, row.Port = run.StepFailed, flow.ErrorPort
 	return "failed"
+}
+
+// panicText tells what broke. Words of the runtime are ours; any other value may
+// hold what a person or a system wrote, so only its type is told.
+func panicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/joiner"
 	"joinery/internal/node"
@@ -65,7 +66,7 @@ func (k *carrier) reread(ctx context.Context) error {
 	}
 	conn, back, err := k.e.open(ctx, k.rel, k.c.Ref.Connection)
 	if err != nil {
-		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "err", err)
+		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "kind", fault.KindOf(err))
 		return nil
 	}
 	defer back()
@@ -80,7 +81,7 @@ func (k *carrier) reread(ctx context.Context) error {
 	var w joiner.Worker
 	err = k.called(ctx, k.c.Ref.Connection, opReadWorker, func(ctx context.Context) error { w, err = source.Worker(ctx, k.c.Ref.Worker); return err })
 	if err != nil {
-		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "err", err)
+		k.e.Log.Warn("reading a worker again failed", "run", k.c.ID, "connection", k.c.Ref.Connection, "kind", fault.KindOf(err))
 		return nil
 	}
 	k.worker = &w

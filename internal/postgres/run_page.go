@@ -10,6 +10,7 @@ import (
 
 	"joinery/internal/fault"
 	"joinery/internal/flow"
+	"joinery/internal/joiner"
 	"joinery/internal/run"
 )
 
@@ -152,6 +153,9 @@ type RunDetail struct {
 	Steps    []StepRow
 	Attempts []AttemptLine
 	Signoffs []SignoffLine
+	// Personal are the joiner's personal values, to be hidden from those who may
+	// not see them wherever a flow put them.
+	Personal []string
 }
 
 // RunDetail finds a run with its steps, in the order of the flow.
@@ -175,6 +179,11 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 	if d.Content, err = flow.Decode(raw); err != nil {
 		return d, err
 	}
+	var attributes map[string]any
+	if err := db.pool.QueryRow(ctx, `SELECT attributes FROM joiners WHERE id = $1`, head.JoinerID).Scan(&attributes); err != nil {
+		return d, asFault(err)
+	}
+	d.Personal = joiner.PersonalValues(attributes)
 	steps, err := db.pool.Query(ctx, `SELECT `+stepColumns+` FROM steps WHERE run_id = $1`, id)
 	if err != nil {
 		return d, asFault(err)

@@ -14,7 +14,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"joinery/internal/connector"
 	"joinery/internal/fault"
+	"joinery/internal/secret"
 )
 
 // maxAnswer bounds one answer of the HRIS.
@@ -52,7 +54,8 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if etag != "" {
 		req.Header.Set("If-Match", etag)
 	}
-	if err := c.signIn(ctx, req); err != nil {
+	key, err := c.signIn(ctx, req)
+	if err != nil {
 		return nil, "", err
 	}
 	resp, err := c.http.Do(req)
@@ -71,6 +74,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if len(raw) > maxAnswer {
 		return nil, "", fault.New(fault.TooLarge, "The HRIS answered more than 8 MiB.")
 	}
+	raw = connector.Hide(raw, key, c.set.user)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, "", c.explain(resp, raw)
 	}
@@ -89,24 +93,24 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	return out, resp.Header.Get("ETag"), nil
 }
 
-func (c *conn) signIn(ctx context.Context, req *http.Request) error {
+func (c *conn) signIn(ctx context.Context, req *http.Request) (secret.Value, error) {
 	name := credToken
 	if c.set.auth == "basic" {
 		name = credPassword
 	}
-	secret, err := c.cfg.Secret(ctx, name)
+	key, err := c.cfg.Secret(ctx, name)
 	if err != nil {
-		return err
+		return key, err
 	}
 	switch c.set.auth {
 	case "basic":
-		req.SetBasicAuth(c.set.user, secret.Reveal())
+		req.SetBasicAuth(c.set.user, key.Reveal())
 	case "header":
-		req.Header.Set(c.set.header, secret.Reveal())
+		req.Header.Set(c.set.header, key.Reveal())
 	default:
-		req.Header.Set("Authorization", "Bearer "+secret.Reveal())
+		req.Header.Set("Authorization", "Bearer "+key.Reveal())
 	}
-	return nil
+	return key, nil
 }
 
 // explain turns a refusal into a fault, with the HRIS's own words when it has some.

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"joinery/internal/connector"
 	"joinery/internal/fault"
+	"joinery/internal/secret"
 )
 
 const mediaType = "application/scim+json"
@@ -57,7 +59,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 			return answer{}, err
 		}
 	}
-	req, err := c.request(ctx, method, path, query, body)
+	req, key, err := c.request(ctx, method, path, query, body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -73,6 +75,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return answer{}, err
 	}
+	data = connector.Hide(data, key, c.set.user)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return answer{}, c.explain(resp, data)
 	}
@@ -89,12 +92,12 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	return a, nil
 }
 
-func (c *conn) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, error) {
+func (c *conn) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, secret.Value, error) {
 	var data io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			return nil, fault.Wrap(fault.Invalid, err, "An attribute cannot be written as JSON.")
+			return nil, secret.Value{}, fault.Wrap(fault.Invalid, err, "An attribute cannot be written as JSON.")
 		}
 		data = bytes.NewReader(text)
 	}
@@ -105,7 +108,7 @@ func (c *conn) request(ctx context.Context, method, path string, query url.Value
 	}
 	req, err := http.NewRequestWithContext(ctx, method, address, data)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "The address of the service cannot be called.")
+		return nil, secret.Value{}, fault.Wrap(fault.Invalid, err, "The address of the service cannot be called.")
 	}
 	req.Header.Set("Accept", mediaType+", application/json;q=0.9")
 	if body != nil {
@@ -115,16 +118,16 @@ func (c *conn) request(ctx context.Context, method, path string, query url.Value
 	if c.set.basic {
 		name = credPassword
 	}
-	secret, err := c.cfg.Secret(ctx, name)
+	key, err := c.cfg.Secret(ctx, name)
 	if err != nil {
-		return nil, err
+		return nil, key, err
 	}
 	if c.set.basic {
-		req.SetBasicAuth(c.set.user, secret.Reveal())
+		req.SetBasicAuth(c.set.user, key.Reveal())
 	} else {
-		req.Header.Set("Authorization", "Bearer "+secret.Reveal())
+		req.Header.Set("Authorization", "Bearer "+key.Reveal())
 	}
-	return req, nil
+	return req, key, nil
 }
 
 // explain turns a refusal into a fault with the service's own words in it.
