@@ -79,7 +79,13 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 		fmt.Fprintf(t.out, "  Demo HRIS:      %s   (hire somebody here)\n  Demo directory: %s   (and see the account here)\n", company.HRISURL, company.DirectoryURL)
 	}
 	fmt.Fprintln(t.out)
-	h.cfg.Log.Info("ready", "address", ln.Addr().String(), "version", version(), "took", time.Since(began).Round(time.Millisecond))
+	begun, done := context.WithCancel(ctx)
+	defer done()
+	go func() {
+		if eng.Begun(begun) {
+			h.cfg.Log.Info("ready", "address", ln.Addr().String(), "version", version(), "took", time.Since(began).Round(time.Millisecond))
+		}
+	}()
 	return h.work(ctx, eng.Run, func(ctx context.Context) error { return site.Serve(ctx, ln) })
 }
 

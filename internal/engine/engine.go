@@ -152,6 +152,18 @@ func (e *Engine) Beat() time.Time {
 	return time.Time{}
 }
 
+// Begun waits until the loop goes round; false when ctx ends first.
+func (e *Engine) Begun(ctx context.Context) bool {
+	for e.beat.Load() == 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return true
+}
+
 // InHand is how many runs this process carries.
 func (e *Engine) InHand() int {
 	e.mu.Lock()
