@@ -64,6 +64,15 @@ func TestRestore_S106_R36_Drill(t *testing.T) {
 	dump := filepath.Join(t.TempDir(), "joinery.dump")
 	shellOut(t, "pg_dump", "--format=custom", "--file="+dump, i.owner)
 
+	// Somebody is added after it, and the chain's new end is signed: that will be lost.
+	(&shell{t: t, env: i.env}).run("correct horse battery\n", 0, "user", "add", "--email", "late@x.example", "--name", "Late", "--role", "viewer", "--password-stdin")
+	late := i.serve()
+	late.signal(syscall.SIGTERM)
+	late.ends(25 * time.Second)
+	all, err := os.ReadFile(checkpoints)
+	require.NoError(t, err)
+	require.Greater(t, len(all), len(kept))
+
 	// Another server, with the two roles and an empty database.
 	dir, err := os.MkdirTemp("", "joinery-restore-")
 	require.NoError(t, err)
@@ -89,7 +98,11 @@ func TestRestore_S106_R36_Drill(t *testing.T) {
 
 	// A new machine: the key and the checkpoints come from where they were kept.
 	i.env["DATABASE_URL"], i.env["JOINERY_DATA_DIR"] = server.URL("joinery_owner", "restored"), t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(i.env["JOINERY_DATA_DIR"], "audit-checkpoints.jsonl"), kept, 0o600))
+	restored := filepath.Join(i.env["JOINERY_DATA_DIR"], "audit-checkpoints.jsonl")
+	require.NoError(t, os.WriteFile(restored, all, 0o600))
+	_, errs := (&shell{t: t, env: i.env}).run("", 1, "audit", "verify")
+	require.Contains(t, errs, "checkpoint", "what was lost is noticed")
+	require.NoError(t, os.WriteFile(restored, kept, 0o600))
 	out, _ := (&shell{t: t, env: i.env}).run("", 0, "audit", "verify")
 	require.Regexp(t, `is whole: [1-9]\d* records, [1-9]\d* checkpoints, 0 records not sealed`, out)
 	again := i.serve("JOINERY_LOG_LEVEL=info")
