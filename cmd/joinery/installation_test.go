@@ -81,8 +81,18 @@ func install(t *testing.T) *installation {
 // hire fills the form of the demo HRIS.
 func (i *installation) hire(first, last string, starts time.Time) {
 	i.t.Helper()
-	i.post("/people", url.Values{"first_name": {first}, "last_name": {last}, "department": {"Engineering"}, "title": {"Engineer"}, "location": {"Berlin"}, "manager_id": {"1001"},
-		"start_date": {starts.Format(time.DateOnly)}, "worker_type": {"employee"}, "personal_email": {"new@example.com"}})
+	i.post("/people", form(first, last, starts))
+}
+
+// move corrects the start of somebody who was hired.
+func (i *installation) move(worker, first, last string, starts time.Time) {
+	i.t.Helper()
+	i.post("/people/"+worker, form(first, last, starts))
+}
+
+func form(first, last string, starts time.Time) url.Values {
+	return url.Values{"first_name": {first}, "last_name": {last}, "department": {"Engineering"}, "title": {"Engineer"}, "location": {"Berlin"}, "manager_id": {"1001"},
+		"start_date": {starts.Format(time.DateOnly)}, "worker_type": {"employee"}, "personal_email": {"new@example.com"}}
 }
 
 func (i *installation) post(path string, form url.Values) {

@@ -24,9 +24,10 @@ import (
 // program finds one of PostgreSQL's tools.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
-	if len(found) > 0 {
-		return found[len(found)-1]
+	for _, place := range []string{"/usr/lib/postgresql/*/bin/", "/opt/homebrew/opt/postgresql@*/bin/", "/usr/local/opt/postgresql@*/bin/"} {
+		if found, _ := filepath.Glob(place + name); len(found) > 0 {
+			return found[len(found)-1]
+		}
 	}
 	path, err := exec.LookPath(name)
 	require.NoError(t, err)
@@ -118,8 +119,7 @@ func TestRestore_S106_R36_Drill(t *testing.T) {
 	// The start moves to yesterday: a signed webhook (the secret opens) wakes the run,
 	// which reads the worker again and opens the account (two more secrets open).
 	worker := one[string](i, `SELECT worker FROM joiners`)
-	i.post("/people/"+worker, url.Values{"first_name": {"Wanda"}, "last_name": {"Waiting"}, "department": {"Engineering"}, "title": {"Engineer"}, "location": {"Berlin"}, "manager_id": {"1001"},
-		"start_date": {time.Now().AddDate(0, 0, -1).Format(time.DateOnly)}, "worker_type": {"employee"}, "personal_email": {"new@example.com"}})
+	i.move(worker, "Wanda", "Waiting", time.Now().AddDate(0, 0, -1))
 	i.until(30*time.Second, 1, `SELECT count(*) FROM runs WHERE state = 'succeeded'`)
 	_, creates := i.gate.counts()
 	require.Equal(t, 1, creates, "the account was made once, before the backup")

@@ -181,8 +181,25 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 	require.Contains(t, refused, "4bf92f3577b34da6a3ce929d0e0e4736")
 	require.NotContains(t, refused, "5bf92f3577b34da6a3ce929d0e0e4736")
 
+	// A run that waits is one trace with its webhook, whoever carries it on and when.
+	i.hire("Canaria", "Wartezeit", time.Now().AddDate(0, 0, 3))
+	i.until(20*time.Second, 1, `SELECT count(*) FROM runs WHERE state = 'waiting'`)
+	waiting, started := one[string](i, `SELECT id FROM runs WHERE state = 'waiting'`), one[string](i, `SELECT split_part(traceparent, '-', 2) FROM runs WHERE state = 'waiting'`)
 	n.signal(15)
 	n.ends(20 * time.Second)
+	i.move(one[string](i, `SELECT j.worker FROM joiners j JOIN runs r ON r.joiner_id = j.id WHERE r.state = 'waiting'`), "Canaria", "Wartezeit", time.Now().AddDate(0, 0, -1))
+	i.until(30*time.Second, 2, `SELECT count(*) FROM runs WHERE state = 'succeeded'`)
+	pgtest.Eventually(t, 10*time.Second, "both parts of the run are in the trace of its webhook", func() bool {
+		states := map[string]bool{}
+		for _, s := range r.all() {
+			if label(s, "joinery.run") == waiting && hex.EncodeToString(s.TraceId) == started {
+				states[label(s, "joinery.state")] = true
+			}
+		}
+		return states["waiting"] && states["succeeded"]
+	})
+	wary.signal(15)
+	wary.ends(20 * time.Second)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var sent strings.Builder
@@ -190,10 +207,10 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 		sent.Write(raw)
 	}
 	require.Contains(t, sent.String(), "joiners", "the service's name is the operator's")
-	for _, canary := range []string{"Canaria", "Zwitscher", "canaria", "zwitscher", "new@example.com", i.company.Credentials()["demo-scim"]["token"], testKey, "postgres://"} {
+	for _, canary := range []string{"Canaria", "Zwitscher", "Wartezeit", "canaria", "zwitscher", "new@example.com", i.company.Credentials()["demo-scim"]["token"], testKey, "postgres://"} {
 		require.NotContains(t, sent.String(), canary, "traces")
 		require.NotContains(t, numbers, canary, "metrics")
-		require.NotContains(t, n.log.String(), canary, "log")
+		require.NotContains(t, n.log.String()+wary.log.String(), canary, "log")
 	}
 }
 
