@@ -52,13 +52,14 @@ func TestS31_S44_SessionsEndEverywhereAtOnce(t *testing.T) {
 		kept := &browser{console: k, cookies: map[string]string{"__Host-joinery": b.cookies["__Host-joinery"]}}
 		require.Equal(t, http.StatusOK, kept.get(t, "/account").status)
 		require.Equal(t, http.StatusOK, kept.on(two).get(t, "/account").status)
+		cookie := &http.Cookie{Name: "__Host-joinery", Value: kept.cookies["__Host-joinery"]}
 		var busy sync.WaitGroup // requests under way meanwhile
 		for range 4 {
 			busy.Go(func() {
 				for range 10 {
 					req := httptest.NewRequest(get, "/account", nil)
 					req.Host = "joinery.example"
-					req.AddCookie(&http.Cookie{Name: "__Host-joinery", Value: kept.cookies["__Host-joinery"]})
+					req.AddCookie(cookie)
 					if resp, err := two.app.Test(req, 30_000); err == nil {
 						_ = resp.Body.Close()
 					}
