@@ -63,7 +63,7 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 		return err
 	}
 	eng := h.engine(send)
-	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: time.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
+	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
 		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, Beat: eng.Beat, InHand: eng.InHand,
 		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}
 	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
@@ -104,6 +104,7 @@ func (h *house) work(ctx context.Context, engine func(context.Context), serve fu
 	var working, sealing sync.WaitGroup
 	working.Go(func() { engine(front) })
 	sealing.Go(func() { h.seal(back) })
+	sealing.Go(func() { h.db.KeepClock(back) })
 	if h.ours {
 		sealing.Go(func() { h.private.Keep(back) })
 	}

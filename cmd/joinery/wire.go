@@ -93,11 +93,16 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		h.close()
 		return nil, err
 	}
+	// From here on all processes have one time, the database's.
+	if _, err := h.db.SyncClock(ctx); err != nil {
+		h.close()
+		return nil, err
+	}
 	if h.guard, err = egress.New(cfg.AllowHosts...); err != nil {
 		h.close()
 		return nil, err
 	}
-	h.pool = &connector.Pool{Catalog: h.kinds.Connectors, Guard: h.guard, Secret: h.db.Secret, Now: time.Now, Log: cfg.Log}
+	h.pool = &connector.Pool{Catalog: h.kinds.Connectors, Guard: h.guard, Secret: h.db.Secret, Now: h.db.Now, Log: cfg.Log}
 	return h, nil
 }
 
@@ -152,7 +157,7 @@ func (h *house) engine(send func(context.Context, node.Mail, string) error) *eng
 	if err != nil {
 		name = "node"
 	}
-	return &engine.Engine{DB: h.db, Nodes: node.All(), Pool: h.pool, Mail: send, HTTP: h.call(), Now: time.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
+	return &engine.Engine{DB: h.db, Nodes: node.All(), Pool: h.pool, Mail: send, HTTP: h.call(), Now: h.db.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
 		Metrics: h.metrics, Trace: h.trace, Owner: name + "-" + uuid.NewString()[:8]}
 }
 

@@ -40,9 +40,11 @@ type node struct {
 	// At is "place#n:what": at the nth time the place is reached the process is
 	// killed ("kill"), stopped ("stop", until SIGCONT) or rests ("wait").
 	At []string
-	// Shift is how wrong this node's clock is.
-	Shift time.Duration
-	Slots int
+	// Shift is how wrong this node's clock is. OwnClock lets it live by it, which
+	// the program never does.
+	Shift    time.Duration
+	OwnClock bool
+	Slots    int
 	// Settle is how long the directory may hide what was made; 0 is the product's own.
 	Settle time.Duration
 }
@@ -70,9 +72,14 @@ func (n node) run() error {
 		return err
 	}
 	defer db.Close()
-	pool := &connector.Pool{Catalog: all.New(), Guard: &egress.Guard{}, Secret: db.Secret, Now: now, Log: log}
-	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: now, Log: log, Slots: n.Slots, Settle: n.Settle, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost", Metrics: counts}
-	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached, Metrics: counts, Beat: e.Beat, InHand: e.InHand}
+	if !n.OwnClock {
+		if _, err := db.SyncClock(ctx); err != nil {
+			return err
+		}
+	}
+	pool := &connector.Pool{Catalog: all.New(), Guard: &egress.Guard{}, Secret: db.Secret, Now: db.Now, Log: log}
+	e := &engine.Engine{DB: db, Nodes: nodes.All(), Pool: pool, Owner: n.Owner, Now: db.Now, Log: log, Slots: n.Slots, Settle: n.Settle, Reached: places.reached, Mail: n.mail, BaseURL: "http://localhost", Metrics: counts}
+	site := &web.Server{DB: db, Hasher: auth.NewHasher(1), Log: log, Now: db.Now, BaseURL: "http://localhost", Catalog: all.New(), Nodes: nodes.All(), Pool: pool, Kick: e.Kick, Version: "test", Reached: places.reached, Metrics: counts, Beat: e.Beat, InHand: e.InHand}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -83,6 +90,9 @@ func (n node) run() error {
 	var parts sync.WaitGroup
 	parts.Go(func() { e.Run(back) })
 	parts.Go(func() { seal(back, db) })
+	if !n.OwnClock {
+		parts.Go(func() { db.KeepClock(back) })
+	}
 	err = site.Serve(ctx, ln)
 	end()
 	parts.Wait()

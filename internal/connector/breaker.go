@@ -40,6 +40,7 @@ type Health struct {
 type RestingError struct {
 	Connection string
 	Until      time.Time
+	Wait       time.Duration // until then
 	Why        string
 }
 
@@ -74,12 +75,12 @@ func (b *breakers) enter(connection string, now time.Time) error {
 	case c == nil || !c.open:
 		return nil
 	case now.Before(c.until):
-		return &RestingError{Connection: connection, Until: c.until, Why: c.why}
+		return &RestingError{Connection: connection, Until: c.until, Wait: c.until.Sub(now), Why: c.why}
 	case c.asked:
 		c.open, c.asked = false, false // the time that was named is over; nothing was broken
 		return nil
 	case !c.probe.IsZero() && now.Sub(c.probe) < probeFor:
-		return &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Why: c.why}
+		return &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Wait: 2 * time.Second, Why: c.why}
 	}
 	c.probe = now
 	return nil

@@ -97,7 +97,7 @@ func (e *Engine) mayUse(connection string) error {
 // rests turns a connection's rest into a wait. The waiting come back over ten
 // seconds and not all at once.
 func (e *Engine) rests(r *connector.RestingError) error {
-	return &waitError{until: e.Now().Add(max(0, time.Until(r.Until)) + rand.N(10*time.Second)), what: fmt.Sprintf("the connection %s to answer again: %s", r.Connection, r.Why)}
+	return &waitError{until: e.Now().Add(r.Wait + rand.N(10*time.Second)), what: fmt.Sprintf("the connection %s to answer again: %s", r.Connection, r.Why)}
 }
 
 // settle is how long a system may hide what was just made in it.

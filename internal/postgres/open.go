@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,7 +60,9 @@ type DB struct {
 	gorm *gorm.DB
 	sql  *sql.DB
 	log  *slog.Logger
-	now  func() time.Time
+	// own is the injected clock; clock, once there, the database's.
+	own   func() time.Time
+	clock atomic.Pointer[anchor]
 
 	artifacts artifact.Kinds
 	sealer    *secret.Sealer
@@ -98,19 +101,27 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	var db *DB
 	sqlDB := stdlib.OpenDBFromPool(pool)
 	g, err := gorm.Open(gormpg.New(gormpg.Config{Conn: sqlDB}), &gorm.Config{
 		Logger:                 logger.Discard,
 		SkipDefaultTransaction: true,
-		NowFunc:                cfg.Now,
+		NowFunc:                func() time.Time { return db.now() },
 	})
 	if err != nil {
 		pool.Close()
 		hot.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{pool: pool, hot: hot, gorm: g, sql: sqlDB, log: cfg.Log, now: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
+	db = &DB{pool: pool, hot: hot, gorm: g, sql: sqlDB, log: cfg.Log, own: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
 	return db, nil
+}
+
+func (db *DB) now() time.Time {
+	if a := db.clock.Load(); a != nil {
+		return a.now()
+	}
+	return db.own()
 }
 
 // Close ends the batches and the pool.
@@ -130,9 +141,6 @@ func (db *DB) reached(place string) {
 		db.tell(place)
 	}
 }
-
-// Now is the injected clock.
-func (db *DB) Now() time.Time { return db.now() }
 
 func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
