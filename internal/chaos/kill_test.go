@@ -41,13 +41,17 @@ func TestFault_F01_F08_R01_R03_R07_KilledAtEachPlace(t *testing.T) {
 		{id: "within a commit", at: postgres.BeforeCommit + "#3"},
 	}
 	for n, op := range []string{"account", "group 1", "group 2", "enable", "mail"} {
-		all = append(all, kill{id: "before intent: " + op, at: fmt.Sprintf("%s#%d", engine.BeforeIntent, n+1)},
-			kill{id: "F-03 F-04 " + op, at: fmt.Sprintf("%s#%d", engine.AfterIntent, n+1), slow: n == 0},
+		if n%2 == 0 || either(false, true) {
+			all = append(all, kill{id: "before intent: " + op, at: fmt.Sprintf("%s#%d", engine.BeforeIntent, n+1)})
+		}
+		all = append(all, kill{id: "F-03 F-04 " + op, at: fmt.Sprintf("%s#%d", engine.AfterIntent, n+1), slow: n == 0},
 			kill{id: "F-05 F-06 " + op, at: fmt.Sprintf("%s#%d", engine.AfterEffect, n+1)})
 	}
 	for n := 1; n <= 6; n++ {
-		all = append(all, kill{id: fmt.Sprintf("F-07 step %d before", n), at: fmt.Sprintf("%s#%d", engine.BeforeCheckpoint, n)},
-			kill{id: fmt.Sprintf("F-07 step %d after", n), at: fmt.Sprintf("%s#%d", engine.AfterCheckpoint, n), slow: n == 3})
+		if n%3 == 0 || either(false, true) {
+			all = append(all, kill{id: fmt.Sprintf("F-07 step %d before", n), at: fmt.Sprintf("%s#%d", engine.BeforeCheckpoint, n)})
+		}
+		all = append(all, kill{id: fmt.Sprintf("F-07 step %d after", n), at: fmt.Sprintf("%s#%d", engine.AfterCheckpoint, n), slow: n == 3})
 	}
 	for _, k := range all {
 		t.Run(k.id, func(t *testing.T) {
@@ -62,6 +66,9 @@ func TestFault_F01_F08_R01_R03_R07_KilledAtEachPlace(t *testing.T) {
 			one := w.node("first", k.at+":kill").start(t)
 			w.hris.Set("1", nil)
 			status := w.send(one.url, "hired-1", "worker.hired", "1")
+			for status == http.StatusServiceUnavailable { // a busy machine
+				status = w.send(one.url, "hired-1", "worker.hired", "1")
+			}
 			one.died(30 * time.Second)
 			began := time.Now()
 			if k.then != "" {
@@ -152,7 +159,7 @@ func TestFault_F10_R02_RandomKills(t *testing.T) {
 			current := w.node("p0").start(t)
 			at := func() string { mu.Lock(); defer mu.Unlock(); return current.url }
 			var senders sync.WaitGroup
-			next, people := make(chan int), either(60, 200)
+			next, people := make(chan int), either(40, 200)
 			for range 4 {
 				senders.Go(func() {
 					for i := range next {
@@ -199,7 +206,7 @@ func TestFault_F10_R02_RandomKills(t *testing.T) {
 func TestFault_F28_R29_StoppedPastItsLease(t *testing.T) {
 	need(t)
 	t.Parallel()
-	for _, at := range []string{engine.AfterIntent + "#1", engine.AfterEffect + "#1", engine.BeforeCheckpoint + "#2", engine.AfterCheckpoint + "#2"} {
+	for _, at := range either([]string{engine.AfterIntent + "#1", engine.AfterCheckpoint + "#2"}, []string{engine.BeforeIntent + "#1", engine.AfterIntent + "#1", engine.AfterEffect + "#1", engine.BeforeCheckpoint + "#2", engine.AfterCheckpoint + "#2"}) {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

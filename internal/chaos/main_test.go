@@ -59,10 +59,22 @@ var seed = sync.OnceValue(func() uint64 {
 	return rand.Uint64() % 1_000_000
 })
 
-// dice gives a test's own randomness, the same for the same seed.
-func dice(t *testing.T, n uint64) *rand.Rand {
+// die is a test's own randomness, the same for the same seed.
+type die struct {
+	mu sync.Mutex
+	r  *rand.Rand
+}
+
+func dice(t *testing.T, n uint64) *die {
 	t.Logf("seed: JOINERY_CHAOS_SEED=%d (loop %d)", seed(), n)
-	return rand.New(rand.NewPCG(seed(), n))
+	return &die{r: rand.New(rand.NewPCG(seed(), n))}
+}
+
+// IntN gives a number below n.
+func (d *die) IntN(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.r.IntN(n)
 }
 
 // need skips what cannot run under -short.
