@@ -14,6 +14,12 @@ test: ## everything, end to end; installs what it needs
 	go vet ./...
 	go test -race -timeout 20m ./...
 
+CHAOS ?= 10m
+chaos: ## the whole campaign of faults, about half an hour; CHAOS=2m shortens its loops, JOINERY_CHAOS_SEED=n repeats one
+	@e2e/setup.sh
+	JOINERY_CHAOS=$(CHAOS) go test -race -count=1 -v -timeout 90m ./internal/chaos 2>&1 | tee chaos.log | grep -E '^ *--- |seed:|kills over|cuts before|^(ok|FAIL|PASS)|accepted again|_test.go'
+	@! grep -q '^FAIL' chaos.log
+
 check: ## format, vet and the tests that need no outside system; the inner loop
 	@test -z "$$(gofmt -l $(SOURCES))" || { echo "These files need gofmt:"; gofmt -l $(SOURCES); exit 1; }
 	go vet ./...
@@ -30,4 +36,4 @@ deploy: ## what docs/deploy says, tried without a container engine; installs ngi
 	@command -v nginx >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light
 	JOINERY_TEST_DEPLOY=1 go test -count=1 -timeout 10m -run TestDeploy ./cmd/joinery
 
-.PHONY: help run test check generate build deploy
+.PHONY: help run test chaos check generate build deploy
