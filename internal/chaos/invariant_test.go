@@ -95,7 +95,7 @@ func (w *world) checkRuns() {
 	// Runs of one joiner in one flow follow one another: no step of the later one
 	// began before the earlier one had ended.
 	require.Zero(w.t, w.count(`SELECT count(*) FROM runs a JOIN runs b ON a.flow = b.flow AND a.joiner_id = b.joiner_id AND a.seq < b.seq AND a.mode = 'live' AND b.mode = 'live'
-		WHERE a.state = 'succeeded' AND (SELECT min(started_at) FROM attempts WHERE run_id = b.id) < a.ended_at`), "runs of one joiner that overlapped")
+		WHERE a.state = 'succeeded' AND (SELECT min(at) FROM (SELECT started_at AS at FROM attempts WHERE run_id = b.id UNION ALL SELECT started_at FROM steps WHERE run_id = b.id) x) < a.ended_at`), "runs of one joiner that overlapped")
 }
 
 // checkAudit: the chain is whole, nothing waits to be sealed, and each change of

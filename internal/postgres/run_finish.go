@@ -90,16 +90,22 @@ type Fence struct {
 	CancelAsked string
 }
 
-// CheckpointKept reports whether a checkpoint was kept, by the tries that it tells of.
+// CheckpointKept reports whether a checkpoint was kept, by the try that it tells
+// of: in the table of tries, or in the step's own row when it was the only one.
 func (db *DB) CheckpointKept(ctx context.Context, c Checkpoint) (bool, error) {
-	if len(c.Attempts) == 0 {
-		return false, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, flushFor)
 	defer cancel()
-	a := c.Attempts[0]
 	var kept bool
-	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE run_id = $1 AND node = $2 AND number = $3 AND outcome = $4 AND ended_at = $5)`, c.Run, a.Node, a.Number, a.Outcome, a.EndedAt).Scan(&kept)
+	if len(c.Attempts) > 0 {
+		a := c.Attempts[0]
+		err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE run_id = $1 AND node = $2 AND number = $3 AND outcome = $4 AND ended_at = $5)`, c.Run, a.Node, a.Number, a.Outcome, a.EndedAt).Scan(&kept)
+		return kept, asFault(err)
+	}
+	i := slices.IndexFunc(c.Steps, func(s StepRow) bool { return s.StartedAt != nil && s.EndedAt != nil })
+	if i < 0 {
+		return false, nil
+	}
+	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM steps WHERE run_id = $1 AND node = $2 AND state = $3 AND port = $4 AND ended_at = $5)`, c.Run, c.Steps[i].Node, c.Steps[i].State, c.Steps[i].Port, c.Steps[i].EndedAt).Scan(&kept)
 	return kept, asFault(err)
 }
 

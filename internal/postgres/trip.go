@@ -48,9 +48,11 @@ func (db *DB) trip(ctx context.Context, last string, f func(t *trips) error) err
 		}
 		return asFault(err)
 	}
-	if db.tell != nil && t.q.Len() > 0 {
-		if err := t.send(ctx); err != nil {
-			return asFault(err)
+	if db.tell != nil {
+		if t.q.Len() > 0 {
+			if err := t.send(ctx); err != nil {
+				return asFault(err)
+			}
 		}
 		db.reached(last)
 	}
