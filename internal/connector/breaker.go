@@ -22,6 +22,10 @@ const (
 	probeFor     = time.Minute // a probe that says nothing in this time is taken for lost
 )
 
+// ErrBusy is the cause of a failure that is our own limit and says nothing about
+// the other side: no free connection, no room in the calls per second.
+var ErrBusy = errors.New("our own limit left no room for the call")
+
 // Health is what is known about calling one connection from this process.
 type Health struct {
 	Connection string
@@ -89,7 +93,7 @@ func (b *breakers) enter(connection string, now time.Time) error {
 // report takes what one call came to. It gives the connection's health when the
 // state changed.
 func (b *breakers) report(connection string, err error, now time.Time) (Health, bool) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) {
 		return Health{}, false
 	}
 	b.mu.Lock()

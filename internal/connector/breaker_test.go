@@ -33,6 +33,7 @@ func TestBreaker_R18_OpensHalfOpensCloses(t *testing.T) {
 		p.Report("dir", down)
 	}
 	require.NoError(t, enter(), "failures in a row count, not failures")
+	p.Report("dir", fault.Wrap(fault.Unavailable, errors.Join(ErrBusy, context.DeadlineExceeded), "All 8 connections are busy."))
 	p.Report("dir", context.Canceled)
 	require.NoError(t, enter(), "a call that we gave up says nothing")
 	p.Report("dir", down)

@@ -278,7 +278,7 @@ func (p *Pool) pace(connection string, perSecond float64) func(context.Context) 
 	c.limiter.SetLimit(rate.Limit(perSecond))
 	return func(ctx context.Context) error {
 		if err := c.limiter.Wait(ctx); err != nil {
-			return fault.Wrap(fault.Unavailable, err, "The limit of %g calls per second for %s leaves no time for this call now.", perSecond, connection)
+			return fault.Wrap(fault.Unavailable, errors.Join(ErrBusy, err), "The limit of %g calls per second for %s leaves no time for this call now.", perSecond, connection)
 		}
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	ber "github.com/go-asn1-ber/asn1-ber"
 	goldap "github.com/go-ldap/ldap/v3"
 
+	"joinery/internal/connector"
 	"joinery/internal/egress"
 	"joinery/internal/fault"
 )
@@ -84,7 +85,7 @@ func (c *conn) take(ctx context.Context) (*session, error) {
 	select {
 	case c.pool.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "All %d connections to the directory are busy.", c.set.poolSize)
+		return nil, fault.Wrap(fault.Unavailable, errors.Join(connector.ErrBusy, ctx.Err()), "All %d connections to the directory are busy.", c.set.poolSize)
 	}
 	with, err := c.counts(ctx)
 	if err != nil {
