@@ -1,14 +1,18 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/faultproxy"
 	"joinery/internal/pgtest"
 )
 
@@ -87,19 +91,31 @@ func TestStop_R33_TheCallUnderWayIsKept(t *testing.T) {
 	require.Equal(t, 2, creates, "one account for each joiner")
 }
 
-// R-33: a call that hangs is given up in time; another process repeats it.
-func TestStop_R33_ACallThatHangsIsGivenUp(t *testing.T) {
+// R-33: the database says nothing any more and a call does not end: the process
+// ends in time all the same, and another one carries on when the leases are over.
+func TestStop_R33_WithASilentDatabase(t *testing.T) {
 	t.Parallel()
-	i, n := underway(t)
+	i := install(t)
+	u, err := url.Parse(i.owner)
+	require.NoError(t, err)
+	silent, err := faultproxy.New("unix", filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
+	require.NoError(t, err)
+	t.Cleanup(silent.Close)
+	n := i.serve(fmt.Sprintf("DATABASE_URL=postgres://%s@%s%s?sslmode=disable", u.Query().Get("user"), silent.Addr(), u.Path))
+	i.gate.close()
+	t.Cleanup(i.gate.open)
+	i.hire("Una", "Underway", time.Now().AddDate(0, 0, -1))
+	pgtest.Eventually(t, 20*time.Second, "the directory is asked for an account", func() bool { w, _ := i.gate.counts(); return w == 1 })
+	silent.Mute()
 	n.signal(syscall.SIGTERM)
-	took := n.ends(30 * time.Second)
-	require.Greater(t, took, 5*time.Second, "the call had time to end")
-	require.Zero(t, n.cmd.ProcessState.ExitCode(), n.log.String())
-	require.Contains(t, []string{"queued", "waiting"}, one[string](i, `SELECT state FROM runs WHERE id = `+theRun), "cut off by us, or by the directory's limit a moment before")
-	require.Equal(t, "", one[string](i, `SELECT lease_owner FROM runs WHERE id = `+theRun))
-	i.gate.open()
+	i.gate.open() // the call comes to something that cannot be kept
+	n.ends(30 * time.Second)
+	require.Equal(t, "running", one[string](i, `SELECT state FROM runs`), "nobody could give it back")
 	i.serve()
-	i.until(20*time.Second, 1, `SELECT count(*) FROM runs WHERE state = 'succeeded'`)
+	i.until(40*time.Second, 1, `SELECT count(*) FROM runs WHERE state = 'succeeded'`)
+	require.Equal(t, 1, one[int](i, `SELECT count(*) FROM joiner_accounts`))
+	_, creates := i.gate.counts()
+	require.Equal(t, 1, creates, "what the first one made was found and not made again")
 }
 
 // R-33: a second signal ends the process at once; the run is taken over when the

@@ -127,11 +127,21 @@ func (t *tool) startPrivate(ctx context.Context, h *house, server bool) error {
 }
 
 func (h *house) close() {
-	if h.pool != nil {
-		_ = h.pool.Close()
-	}
-	if h.db != nil {
-		h.db.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if h.pool != nil {
+			_ = h.pool.Close()
+		}
+		if h.db != nil {
+			h.db.Close()
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(3 * time.Second):
+		// A write that a silent database never answers would hold us for ever.
+		h.cfg.Log.Warn("closing connections took too long; they end with the process")
 	}
 	if err := h.endTrace(); err != nil {
 		h.cfg.Log.Warn("sending the last traces failed", "err", err)

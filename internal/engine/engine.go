@@ -284,23 +284,19 @@ func (e *Engine) isPaused(connection string) bool {
 func (e *Engine) drain(drop context.CancelFunc) {
 	done := make(chan struct{})
 	go func() { e.work.Wait(); close(done) }()
-	renew := time.NewTicker(renewEvery)
-	defer renew.Stop()
-	late := time.After(drainFor)
-	for waiting := true; waiting; {
-		select {
-		case <-done:
-			waiting = false
-		case <-renew.C:
-			e.renew(context.Background())
-		case <-late:
-			e.mu.Lock()
-			left := slices.Collect(maps.Keys(e.inHand))
-			e.mu.Unlock()
-			e.Log.Warn("steps were still under way at shutdown; they will be repeated", "runs", left)
-			waiting = false
-		}
+	keep, release := context.WithCancel(context.Background())
+	var leases sync.WaitGroup
+	leases.Go(func() { e.renewing(keep) }) // beside, so that a silent database holds up nothing
+	select {
+	case <-done:
+	case <-time.After(drainFor):
+		e.mu.Lock()
+		left := slices.Collect(maps.Keys(e.inHand))
+		e.mu.Unlock()
+		e.Log.Warn("steps were still under way at shutdown; they will be repeated", "runs", left)
 	}
+	release()
+	leases.Wait()
 	drop()
 	select {
 	case <-done:
