@@ -25,6 +25,9 @@ check: ## format, vet and the tests that need no outside system; the inner loop
 	go vet ./...
 	go test -short ./...
 
+dast: ## attacks a console of its own with wapiti, ffuf and sqlmap (15 minutes)
+	@e2e/dast.sh
+
 generate: ## templ pages and static/dist after editing a .templ file or static/src
 	go tool templ generate -path views
 	cd static && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
@@ -36,4 +39,4 @@ deploy: ## what docs/deploy says, tried without a container engine; installs ngi
 	@command -v nginx >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light
 	JOINERY_TEST_DEPLOY=1 go test -count=1 -timeout 10m -run TestDeploy ./cmd/joinery
 
-.PHONY: help run test chaos check generate build deploy
+.PHONY: help run test chaos check dast generate build deploy

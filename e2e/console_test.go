@@ -57,8 +57,9 @@ func addPerson(t *testing.T, db *postgres.DB, email, name string, roles ...auth.
 	return u
 }
 
-// Every page that needs no prepared objects, in every size and theme.
-func TestConsole_EveryPageInEverySize(t *testing.T) {
+// Every page that needs no prepared objects, in every size and theme, without a
+// breach of the content policy (there is no nonce: nothing is inline).
+func TestS08_EveryPageInEverySize(t *testing.T) {
 	s, base := startServer(t)
 	ctx := context.Background()
 	ada := addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)

@@ -64,10 +64,10 @@ func (a act) send(t *testing.T, header map[string]string, token string, more map
 
 var here = map[string]string{"Sec-Fetch-Site": "same-origin"}
 
-// Every request that changes something, first as forged by another site (refused,
+// Every request that changes something, without a Referer: first as forged by another site (refused,
 // nothing changes), then as it should be, with every column of the database as an
 // extra field (none gets in), and its record in the audit log.
-func TestS09_S18_S85_EveryUnsafeRoute(t *testing.T) {
+func TestS09_S10_S18_S85_EveryUnsafeRoute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "plain")
 	other := w.person(t, "eve@example.com", auth.Admin)

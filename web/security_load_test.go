@@ -2,12 +2,15 @@ package web
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,4 +140,83 @@ func TestS77_BadSignaturesDoNotSlowTheConsole(t *testing.T) {
 	var kept int
 	require.NoError(t, i.db.RawScan(t.Context(), &kept, `SELECT count(*) FROM events`))
 	require.Less(t, kept, 30, "a flood fills nothing")
+}
+
+// What 2,000 requests at once hand over is kept as each of them sent it: nothing
+// reads memory that the next request has taken over.
+func TestS03_NoRequestReadsAnother(t *testing.T) {
+	t.Parallel()
+	i := newIntake(t)
+	address := i.serve()
+	key := hookBytes(t)
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	signIn, err := i.db.SignIn(t.Context(), i.s.Hasher, "a@x.example", "correct horse battery", "127.0.0.1", "test")
+	require.NoError(t, err)
+	work := make(chan int)
+	var all sync.WaitGroup
+	send := func(n int) (int, error) {
+		mark := fmt.Sprintf("%d-%s", n, rand.Text())
+		var req *http.Request
+		switch {
+		case n%10 == 0: // a revision by the API, with its session's token
+			body := fmt.Sprintf(`{"content":{"key":"p%d","name":%q,"type":"naming","rules":[{"pattern":%q}]},"message":%q,"base_revision":0}`, n, mark, mark, mark)
+			req, _ = http.NewRequest(put, fmt.Sprintf("%s/api/v1/policies/p%d", address, n), strings.NewReader(body))
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("X-CSRF-Token", masked(signIn.CSRF))
+			req.AddCookie(&http.Cookie{Name: "joinery", Value: signIn.Token})
+		default: // a delivery; every seventh one is odd and kept as it came
+			body := hired(mark)
+			if n%7 == 0 {
+				body = []byte(`{"odd":"` + mark + `"}`)
+			}
+			id, now := fmt.Sprint("evt_", mark), strconv.FormatInt(time.Now().Unix(), 10)
+			req, _ = http.NewRequest(post, address+"/hooks/hr", bytes.NewReader(body))
+			req.Header.Set("Content-Type", "application/json")
+			req.Header.Set("webhook-id", id)
+			req.Header.Set("webhook-timestamp", now)
+			req.Header.Set("webhook-signature", "v1,"+vector(key, id, now, string(body)))
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode, resp.Body.Close()
+	}
+	for range 64 {
+		all.Go(func() {
+			for n := range work {
+				want := 202
+				if n%10 == 0 {
+					want = 201
+				} else if n%7 == 0 {
+					want = 400
+				}
+				if status, err := send(n); err != nil || status != want {
+					t.Errorf("%d: %d %v", n, status, err)
+				}
+			}
+		})
+	}
+	for n := range 2000 {
+		work <- n
+	}
+	close(work)
+	all.Wait()
+	var events, dead, policies int
+	for into, sql := range map[*int]string{
+		&events:   `SELECT count(*) FROM events WHERE state = 'accepted' AND key = 'evt_' || worker`,
+		&dead:     `SELECT count(*) FROM events WHERE state = 'dead' AND convert_from(body, 'UTF8') = '{"odd":"' || substr(key, 5) || '"}'`,
+		&policies: `SELECT count(*) FROM revisions WHERE kind = 'policy' AND content::jsonb->>'name' = message AND content::jsonb->'rules'->0->>'pattern' = message AND key = 'p' || split_part(message, '-', 1)`,
+	} {
+		require.NoError(t, i.db.RawScan(t.Context(), into, sql))
+	}
+	require.Equal(t, []int{1543, 257, 200}, []int{events, dead, policies})
+}
+
+// masked masks a session's token as a page does.
+func masked(token string) string {
+	out := make([]byte, 2*len(token))
+	copy(out[len(token):], token) // under zeros
+	return base64.RawURLEncoding.EncodeToString(out)
 }
