@@ -131,3 +131,21 @@ func TestS107_TwoRolesAndNewerSchemas(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
 	require.ErrorContains(t, err, "newer Joinery")
 }
+
+// The server may sign in as joinery_app itself, with no way back to the owner, when
+// the owner has migrated before: then not even SQL that gets in could undo a rule.
+func TestS107_ServerSignsInWithoutTheOwner(t *testing.T) {
+	t.Parallel()
+	app, _ := pgtest.URLs(t)
+	require.NoError(t, postgres.Migrate(t.Context(), app, false), "there is nothing to migrate")
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: app})
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	var who, login string
+	pgtest.Scan(t, db, &who, `SELECT current_user`)
+	pgtest.Scan(t, db, &login, `SELECT session_user`)
+	require.Equal(t, []string{"joinery_app", "joinery_app"}, []string{who, login})
+	require.Error(t, db.RawExec(t.Context(), `SET ROLE joinery_owner`))
+	_ = db.RawExec(t.Context(), `RESET ROLE`)
+	require.Error(t, db.RawExec(t.Context(), `ALTER TABLE releases DISABLE TRIGGER ALL`))
+}
