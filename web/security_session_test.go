@@ -52,14 +52,14 @@ func TestS31_S44_SessionsEndEverywhereAtOnce(t *testing.T) {
 		kept := &browser{console: k, cookies: map[string]string{"__Host-joinery": b.cookies["__Host-joinery"]}}
 		require.Equal(t, http.StatusOK, kept.get(t, "/account").status)
 		require.Equal(t, http.StatusOK, kept.on(two).get(t, "/account").status)
-		cookie := &http.Cookie{Name: "__Host-joinery", Value: kept.cookies["__Host-joinery"]}
+		value := kept.cookies["__Host-joinery"]
 		var busy sync.WaitGroup // requests under way meanwhile
 		for range 4 {
 			busy.Go(func() {
 				for range 10 {
 					req := httptest.NewRequest(get, "/account", nil)
 					req.Host = "joinery.example"
-					req.AddCookie(cookie)
+					req.AddCookie(&http.Cookie{Name: "__Host-joinery", Value: value})
 					if resp, err := two.app.Test(req, 30_000); err == nil {
 						_ = resp.Body.Close()
 					}
@@ -68,10 +68,11 @@ func TestS31_S44_SessionsEndEverywhereAtOnce(t *testing.T) {
 		}
 		end(k.actor(t, email).UserID, b)
 		for _, at := range []*browser{kept, kept.on(two)} {
-			kept.cookies["__Host-joinery"] = at.cookies["__Host-joinery"]
+			at.cookies = map[string]string{"__Host-joinery": value}
 			require.Equal(t, http.StatusSeeOther, at.get(t, "/account").status, name)
 		}
 		busy.Wait()
+		kept.cookies = map[string]string{"__Host-joinery": value}
 		require.Equal(t, http.StatusSeeOther, kept.on(two).get(t, "/account").status, "%s: revived", name)
 	}
 	// Roles, and with them the rights of a token, are read anew each time.
