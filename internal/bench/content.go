@@ -56,13 +56,14 @@ edges:
   - {from: lookup.refused, to: create}
 `
 
-// stepsFlow is forty durable steps in a row, the create last.
+// stepsFlow is forty durable steps in a row, the create last. They read the clock,
+// so that each is kept before the next begins.
 func stepsFlow() string {
 	var b strings.Builder
 	b.WriteString("key: bench-steps\nname: Forty steps\ntrigger: moved\nnodes:\n  - {id: moved, type: hris.event, params: {connection: bench-hris, events: [worker.start_moved]}}\n")
 	edges, last := "", "moved.started"
 	for n := 1; n <= 38; n++ {
-		fmt.Fprintf(&b, "  - {id: s%d, type: set, params: {values: {n: =%d}}}\n", n, n)
+		fmt.Fprintf(&b, "  - {id: s%d, type: set, params: {values: {n: \"=string(now) + '%d'\"}}}\n", n, n)
 		edges += fmt.Sprintf("  - {from: %s, to: s%d}\n", last, n)
 		last = fmt.Sprintf("s%d.done", n)
 	}

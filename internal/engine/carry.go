@@ -36,6 +36,8 @@ type carrier struct {
 	cancel  string
 	// left is the state the run left these hands in; "" when it was given back or lost.
 	left run.State
+	// riding are steps done and not kept yet (see mayRide).
+	riding []postgres.StepRow
 }
 
 // carry takes a run as far as it can go now.
@@ -153,7 +155,9 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 			k.rest(cp)
 		}
 	}
-	if err := k.checkpoint(ctx, cp); err != nil {
+	if k.mayRide(cp, start) {
+		k.riding = append(k.riding, cp.Steps...)
+	} else if err := k.checkpoint(ctx, cp); err != nil {
 		return false, err
 	}
 	if cp.State != "" {
@@ -168,6 +172,25 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 		}
 	}
 	return false, nil
+}
+
+// mostRiding bounds what is computed anew after a crash.
+const mostRiding = 100
+
+// mayRide reports whether a checkpoint can wait for the next one: it holds only
+// what follows from what is kept already, and something goes on now. After a crash
+// it is computed anew, with the same result.
+func (k *carrier) mayRide(cp *postgres.Checkpoint, start []flow.NodeID) bool {
+	if k.cancel != "" || k.e.stopping() || len(start) == 0 || len(k.riding)+len(cp.Steps) > mostRiding ||
+		cp.State != "" || cp.Worker != nil || cp.Signoff != nil || len(cp.Steps) == 0 || len(cp.Attempts)+len(cp.Receipts)+len(cp.Acts)+len(cp.Forget) > 0 {
+		return false
+	}
+	for _, s := range cp.Steps {
+		if s.State != run.StepSkipped && !k.rel.computed[s.Node] {
+			return false
+		}
+	}
+	return true
 }
 
 // conclude ends a run that was canceled, ended by a stop node, or parks.
@@ -221,6 +244,7 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
 		return nil
 	}
+	cp.Steps = append(k.riding, cp.Steps...)
 	k.e.reached(BeforeCheckpoint)
 	ctx, span := k.e.Trace.Start(ctx, "checkpoint", "")
 	defer func() { span.End(trouble(err)) }()
@@ -237,6 +261,7 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 			if k.left = cp.State; cp.State.Terminal() || cp.State == run.Parked {
 				k.e.Metrics.RunEnded(string(cp.State))
 			}
+			k.riding = nil
 			k.e.reached(AfterCheckpoint)
 			return nil
 		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"joinery/internal/artifact"
 	"joinery/internal/connector"
@@ -19,6 +21,19 @@ type release struct {
 	content     flow.Content
 	plan        *node.Plan
 	connections map[string]pinned
+	// computed are the nodes whose result follows from what is kept already, now and
+	// at any later time.
+	computed map[flow.NodeID]bool
+}
+
+// ofTheMoment finds what an expression reads that changes by itself.
+var ofTheMoment = regexp.MustCompile(`\b(now|today)\b`)
+
+// computes reports whether trying a node again gives the same, whenever that is.
+func computes(n flow.Node, types node.Types) bool {
+	spec, ok := types.Spec(n.Type)
+	raw, err := json.Marshal(n.Params)
+	return ok && spec.Computes && err == nil && !ofTheMoment.Match(raw)
 }
 
 type pinned struct {
@@ -41,6 +56,10 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 	}
 	if out.plan, err = node.Prepare(out.content, e.Nodes); err != nil {
 		return nil, err
+	}
+	out.computed = map[flow.NodeID]bool{}
+	for _, n := range out.content.Nodes {
+		out.computed[n.ID] = computes(n, e.Nodes)
 	}
 	for _, p := range rel.Pins {
 		if p.Kind != review.Connection {

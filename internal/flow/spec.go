@@ -26,6 +26,9 @@ type Spec struct {
 	Writes bool `json:"writes,omitempty"`
 	// Ends says nothing may follow (stop).
 	Ends bool `json:"ends,omitempty"`
+	// Computes says that the node's result follows from its fields alone: it reads
+	// and writes nothing outside.
+	Computes bool `json:"computes,omitempty"`
 }
 
 // Port is a named way out.

@@ -15,7 +15,7 @@ var _ Type = Branch{}
 // Spec describes the node.
 func (Branch) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "branch", Version: 1, Category: "logic", Title: "Branch", Icon: "git-branch",
+		Kind: "branch", Version: 1, Computes: true, Category: "logic", Title: "Branch", Icon: "git-branch",
 		Help: "Goes one way when a condition holds and the other way when it does not.",
 		Fields: []form.Field{
 			{Key: "when", Label: "Condition", Kind: form.Expression, Required: true, Result: "bool", Placeholder: `joiner.worker_type == "employee"`,

@@ -15,7 +15,7 @@ var _ Type = Switch{}
 // Spec describes the node.
 func (Switch) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "switch", Version: 1, Category: "logic", Title: "Switch", Icon: "split", PortsFrom: "cases",
+		Kind: "switch", Version: 1, Computes: true, Category: "logic", Title: "Switch", Icon: "split", PortsFrom: "cases",
 		Help: "Goes the way of the first case whose condition holds, or by default when none does.",
 		Fields: []form.Field{
 			{Key: "cases", Label: "Cases", Kind: form.Cases, Required: true, Help: "Looked at from top to bottom."},
