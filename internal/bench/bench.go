@@ -222,8 +222,8 @@ func (r *row) stop() {
 
 func (b *Bench) keep(r Result) {
 	b.results = append(b.results, r)
-	fmt.Fprintf(b.Out, "  %-11s %-12s c=%-3d lat=%-3gms  %8.1f/s  answer p50/95/99 %.1f/%.1f/%.1f  end to end %.1f/%.1f/%.1f ms  CPU/run %.2f+%.2f ms  memory %.0f→%.0f MB  errors %d double %d lost %d refused %d %s\n",
-		r.Scenario, r.Row, r.Clients, r.LatencyMS, r.PerSecond, r.Answer.P50, r.Answer.P95, r.Answer.P99, r.EndToEnd.P50, r.EndToEnd.P95, r.EndToEnd.P99, r.EngineCPU, r.PgCPU, r.IdleMB, r.PeakMB,
+	fmt.Fprintf(b.Out, "  %-11s %-12s c=%-3d lat=%-3gms  %8.1f/s  answer p50/95/99 %.1f/%.1f/%.1f  end to end %.1f/%.1f/%.1f ms  CPU/run %.2f+%.2f (load %.2f) ms  memory %.0f→%.0f MB  errors %d double %d lost %d refused %d %s\n",
+		r.Scenario, r.Row, r.Clients, r.LatencyMS, r.PerSecond, r.Answer.P50, r.Answer.P95, r.Answer.P99, r.EndToEnd.P50, r.EndToEnd.P95, r.EndToEnd.P99, r.EngineCPU, r.PgCPU, r.LoadCPU, r.IdleMB, r.PeakMB,
 		r.Errors, r.Doubles, r.Lost, r.Limited, r.First)
 	if b.Keep != nil {
 		_ = json.NewEncoder(b.Keep).Encode(r)

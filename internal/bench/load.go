@@ -42,6 +42,7 @@ type Result struct {
 	EndToEnd  percentiles `json:"end_to_end_ms"`
 	EngineCPU float64     `json:"engine_cpu_ms_per_run"`
 	PgCPU     float64     `json:"postgres_cpu_ms_per_run"`
+	LoadCPU   float64     `json:"load_cpu_ms_per_run"` // of the load generator and the pretend systems
 	IdleMB    float64     `json:"idle_mb"`
 	PeakMB    float64     `json:"peak_mb"`
 	Errors    int64       `json:"errors"`
@@ -169,18 +170,19 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 			}
 		}
 	}()
-	var cpu, pg float64
+	var cpu, pg, own float64
 	var began time.Time
 	begin := func() {
 		cpu, _ = usage(r.pid())
 		pg, _ = usage(b.pgPID)
+		own = ownCPU()
 		began = time.Now()
 		s.measuring.Store(true)
 	}
 	end := func() {
 		c, _ := usage(r.pid())
 		p, _ := usage(b.pgPID)
-		out.EngineCPU, out.PgCPU = c-cpu, p-pg
+		out.EngineCPU, out.PgCPU, out.LoadCPU = c-cpu, p-pg, ownCPU()-own
 	}
 	drain := l.drain
 	if drain == 0 {
@@ -286,7 +288,7 @@ func (s *sender) sum(out *Result, began time.Time) {
 		out.PerSecond = float64(out.Done) / out.Seconds
 	}
 	if out.Done > 0 {
-		out.EngineCPU, out.PgCPU = out.EngineCPU/float64(out.Done), out.PgCPU/float64(out.Done)
+		out.EngineCPU, out.PgCPU, out.LoadCPU = out.EngineCPU/float64(out.Done), out.PgCPU/float64(out.Done), out.LoadCPU/float64(out.Done)
 	}
 	out.Answer, out.EndToEnd = percentilesOf(s.answers), percentilesOf(times)
 	out.Errors, out.Doubles, out.Limited, out.First = s.errors.Load(), s.w.doubles.Load(), s.w.limited.Load(), s.first

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // usage sums CPU milliseconds (own and reaped children) and PSS megabytes of a
@@ -26,6 +27,15 @@ func usage(root int) (cpuMS, pssMB float64) {
 		pssMB += pss(pid)
 	}
 	return cpuMS, pssMB
+}
+
+// ownCPU is what this process itself has used, milliseconds.
+func ownCPU() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e6
 }
 
 func pss(pid int) float64 {

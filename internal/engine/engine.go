@@ -71,6 +71,8 @@ type Engine struct {
 	paused   map[string]bool
 	releases sync.Map // release id → *release
 	beat     atomic.Int64
+	reserved int         // places for runs that are just being accepted
+	behind   atomic.Bool // runs wait for a place
 	ending   chan struct{}
 	work     sync.WaitGroup
 }
@@ -105,12 +107,17 @@ func (e *Engine) Run(ctx context.Context) {
 	e.work.Go(func() { e.renewing(ctx) })
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
+	e.DB.Into(&postgres.Hands{Owner: e.Owner, Room: e.room, Take: func(runs []postgres.Claimed, reserved int, asked time.Time) { e.taken(hands, runs, reserved, asked) }})
+	defer e.DB.Into(nil)
 	for {
 		e.beat.Store(time.Now().UnixNano())
 		e.claim(ctx, hands, AtClaimed, e.DB.ClaimRuns)
 		select {
 		case <-ctx.Done():
+			e.DB.Into(nil)
+			e.mu.Lock()
 			close(e.ending)
+			e.mu.Unlock()
 			e.drain(drop)
 			return
 		case <-e.kicks():
@@ -185,9 +192,12 @@ func (e *Engine) stopping() bool {
 func (e *Engine) claim(ctx, hands context.Context, place string, take func(context.Context, string, int) ([]postgres.Claimed, error)) {
 	for {
 		e.mu.Lock()
-		free := e.Slots - len(e.inHand)
+		free := e.Slots - len(e.inHand) - e.reserved
 		e.mu.Unlock()
 		free += e.outside.slowRuns()
+		if place == AtClaimed {
+			e.behind.Store(free <= 0)
+		}
 		if free <= 0 || ctx.Err() != nil {
 			return
 		}
@@ -213,6 +223,36 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 		}
 		if len(taken) < n {
 			return
+		}
+	}
+}
+
+// room reserves places for runs that are just being accepted, unless others wait
+// already: who came first goes first.
+func (e *Engine) room(n int) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.behind.Load() || e.stopping() {
+		return 0
+	}
+	n = max(0, min(n, e.Slots-len(e.inHand)-e.reserved))
+	e.reserved += n
+	return n
+}
+
+// taken starts runs that came into our hands as they were accepted. At the end of
+// the process they are given back like others.
+func (e *Engine) taken(hands context.Context, runs []postgres.Claimed, reserved int, asked time.Time) {
+	e.mu.Lock()
+	e.reserved -= reserved
+	over := e.stopping()
+	e.mu.Unlock()
+	if len(runs) > 0 {
+		e.reached(AtClaimed)
+	}
+	for _, c := range runs {
+		if !over {
+			e.start(hands, c, asked.Add(postgres.Lease))
 		}
 	}
 }

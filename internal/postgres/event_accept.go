@@ -2,10 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -82,35 +82,35 @@ func (db *DB) accept() *Batcher[Incoming, Accepted] {
 // came to, and the runs' sequence is the order of acceptance. It takes for
 // granted that no event came before; where one did, all is written anew with care.
 func (db *DB) acceptAll(ctx context.Context, items []Incoming) ([]Accepted, error) {
-	var out []Accepted
+	direct := db.hands.Load()
+	asked := time.Now()
+	b := newAcceptance(db, items)
 	err := db.trip(ctx, BeforeAccept, func(t *trips) error {
-		b := newAcceptance(db, items)
 		if err := b.begin(ctx, t); err != nil {
 			return err
 		}
-		if err := b.insertEvents(t.q); err != nil {
+		if direct != nil {
+			b.take(direct)
+		}
+		if err := b.insertEvents(t.q, ""); err != nil {
 			return err
 		}
 		b.insertRuns(t.q, every)
-		if err := queueAudit(t.q, b.acts(every)...); err != nil {
-			return err
-		}
-		if err := t.send(ctx); err != nil {
-			return fmt.Errorf("accept events: %w", err)
-		}
-		if len(b.fresh) < len(items) {
-			return errCameBefore
-		}
-		out = b.results()
-		return nil
+		return queueAudit(t.q, b.acts(every)...)
 	})
-	if errors.Is(err, errCameBefore) {
-		return db.acceptAgain(ctx, items)
+	if direct != nil {
+		direct.Take(b.taken(err == nil), b.room, asked)
 	}
-	return out, err
+	switch {
+	case isCode(err, uniqueViolation):
+		return db.acceptAgain(ctx, items)
+	case err != nil:
+		return nil, err
+	}
+	return b.results(), nil
 }
 
-var errCameBefore = errors.New("an event of this batch came before")
+const uniqueViolation = "23505"
 
 // acceptAgain is acceptAll for a batch with events that came before.
 func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, error) {
@@ -120,7 +120,7 @@ func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, er
 		if err := b.begin(ctx, t); err != nil {
 			return err
 		}
-		if err := b.insertEvents(t.q); err != nil {
+		if err := b.insertEvents(t.q, `ON CONFLICT (connection, key) WHERE state = 'accepted' DO NOTHING`); err != nil {
 			return err
 		}
 		if err := t.send(ctx); err != nil {

@@ -26,11 +26,14 @@ type acceptance struct {
 	fresh   map[string]bool
 	dup     map[string]Accepted // by connection and key
 	now     time.Time
+	room    int // places reserved in our hands
 }
 
 type newRun struct {
 	id string
 	of liveFlow
+	// owner is whose hands it goes into at once; "" queues it.
+	owner string
 }
 
 func newAcceptance(db *DB, items []Incoming) *acceptance {
@@ -56,7 +59,7 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 		b.joiners[i] = joiners[joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}]
 		for _, f := range flows {
 			if flow.Match(f.content, it.Event, it.Connection) {
-				b.runs[i] = append(b.runs[i], newRun{newID("rn_"), f})
+				b.runs[i] = append(b.runs[i], newRun{id: newID("rn_"), of: f})
 			}
 		}
 	}
@@ -64,7 +67,7 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 
 func once(it Incoming) string { return it.Connection + "\x00" + it.Event.Key }
 
-func (b *acceptance) insertEvents(q *pgx.Batch) error {
+func (b *acceptance) insertEvents(q *pgx.Batch, conflict string) error {
 	var cols [10][]string
 	var ats []*time.Time
 	for i, it := range b.items {
@@ -89,7 +92,7 @@ func (b *acceptance) insertEvents(q *pgx.Batch) error {
 		SELECT a, b, c, d, e, f, g, CASE WHEN h = '' THEN '{}' ELSE string_to_array(h, ',') END, i, ARRAY(SELECT jsonb_array_elements_text(j::jsonb)), k, $12, 'accepted'
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
 			AS u (a, b, c, d, e, f, g, h, i, j, k)
-		ON CONFLICT (connection, key) WHERE state = 'accepted' DO NOTHING RETURNING id`,
+		`+conflict+` RETURNING id`,
 		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], cols[9], ats, b.now).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var id string
@@ -138,7 +141,7 @@ func (b *acceptance) isFresh(i int) bool { return b.fresh[b.ids[i]] }
 func every(int) bool { return true }
 
 func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
-	var cols [9][]string
+	var cols [10][]string
 	var revisions []int32
 	var nudged []string
 	started := map[string]int{} // by flow: a batch must not carry a flow past its limit
@@ -153,9 +156,11 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 			state, parked := run.Queued, r.of.parkedAfter(started[r.of.key])
 			if parked != "" {
 				state = run.Parked
+			} else if r.owner != "" {
+				state = run.Running
 			}
 			started[r.of.key]++
-			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace} {
+			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace, r.owner} {
 				cols[k] = append(cols[k], v)
 			}
 			revisions = append(revisions, int32(r.of.revision))
@@ -168,9 +173,10 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 	if len(cols[0]) == 0 {
 		return
 	}
-	q.Queue(`INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, traceparent, revision, mode, wake_at, created_at)
-		SELECT a, b, c, d, e, f, g, h, i, j, 'live', $11, $11 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int[]) AS u (a, b, c, d, e, f, g, h, i, j)`,
-		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], revisions, b.now)
+	q.Queue(`INSERT INTO runs (id, flow, release_id, state, reason, joiner_id, event_id, started_by, traceparent, lease_owner, revision, mode, wake_at, lease_until, epoch, started_at, created_at)
+		SELECT a, b, c, d, e, f, g, h, i, j, k, 'live', CASE WHEN j = '' THEN $12::timestamptz END, CASE WHEN j <> '' THEN clock_timestamp() + interval '20 seconds' END,
+			CASE WHEN j = '' THEN 0 ELSE 1 END, CASE WHEN j <> '' THEN $12::timestamptz END, $12 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[]) AS u (a, b, c, d, e, f, g, h, i, j, k)`,
+		cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], cols[7], cols[8], cols[9], revisions, b.now)
 }
 
 func (b *acceptance) results() []Accepted {

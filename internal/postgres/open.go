@@ -69,6 +69,7 @@ type DB struct {
 	uses      lastUses
 	seals     sync.Map // connection and name → sealedRows
 	alarms    sync.Map // releases found changed, by id
+	hands     atomic.Pointer[Hands]
 	batchers  batchers
 	batches   batches
 	tell      func(place string)

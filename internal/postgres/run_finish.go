@@ -118,35 +118,65 @@ func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 	return db.batchers.finisher.Do(ctx, c)
 }
 
-// finishAll writes a batch in two trips: one to see what counts, one with all that
-// is written and the commit.
+// finishAll writes a batch in one trip, taking for granted that all runs are still
+// in the same hands; where one is not, nothing is written, and all is written anew
+// without it.
 func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error) {
 	out := make([]Fence, len(items))
 	err := db.trip(ctx, BeforeCommit, func(t *trips) error {
 		clear(out)
-		kept, err := fence(ctx, t, items, out)
-		if err != nil || len(kept) == 0 {
-			return err
+		fence(t, items, out, true)
+		return db.writeCheckpoints(t, items)
+	})
+	if isCode(err, divisionByZero) {
+		return db.finishHeld(ctx, items)
+	}
+	return out, err
+}
+
+// finishHeld is finishAll for a batch with a run that is in other hands.
+func (db *DB) finishHeld(ctx context.Context, items []Checkpoint) ([]Fence, error) {
+	out := make([]Fence, len(items))
+	err := db.trip(ctx, BeforeCommit, func(t *trips) error {
+		clear(out)
+		fence(t, items, out, false)
+		if err := t.send(ctx); err != nil {
+			return fmt.Errorf("fence checkpoints: %w", err)
 		}
-		for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
-			if err := write(t.q, kept); err != nil {
-				return err
+		var kept []Checkpoint
+		for i, f := range out {
+			if f.Kept {
+				kept = append(kept, items[i])
 			}
 		}
-		return nil
+		return db.writeCheckpoints(t, kept)
 	})
 	return out, err
+}
+
+func (db *DB) writeCheckpoints(t *trips, items []Checkpoint) error {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
+		if err := write(t.q, items); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // runLocks tells the advisory locks of runs from others.
 const runLocks = "2"
 
+// divisionByZero is how a statement ends its transaction when something that was
+// taken for granted is not so.
+const divisionByZero = "22012"
+
 // fence finds which checkpoints count: those whose run is still in the same hands,
 // and will be until the commit. A row lock would write each run's row at each
 // step, so the runs are held by shared advisory locks that a take-over must not
 // meet (see TakeOver); they are taken before the snapshot that looks. Joiners are
-// locked before runs are changed, as intake does, and both in one order.
-func fence(ctx context.Context, t *trips, items []Checkpoint, out []Fence) ([]Checkpoint, error) {
+// locked before runs are changed, as intake does, and both in one order. With all
+// the transaction ends when one does not count.
+func fence(t *trips, items []Checkpoint, out []Fence, all bool) {
 	var ids, owners, joiners []string
 	var epochs []int64
 	for _, c := range items {
@@ -159,29 +189,18 @@ func fence(ctx context.Context, t *trips, items []Checkpoint, out []Fence) ([]Ch
 	if len(joiners) > 0 {
 		t.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
 	}
-	held := func(rows pgx.Rows) error {
+	t.Queue(`SELECT u.n, coalesce(r.cancel_asked, ''), r.id IS NOT NULL, CASE WHEN r.id IS NULL AND $4 THEN 1 / (u.n - u.n) END FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
+		LEFT JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs, all).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int64
-			f := Fence{Kept: true}
-			if err := rows.Scan(&n, &f.CancelAsked); err != nil {
+			var f Fence
+			if err := rows.Scan(&n, &f.CancelAsked, &f.Kept, nil); err != nil {
 				return err
 			}
 			out[n-1] = f
 		}
 		return rows.Err()
-	}
-	t.Queue(`SELECT u.n, r.cancel_asked FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
-		JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs).Query(held)
-	if err := t.send(ctx); err != nil {
-		return nil, fmt.Errorf("fence checkpoints: %w", err)
-	}
-	var kept []Checkpoint
-	for i, f := range out {
-		if f.Kept {
-			kept = append(kept, items[i])
-		}
-	}
-	return kept, nil
+	})
 }
 
 // moveRuns changes the rows of runs that leave these hands or have a new reading

@@ -31,7 +31,7 @@ func (t *trips) send(ctx context.Context) error {
 }
 
 // trip runs f in one transaction. What f leaves queued goes with the commit; last,
-// when it is there, is told between the two.
+// when somebody listens, is told between the two.
 func (db *DB) trip(ctx context.Context, last string, f func(t *trips) error) error {
 	conn, err := db.hot.Acquire(ctx)
 	if err != nil {
@@ -40,18 +40,22 @@ func (db *DB) trip(ctx context.Context, last string, f func(t *trips) error) err
 	defer conn.Release() // a connection still in a transaction is closed by the pool
 	t := &trips{conn: conn, q: &pgx.Batch{}}
 	t.Queue("begin")
-	if err := f(t); err != nil {
-		if t.open {
-			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			_, _ = conn.Exec(undo, "rollback") // where that fails too, the connection ends and the server rolls back
-		}
-		return asFault(err)
+	if err = f(t); err == nil {
+		err = db.commit(ctx, t, last)
 	}
+	if err != nil && t.open && !conn.Conn().IsClosed() {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_, _ = conn.Exec(undo, "rollback") // where that fails too, the connection ends and the server rolls back
+	}
+	return asFault(err)
+}
+
+func (db *DB) commit(ctx context.Context, t *trips, last string) error {
 	if db.tell != nil {
 		if t.q.Len() > 0 {
 			if err := t.send(ctx); err != nil {
-				return asFault(err)
+				return err
 			}
 		}
 		db.reached(last)
@@ -62,10 +66,10 @@ func (db *DB) trip(ctx context.Context, last string, f func(t *trips) error) err
 		return nil
 	})
 	if err := t.send(ctx); err != nil {
-		return asFault(err)
+		return err
 	}
 	if !committed {
-		return asFault(fmt.Errorf("commit: %w", pgx.ErrTxCommitRollback))
+		return fmt.Errorf("commit: %w", pgx.ErrTxCommitRollback)
 	}
 	return nil
 }

@@ -84,7 +84,11 @@ func webhook(secret string) (*standard.Webhook, error) {
 
 // Events parses a verified body: one event, or {"events": […]}.
 func (Type) Events(in map[string]any, d connector.Delivery) ([]joiner.Event, error) {
-	s, _ := read(connector.WithDefaults(Type{}.Info().Settings, in))
+	if connector.Values(in).Text("event_type") == "" {
+		in = connector.WithDefaults(Type{}.Info().Settings, in)
+	}
+	v := connector.Values(in) // the rest of the settings is of no use here, and reading it costs more than all else
+	s := settings{eventType: v.Text("event_type"), eventWorker: v.Text("event_worker"), eventAt: v.Text("event_at"), eventChanged: v.Text("event_changed"), types: v.Map("types")}
 	if !utf8.Valid(d.Body) {
 		return nil, fault.New(fault.Invalid, "The body is not valid UTF-8.")
 	}
