@@ -226,7 +226,24 @@ func (h *house) export(ctx context.Context, out string, a postgres.Artifact) err
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, a.Key+".yaml"), text, 0o644)
+	return writeWhole(filepath.Join(dir, a.Key+".yaml"), text)
+}
+
+// writeWhole writes a file whole or leaves the one that was there: an export onto
+// a disk that fills up must not look complete.
+func writeWhole(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".joinery-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 type flowCheckCmd struct {

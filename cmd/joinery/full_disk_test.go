@@ -51,6 +51,10 @@ func TestFault_F26_R25_CheckpointsOnAFullDisk(t *testing.T) {
 	}
 	require.Positive(t, refused, "the disk was full")
 	kept := len(read())
+	require.Error(t, writeWhole(filepath.Join(dir, "flow.yaml"), bytes.Repeat([]byte("x"), 4096)), "an export")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 2, "nothing half is left: %v", left)
 	require.NoError(t, os.Remove(ballast))
 	require.NoError(t, appendLine(path, line(100)))
 	require.Len(t, read(), kept+1)

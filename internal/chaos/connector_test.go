@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,11 +221,17 @@ edges: [{from: moved.started, to: look}]
 	baseline := w.timed(0, 20, n)
 	proxy.Mute()
 	const dead = 60
-	for i := range dead {
-		w.hris.Set(fmt.Sprint("m", i), nil)
-		w.deliver(fmt.Sprint("moved-", i), "worker.start_moved", fmt.Sprint("m", i), n.at)
+	var senders sync.WaitGroup
+	for s := range 6 {
+		senders.Go(func() {
+			for i := s; i < dead; i += 6 {
+				w.hris.Set(fmt.Sprint("m", i), nil)
+				w.deliver(fmt.Sprint("moved-", i), "worker.start_moved", fmt.Sprint("m", i), n.at)
+			}
+		})
 	}
-	pgtest.Eventually(t, 20*time.Second, "its calls hang", func() bool { return n.metric("joinery_engine_runs_in_hand") >= 16 })
+	pgtest.Eventually(t, 60*time.Second, "its calls hang", func() bool { return n.metric("joinery_engine_runs_in_hand") >= 8 })
+	senders.Wait()
 	// The first calls need two seconds until they are known to be slow.
 	time.Sleep(2500 * time.Millisecond)
 	beside := w.timed(20, 40, n)

@@ -191,13 +191,13 @@ func TestFault_R35_Overload(t *testing.T) {
 	w.deliver("first", "worker.hired", "0", n.at)
 	w.rested(60*time.Second, 1)
 	// The database is far away all of a sudden: each piece takes its time.
-	p.Slow(100*time.Millisecond, 0)
+	p.Slow(30*time.Millisecond, 0)
 	send := func(round int) (yes, no int) {
 		var senders sync.WaitGroup
 		var mu sync.Mutex
 		for s := range 100 {
 			senders.Go(func() {
-				for i := range either(3, 40) {
+				for i := range either(3, 12) {
 					id := fmt.Sprintf("%d-%d-%d", round, s, i)
 					status := w.send(n.url, "hired-"+id, "worker.hired", "0")
 					mu.Lock()
@@ -282,6 +282,10 @@ func TestFault_R37_SimulatedRunsChangeNothing(t *testing.T) {
 func TestFault_F31_R30_R33_Upgrade(t *testing.T) {
 	need(t)
 	t.Parallel()
+	binary := os.Args[0]
+	if _, campaign := long(); campaign {
+		binary = otherBuild(t)
+	}
 	w := newWorld(t)
 	// Without this the first build's runs would be over too soon.
 	w.dir.Plan(func(c call) answer { return answer{wait: 50 * time.Millisecond} })
@@ -290,10 +294,6 @@ func TestFault_F31_R30_R33_Upgrade(t *testing.T) {
 	w.many(0, people, old.at)
 	pgtest.Eventually(t, 20*time.Second, "runs are under way", func() bool { return w.dir.count(call.creates) >= 3 })
 	w.live(review.Flow, strings.Replace(joinFlow, "name: Join", "name: Join another way", 1))
-	binary := os.Args[0]
-	if _, campaign := long(); campaign {
-		binary = otherBuild(t)
-	}
 	fresh := w.node("new").startBinary(t, binary)
 	began := time.Now()
 	old.signal(syscall.SIGTERM)

@@ -278,7 +278,7 @@ func (w *world) accounts() []account {
 
 // count runs a counting query; -1 while the database does not answer.
 func (w *world) count(sql string, args ...any) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	n := -1
 	if err := w.db.RawScan(ctx, &n, sql, args...); err != nil {
