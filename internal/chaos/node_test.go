@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -57,6 +58,10 @@ func kinds() artifact.Kinds { return artifact.Kinds{Flows: nodes.All(), Connecto
 func (n node) run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	go func() { // the test holds the other end: a node must not outlive it
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("JOINERY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.Owner)
@@ -173,6 +178,8 @@ func (n node) startBinary(t *testing.T, binary string) *process {
 	cmd := exec.Command(binary, "-test.run=^$")
 	cmd.Env = append(os.Environ(), childVariable+"="+string(raw))
 	cmd.Stderr = os.Stderr
+	_, err = cmd.StdinPipe()
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())

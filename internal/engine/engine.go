@@ -194,7 +194,7 @@ func (e *Engine) claim(ctx, hands context.Context, place string, take func(conte
 		e.mu.Lock()
 		free := e.Slots - len(e.inHand) - e.reserved
 		e.mu.Unlock()
-		free += e.outside.slowRuns()
+		free += min(e.outside.slowRuns(), 4*e.Slots)
 		if place == AtClaimed {
 			e.behind.Store(free <= 0)
 		}

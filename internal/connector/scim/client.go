@@ -84,6 +84,11 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 		return a, nil
 	}
 	if err := json.Unmarshal(data, &a.resource); err != nil {
+		if method != http.MethodGet {
+			// Something in between answered for the service: what was asked for may
+			// have been done, so the next try has to look.
+			return a, fault.Wrap(fault.Unavailable, err, "%s answered something that is not SCIM, so it is not known whether it did what was asked.", c.set.base.Host)
+		}
 		return a, fault.Wrap(fault.Invalid, err, "%s answered something that is not SCIM. Check the base address.", c.set.base.Host)
 	}
 	if a.etag == "" {
