@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +33,11 @@ func TestMain(m *testing.M) {
 	if args := os.Getenv(childVariable); args != "" {
 		os.Args = append(os.Args[:1], strings.Fields(args)...)
 		main()
+	}
+	// These tests wait for leases and limits far more than they work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
