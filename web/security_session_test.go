@@ -168,6 +168,16 @@ func TestS38_S39_S40_OwnWorkIsNotApproved(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, a.status)
 	require.Empty(t, w.value(`SELECT coalesce(string_agg(id, ''), '') FROM releases WHERE key = 'own'`))
 
+	// Nor by a token that its author made in another person's name.
+	lent, _, err := w.server.DB.CreateToken(t.Context(), cleo, postgres.NewToken{Name: "helper", Roles: []auth.Role{auth.Reviewer}, OwnerEmail: "re@example.com", ExpiresAt: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	for _, at := range []string{"/api/v1/reviews/" + r.ID + "/approve", "/api/v1/reviews/" + r.ID + "/request-changes"} {
+		a = w.stranger().ask(t, post, at, "application/json", `{"hash":"`+r.Hash+`","comment":"x"}`, map[string]string{"Authorization": "Bearer " + lent})
+		require.Equal(t, http.StatusForbidden, a.status, a.body)
+	}
+	a = w.stranger().ask(t, post, "/api/v1/signoffs/"+w.signoff(), "application/json", `{"decision":"approved"}`, map[string]string{"Authorization": "Bearer " + lent})
+	require.Equal(t, http.StatusForbidden, a.status, a.body)
+
 	// S-40: the hash of the page that was open counts, and what was live then.
 	require.Equal(t, http.StatusConflict, w.re.post(t, "/reviews/"+r.ID+"/approve", fields("hash", strings.Repeat("0", 64))).status)
 	require.Equal(t, http.StatusUnprocessableEntity, w.re.post(t, "/reviews/"+r.ID+"/approve", fields("comment", "x")).status)

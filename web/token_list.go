@@ -95,7 +95,7 @@ func (s *Server) tokenForm(c *fiber.Ctx, who auth.Actor, t postgres.NewToken, st
 	roles.Help = "Some or all of the owner's own roles. When the owner loses one, the token loses it too."
 	p := settings.FormPage{Head: ui.Head{Title: "New token"}, Action: "/tokens", Submit: "Make token", CancelURL: "/tokens", Legend: "Token", Fields: withProblems([]ui.Field{
 		{Name: "name", Label: "What uses it", Value: t.Name, Required: true, Placeholder: "nightly export"},
-		{Name: "owner", Label: "Owner", Input: "email", Value: t.OwnerEmail, Required: true, Help: "The e-mail address of the user who answers for it. The token acts for that person."},
+		{Name: "owner", Label: "Owner", Input: "email", Value: t.OwnerEmail, Required: true, Help: "The e-mail address of the user who answers for it. The token acts for that person; only one that the owner made can decide reviews and sign-offs."},
 		{Name: "expires", Label: "Expires", Input: "date", Value: expires, Required: true, Help: "At the end of this day, UTC. At most 366 days."},
 		roles,
 	}, err)}

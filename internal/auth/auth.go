@@ -82,6 +82,9 @@ type Actor struct {
 	Roles  []Role
 	// Address is the client's IP address, for the audit log.
 	Address string
+	// Lent marks a token that another person made for its owner. It may work, but
+	// not decide: whoever holds it would count as the owner.
+	Lent bool
 }
 
 // Engine is the actor of the durable engine and other machinery.
@@ -97,6 +100,9 @@ func (a Actor) Can(p Permission) bool {
 	}
 	if p == SignedIn {
 		return true
+	}
+	if a.Lent && (p == ReviewDecide || p == SignoffDecide) {
+		return false
 	}
 	for _, r := range a.Roles {
 		if slices.Contains(granted[r], p) {

@@ -97,7 +97,7 @@ func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved b
 
 // MayDecide reports whether a sign-off is addressed to a person.
 func MayDecide(by Actor, role, person string) bool {
-	if by.UserID == "" {
+	if by.UserID == "" || by.Lent {
 		return false
 	}
 	if person != "" && strings.EqualFold(person, by.Email) {

@@ -94,8 +94,9 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 	var a auth.Actor
 	var roles, owned []string
 	var used *time.Time
-	err := db.pool.QueryRow(ctx, `SELECT t.id, t.name, t.roles, t.last_used_at, u.id, u.email, u.roles FROM api_tokens t JOIN users u ON u.id = t.owner_id
-		WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL AND u.active`, digest(secret), now).Scan(&a.ID, &a.Name, &roles, &used, &a.UserID, &a.Email, &owned)
+	var madeBy string
+	err := db.pool.QueryRow(ctx, `SELECT t.id, t.name, t.roles, t.last_used_at, t.created_by, u.id, u.email, u.roles FROM api_tokens t JOIN users u ON u.id = t.owner_id
+		WHERE t.hash = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL AND u.active`, digest(secret), now).Scan(&a.ID, &a.Name, &roles, &used, &madeBy, &a.UserID, &a.Email, &owned)
 	if err == pgx.ErrNoRows {
 		return auth.Actor{}, noToken()
 	}
@@ -103,6 +104,8 @@ func (db *DB) ActorByToken(ctx context.Context, secret, address string) (auth.Ac
 		return auth.Actor{}, asFault(fmt.Errorf("find token: %w", err))
 	}
 	a.Kind, a.Address = auth.Token, address
+	// One made on the machine itself is as good as its owner's: whoever has the machine has more than that.
+	a.Lent = strings.HasPrefix(madeBy, "u_") && madeBy != a.UserID
 	for _, r := range rolesOf(roles) {
 		if auth.Within(r, rolesOf(owned)) {
 			a.Roles = append(a.Roles, r)

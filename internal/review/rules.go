@@ -60,6 +60,9 @@ func (r *Review) Withdraw(by auth.Actor) error {
 }
 
 func (r *Review) decidable(by auth.Actor) error {
+	if by.Lent {
+		return fault.New(fault.Forbidden, "This token was made by somebody else than its owner, so it cannot decide for the owner. Let the owner make one.")
+	}
 	if by.UserID == "" || !by.Can(auth.ReviewDecide) {
 		return fault.New(fault.Forbidden, "Deciding a review needs the role reviewer.")
 	}

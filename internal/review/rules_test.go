@@ -31,6 +31,7 @@ func TestApprove(t *testing.T) {
 		"author is refused":                 {by: person("u_anna", auth.Reviewer), hash: "h1", want: fault.Forbidden},
 		"author who is admin is refused":    {by: person("u_anna", auth.Admin), hash: "h1", want: fault.Forbidden},
 		"author by API token is refused":    {by: token, hash: "h1", want: fault.Forbidden},
+		"a token somebody else made":        {by: auth.Actor{Kind: auth.Token, ID: "t_2", UserID: "u_ben", Roles: []auth.Role{auth.Reviewer}, Lent: true}, hash: "h1", want: fault.Forbidden},
 		"builder is refused":                {by: person("u_cem", auth.Builder), hash: "h1", want: fault.Forbidden},
 		"machinery is refused":              {by: auth.Engine(), hash: "h1", want: fault.Forbidden},
 		"other hash is refused":             {by: ben, hash: "h2", want: fault.Conflict},
