@@ -168,7 +168,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 	}
 	if len(nudged) > 0 {
 		q.Queue(`UPDATE runs SET nudged = true, wake_reason = 'event', wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END
-			WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running')`, nudged, b.now)
+			WHERE id IN (SELECT id FROM runs WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running') ORDER BY id FOR NO KEY UPDATE)`, nudged, b.now)
 	}
 	if len(cols[0]) == 0 {
 		return

@@ -58,7 +58,10 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (page []EventRow, next 
 		}
 	}
 	if f.Query != "" {
-		add("(e.key ILIKE $%[1]d OR e.worker ILIKE $%[1]d OR j.label ILIKE $%[1]d)", like(f.Query))
+		n := len(args) + 1
+		args = append(args, begins(f.Query), words(f.Query), like(f.Query))
+		where += fmt.Sprintf(` AND e.id IN (SELECT x.id FROM unnest(%s) m CROSS JOIN LATERAL (SELECT id FROM events WHERE joiner_id = m ORDER BY id DESC LIMIT 1000) x
+			UNION ALL SELECT id FROM events WHERE state <> 'accepted' AND (key ILIKE $%[2]d OR worker ILIKE $%[2]d))`, matching(n), n+2)
 	}
 	args = append(args, limit+1)
 	rows, err := db.pool.Query(ctx, eventSQL+` FROM events e LEFT JOIN joiners j ON j.id = e.joiner_id WHERE true`+where+fmt.Sprintf(" ORDER BY e.id DESC LIMIT $%d", len(args)), args...)

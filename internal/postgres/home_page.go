@@ -59,9 +59,9 @@ func (db *DB) Home(ctx context.Context) (Home, error) {
 	for _, r := range rows {
 		h.Unratified = append(h.Unratified, r.artifact())
 	}
-	err = db.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM events WHERE state = 'dead'), count(*) FILTER (WHERE state IN ('queued', 'running')), count(*) FILTER (WHERE state = 'waiting'),
-		count(*) FILTER (WHERE state = 'succeeded' AND ended_at > $1), count(*) FILTER (WHERE state = 'failed' AND ended_at > $1)
-		FROM runs WHERE mode = 'live' AND (state IN ('queued', 'running', 'waiting') OR ended_at > $1)`, db.now().Add(-24*time.Hour)).
+	err = db.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM events WHERE state = 'dead'),
+		(SELECT count(*) FROM runs WHERE mode = 'live' AND state IN ('queued', 'running')), (SELECT count(*) FROM runs WHERE mode = 'live' AND state = 'waiting'),
+		count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE state = 'failed') FROM runs WHERE mode = 'live' AND ended_at > $1`, db.now().Add(-24*time.Hour)).
 		Scan(&h.DeadLetters, &h.Running, &h.Waiting, &h.SucceededDay, &h.FailedDay)
 	return h, asFault(err)
 }

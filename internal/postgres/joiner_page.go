@@ -62,8 +62,11 @@ func scanJoiner(row pgx.CollectableRow) (JoinerRow, error) {
 // Joiners lists joiners, newest first, after one.
 func (db *DB) Joiners(ctx context.Context, q, before string, limit int) (page []JoinerRow, next string, err error) {
 	limit = pageSize(limit)
-	rows, err := db.pool.Query(ctx, joinerSQL+` WHERE ($1 = '' OR j.label ILIKE $2 OR j.worker ILIKE $2 OR j.attributes->>'department' ILIKE $2) AND ($3 = '' OR j.id < $3) ORDER BY j.id DESC LIMIT $4`,
-		q, like(q), before, limit+1)
+	where, args := ` WHERE ($1 = '' OR j.id < $1)`, []any{before, limit + 1}
+	if q != "" {
+		where, args = where+` AND j.id = ANY (`+matching(3)+`)`, append(args, begins(q), words(q))
+	}
+	rows, err := db.pool.Query(ctx, joinerSQL+where+` ORDER BY j.id DESC LIMIT $2`, args...)
 	if err != nil {
 		return nil, "", asFault(fmt.Errorf("list joiners: %w", err))
 	}

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
 
 	"joinery/internal/auth"
 )
@@ -24,6 +26,26 @@ func pageSize(limit int) int {
 func like(q string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(q) + "%"
 }
+
+// matching finds the joiners that a search means: by the beginning of the worker's
+// id, or by the beginnings of the words of the name and the department. It takes the search and the
+// words (see words) as the arguments numbered n and n+1.
+func matching(n int) string {
+	return fmt.Sprintf(`ARRAY(SELECT id FROM (SELECT id FROM joiners WHERE worker LIKE $%[1]d LIMIT 1000) a
+		UNION SELECT id FROM (SELECT id FROM joiners WHERE to_tsvector('simple', label || ' ' || coalesce(attributes->>'department', '')) @@ to_tsquery('simple', $%[2]d) ORDER BY id DESC LIMIT 1000) b)`, n, n+1)
+}
+
+// words makes a text search of what a person typed: each word's beginning.
+func words(q string) string {
+	var out []string
+	for _, w := range strings.FieldsFunc(q, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) }) {
+		out = append(out, "'"+w+"':*")
+	}
+	return strings.Join(out, " & ")
+}
+
+// begins makes a begins-with pattern of what a person typed.
+func begins(q string) string { return strings.TrimPrefix(like(strings.TrimSpace(q)), "%") }
 
 func clip(s string) string {
 	if r := []rune(s); len(r) > 80 {

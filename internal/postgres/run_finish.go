@@ -174,8 +174,8 @@ const divisionByZero = "22012"
 // and will be until the commit. A row lock would write each run's row at each
 // step, so the runs are held by shared advisory locks that a take-over must not
 // meet (see TakeOver); they are taken before the snapshot that looks. Joiners are
-// locked before runs are changed, as intake does, and both in one order. With all
-// the transaction ends when one does not count.
+// locked before runs are changed, and in the order that intake has. With all the
+// transaction ends when one does not count.
 func fence(t *trips, items []Checkpoint, out []Fence, all bool) {
 	var ids, owners, joiners []string
 	var epochs []int64
@@ -187,7 +187,7 @@ func fence(t *trips, items []Checkpoint, out []Fence, all bool) {
 	}
 	t.Queue(`SELECT count(pg_advisory_xact_lock_shared(hashtextextended(id, `+runLocks+`))) FROM unnest($1::text[]) AS u (id)`, ids)
 	if len(joiners) > 0 {
-		t.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, joiners)
+		t.Queue(`SELECT id FROM joiners WHERE id = ANY ($1) ORDER BY (connection || ':' || worker) COLLATE "C" FOR NO KEY UPDATE`, joiners)
 	}
 	t.Queue(`SELECT u.n, coalesce(r.cancel_asked, ''), r.id IS NOT NULL, CASE WHEN r.id IS NULL AND $4 THEN 1 / (u.n - u.n) END FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u (id, owner, epoch, n)
 		LEFT JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs, all).Query(func(rows pgx.Rows) error {
