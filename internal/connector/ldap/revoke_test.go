@@ -23,11 +23,14 @@ import (
 func TestS44_RevokedPasswordEndsOpenConnections(t *testing.T) {
 	t.Parallel()
 	s := connectortest.StartSlapd(t)
-	var revoked atomic.Bool
+	var revoked, rotated atomic.Bool
 	pool := &connector.Pool{Catalog: one{}, Guard: &egress.Guard{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Secret: func(context.Context, string, string) (secret.Value, error) {
 			if revoked.Load() {
 				return secret.Value{}, fault.New(fault.Invalid, "The credential was revoked.")
+			}
+			if rotated.Load() {
+				return secret.New("a password that the directory does not know"), nil
 			}
 			return secret.New(s.Password), nil
 		}}
@@ -45,6 +48,10 @@ func TestS44_RevokedPasswordEndsOpenConnections(t *testing.T) {
 	require.ErrorContains(t, find(), "revoked")
 	revoked.Store(false)
 	require.NoError(t, find())
+	rotated.Store(true)
+	pgtest.Eventually(t, 5*time.Second, "connections bound with the password before are not used any more", func() bool { return find() != nil })
+	rotated.Store(false)
+	pgtest.Eventually(t, 5*time.Second, "the right password binds again", func() bool { return find() == nil })
 }
 
 type one struct{}
