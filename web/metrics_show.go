@@ -47,7 +47,7 @@ func (s *Server) metricsShow(c *fiber.Ctx, _ auth.Actor) error {
 }
 
 // scraper reports whether a request for the metrics comes from this machine
-// itself; it needs no sign-in.
+// itself; it needs no sign-in. One that brings a token is judged by that.
 func scraper(c *fiber.Ctx, r route) bool {
-	return r.path == "/metrics" && c.Context().RemoteIP().IsLoopback() && c.Get("X-Forwarded-For") == ""
+	return r.path == "/metrics" && c.Context().RemoteIP().IsLoopback() && c.Get("X-Forwarded-For") == "" && c.Get("Authorization") == ""
 }

@@ -117,7 +117,12 @@ func TestS12_S13_HostAndForwardedHeaders(t *testing.T) {
 	plain, other := ask("joinery.example", ""), ask("joinery.example", forged)
 	require.Equal(t, withoutIDs(plain), withoutIDs(other), "nothing of the answer follows from them")
 	require.NotContains(t, other, "Strict-Transport-Security", "the scheme is the configured one")
-	require.Contains(t, raw(t, address, "GET /healthz HTTP/1.1\r\nHost: 10.9.8.7\r\nConnection: close\r\n\r\n"), "200 OK", "probes ask by any name")
+	for path, want := range map[string]string{"/healthz": " 200 ", "/metrics": " 421 ", "/api/v1/flows": " 421 ", "/hooks/none": " 405 ", "/static/style.css": " 421 "} {
+		require.Contains(t, raw(t, address, "GET "+path+" HTTP/1.1\r\nHost: joinery.svc\r\nConnection: close\r\n\r\n"), want, path)
+	}
+	for path, want := range map[string]string{"/metrics": "Location: /sign-in", "/api/v1/flows": " 401 "} {
+		require.Contains(t, raw(t, address, "GET "+path+" HTTP/1.1\r\nHost: joinery.svc\r\nAuthorization: Bearer jnr_x\r\nConnection: close\r\n\r\n"), want, "a token may ask by any name, if it is one: "+path)
+	}
 
 	// The address in the audit log, and so the one that failed sign-ins count for.
 	body := "email=nobody%40x.example&password=wrong"
