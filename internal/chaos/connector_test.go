@@ -228,7 +228,7 @@ edges: [{from: moved.started, to: look}]
 	require.Less(t, time.Since(began), 500*time.Millisecond, "the console")
 	proxy.Up()
 	proxy.CutAll()
-	w.rested(2*time.Minute, 40+dead)
+	w.rested(either(2*time.Minute, 8*time.Minute), 40+dead)
 	w.check()
 	require.Equal(t, 40+dead, w.count(`SELECT count(*) FROM runs WHERE state = 'succeeded'`))
 }
@@ -278,7 +278,7 @@ func TestFault_F16_SlowAndCutConnections(t *testing.T) {
 	time.Sleep(either(3*time.Second, 30*time.Second))
 	proxy.Judge(nil)
 	proxy.Slow(0, 0)
-	w.rested(2*time.Minute, people)
+	w.rested(either(2*time.Minute, 8*time.Minute), people)
 	w.check()
 	require.Equal(t, people, w.count(`SELECT count(*) FROM runs WHERE state = 'succeeded'`))
 	require.Len(t, w.accounts(), people)

@@ -193,7 +193,7 @@ func TestFault_F10_R02_RandomKills(t *testing.T) {
 			}
 			feed.Wait()
 			senders.Wait()
-			w.rested(2*time.Minute, people)
+			w.rested(either(2*time.Minute, 8*time.Minute), people)
 			w.check()
 			require.Len(t, w.accounts(), people)
 			require.Equal(t, people, w.count(`SELECT count(*) FROM runs WHERE state = 'succeeded'`))

@@ -20,6 +20,10 @@ const (
 	firstRest    = 15 * time.Second
 	longestRest  = 5 * time.Minute
 	probeFor     = time.Minute // a probe that says nothing in this time is taken for lost
+	// After a failure a connection is used by few at once, and by more with each
+	// call that it answers; past this many, by all. A system that only just copes
+	// would break down again if all that waited came back together.
+	gentleUntil = 256
 )
 
 // ErrBusy is the cause of a failure that is our own limit and says nothing about
@@ -46,6 +50,8 @@ type RestingError struct {
 	Until      time.Time
 	Wait       time.Duration // until then
 	Why        string
+	// Gentle says that it answers, and is used by few at once after a failure.
+	Gentle bool
 }
 
 func (r *RestingError) Error() string {
@@ -67,6 +73,8 @@ type circuit struct {
 	rest               time.Duration
 	why                string
 	probe              time.Time // when the probe under way began; zero: none
+	uses               int       // uses under way
+	window             int       // how many there may be; 0: any number
 }
 
 // enter lets a use through or says until when it has to wait. At the end of a
@@ -74,20 +82,58 @@ type circuit struct {
 func (b *breakers) enter(connection string, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.all[connection]
+	c := b.of(connection)
 	switch {
-	case c == nil || !c.open:
+	case !c.open && c.window > 0 && c.uses >= c.window:
+		wait := time.Second + rand.N(2*time.Second)
+		return &RestingError{Connection: connection, Until: now.Add(wait), Wait: wait, Why: c.why, Gentle: true}
+	case !c.open:
+		c.uses++
 		return nil
 	case now.Before(c.until):
 		return &RestingError{Connection: connection, Until: c.until, Wait: c.until.Sub(now), Why: c.why}
 	case c.asked:
 		c.open, c.asked = false, false // the time that was named is over; nothing was broken
+		c.uses++
 		return nil
 	case !c.probe.IsZero() && now.Sub(c.probe) < probeFor:
 		return &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Wait: 2 * time.Second, Why: c.why}
 	}
 	c.probe = now
+	c.uses++
 	return nil
+}
+
+// may is asked before each call of a use: what was let through before a rest began
+// does not go on calling in it.
+func (b *breakers) may(connection string, now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.of(connection)
+	if c.open && now.Before(c.until) {
+		return &RestingError{Connection: connection, Until: c.until, Wait: c.until.Sub(now), Why: c.why}
+	}
+	return nil
+}
+
+// leave ends a use.
+func (b *breakers) leave(connection string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.of(connection).uses--
+}
+
+// of gives the circuit of a connection. The caller holds mu.
+func (b *breakers) of(connection string) *circuit {
+	c := b.all[connection]
+	if c == nil {
+		if b.all == nil {
+			b.all = map[string]*circuit{}
+		}
+		c = &circuit{}
+		b.all[connection] = c
+	}
+	return c
 }
 
 // report takes what one call came to. It gives the connection's health when the
@@ -98,14 +144,7 @@ func (b *breakers) report(connection string, err error, now time.Time) (Health, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.all[connection]
-	if c == nil {
-		if b.all == nil {
-			b.all = map[string]*circuit{}
-		}
-		c = &circuit{}
-		b.all[connection] = c
-	}
+	c := b.of(connection)
 	was := c.open
 	switch kind := fault.KindOf(err); {
 	case err != nil && kind == fault.Unavailable && fault.RetryAfter(err) > 0:
@@ -118,12 +157,19 @@ func (b *breakers) report(connection string, err error, now time.Time) (Health, 
 		c.why, c.probe = fault.Sentence(err), time.Time{}
 	case err != nil && kind == fault.Unavailable:
 		c.failures++
+		if c.window == 0 {
+			c.window = c.uses
+		}
+		c.window = max(1, c.window/2)
 		c.fail(err, now, c.failures >= breakAfter)
 	case err != nil && (kind == fault.Forbidden || kind == fault.Unauthenticated):
 		c.refusals++
 		c.fail(err, now, c.refusals >= refusedAfter)
 	case !c.open || !c.probe.IsZero():
-		*c = circuit{} // it answers
+		if c.window > 0 {
+			c.window = (c.window + 1) % gentleUntil
+		}
+		*c = circuit{uses: c.uses, window: c.window, why: c.why} // it answers
 	}
 	return c.health(connection), was != c.open
 }

@@ -17,7 +17,13 @@ func TestBreaker_R18_OpensHalfOpensCloses(t *testing.T) {
 	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	p := &Pool{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	down := fault.New(fault.Unavailable, "The directory has a problem of its own just now (503).")
-	enter := func() error { return p.breakers.enter("dir", now) }
+	enter := func() error {
+		err := p.breakers.enter("dir", now)
+		if err == nil {
+			p.breakers.leave("dir")
+		}
+		return err
+	}
 	resting := func(err error) *RestingError {
 		t.Helper()
 		var r *RestingError
@@ -63,6 +69,16 @@ func TestBreaker_R18_OpensHalfOpensCloses(t *testing.T) {
 	require.False(t, p.Health("dir").Resting)
 	require.Zero(t, p.Health("dir").Failures)
 
+	// What was let through before the rest does not go on calling in it.
+	for range breakAfter {
+		p.Report("dir", down)
+	}
+	resting(p.breakers.may("dir", now))
+	now = p.Health("dir").Until
+	require.NoError(t, enter())
+	require.NoError(t, p.breakers.may("dir", now), "the probe calls")
+	p.Report("dir", nil)
+
 	// The credential is refused three times.
 	for range refusedAfter {
 		require.NoError(t, enter())
@@ -95,4 +111,35 @@ func TestBreaker_R17_ATimeThatIsNamedIsKeptByAll(t *testing.T) {
 	require.NoError(t, p.breakers.enter("dir", now))
 	require.NoError(t, p.breakers.enter("dir", now), "nothing is broken, so nobody has to probe")
 	require.False(t, p.Health("dir").Resting)
+}
+
+// What comes back after a failure comes back few at a time, and more with each
+// answer.
+func TestBreaker_F16_ComesBackGently(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	p := &Pool{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	down := fault.New(fault.Unavailable, "It did not answer in time.")
+	for range 100 {
+		require.NoError(t, p.breakers.enter("dir", now))
+	}
+	for range 3 {
+		p.Report("dir", down) // 100, then 50, 25, 12 at once
+	}
+	for range 89 {
+		p.breakers.leave("dir")
+	}
+	require.NoError(t, p.breakers.enter("dir", now))
+	var r *RestingError
+	require.ErrorAs(t, p.breakers.enter("dir", now), &r)
+	require.True(t, r.Gentle)
+	require.GreaterOrEqual(t, r.Wait, time.Second)
+	p.Report("dir", nil)
+	require.NoError(t, p.breakers.enter("dir", now), "one more with each answer")
+	for range gentleUntil {
+		p.Report("dir", nil)
+	}
+	for range 1000 {
+		require.NoError(t, p.breakers.enter("dir", now))
+	}
 }

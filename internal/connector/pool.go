@@ -69,6 +69,7 @@ func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), 
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
+		p.breakers.leave(s.Key)
 		return nil, nil, fault.New(fault.Unavailable, "Joinery is shutting down; the call will be made after the restart.")
 	}
 	e, found := p.open[k]
@@ -84,7 +85,7 @@ func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), 
 
 	if !found {
 		// Opening is shared, so one user's cancelled context must not fail the others.
-		e.conn, e.http, e.err = p.start(context.WithoutCancel(ctx), s, p.Secret)
+		e.conn, e.http, e.err = p.start(context.WithoutCancel(ctx), s, p.Secret, func() error { return p.breakers.may(s.Key, p.now()) })
 		close(e.ready)
 	}
 	select {
@@ -118,7 +119,7 @@ func (p *Pool) TestDraft(ctx context.Context, s Settings, approvedPrivate []stri
 }
 
 func (p *Pool) test(ctx context.Context, s Settings, secrets func(ctx context.Context, connection, name string) (secret.Value, error)) []Finding {
-	conn, client, err := p.start(ctx, s, secrets)
+	conn, client, err := p.start(ctx, s, secrets, func() error { return nil })
 	if err != nil {
 		f := Finding{Title: "Settings", Detail: fault.Sentence(err)}
 		for _, problem := range fault.Problems(err) {
@@ -140,7 +141,7 @@ func (p *Pool) Close() error {
 	return closeAll(idle)
 }
 
-func (p *Pool) start(ctx context.Context, s Settings, secrets func(ctx context.Context, connection, name string) (secret.Value, error)) (Conn, *http.Client, error) {
+func (p *Pool) start(ctx context.Context, s Settings, secrets func(ctx context.Context, connection, name string) (secret.Value, error), may func() error) (Conn, *http.Client, error) {
 	t, ok := p.Catalog.Type(s.Type)
 	if !ok {
 		return nil, nil, fault.New(fault.Invalid, "There is no connector of type %q.", s.Type)
@@ -165,7 +166,7 @@ func (p *Pool) start(ctx context.Context, s Settings, secrets func(ctx context.C
 		},
 		HTTP: client,
 		Dial: guard.Dial,
-		Pace: p.pace(s.Key, s.Limits.CallsPerSecond),
+		Pace: p.pace(s.Key, s.Limits.CallsPerSecond, may),
 		Now:  p.now,
 		Log:  p.Log.With("connection", s.Key),
 	})
@@ -181,6 +182,7 @@ func (p *Pool) now() time.Time {
 
 // giveBack ends one use and closes what is no longer worth keeping.
 func (p *Pool) giveBack(k poolKey, e *pooled) {
+	p.breakers.leave(k.connection)
 	p.mu.Lock()
 	now := p.now()
 	e.uses--
@@ -261,9 +263,9 @@ type pace struct {
 	limiter *rate.Limiter
 }
 
-func (p *Pool) pace(connection string, perSecond float64) func(context.Context) error {
+func (p *Pool) pace(connection string, perSecond float64, may func() error) func(context.Context) error {
 	if perSecond <= 0 {
-		return func(context.Context) error { return nil }
+		return func(context.Context) error { return may() }
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,6 +282,6 @@ func (p *Pool) pace(connection string, perSecond float64) func(context.Context) 
 		if err := c.limiter.Wait(ctx); err != nil {
 			return fault.Wrap(fault.Unavailable, errors.Join(ErrBusy, err), "The limit of %g calls per second for %s leaves no time for this call now.", perSecond, connection)
 		}
-		return nil
+		return may()
 	}
 }

@@ -172,12 +172,12 @@ func TestPool_ConcurrentUse(t *testing.T) {
 func TestPool_PaceIsSharedByVersions(t *testing.T) {
 	t.Parallel()
 	p := newPool(&counted{})
-	a, b := p.pace("c", 0.001), p.pace("c", 0.001)
+	a, b := p.pace("c", 0.001, func() error { return nil }), p.pace("c", 0.001, func() error { return nil })
 	require.NoError(t, a(t.Context()))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	require.True(t, fault.Is(b(ctx), fault.Unavailable), "the next call is due in a quarter of an hour")
-	require.NoError(t, p.pace("other", 0)(t.Context()))
+	require.NoError(t, p.pace("other", 0, func() error { return nil })(t.Context()))
 }
 
 // Settings that nobody approved get no secret and reach no private host of their own.

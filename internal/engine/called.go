@@ -34,6 +34,11 @@ func (k *carrier) called(ctx context.Context, connection, operation string, call
 	start := time.Now()
 	ctx, span := e.Trace.Call(ctx, "call", operation, trace.Label{Key: "connection", Value: connection})
 	err := call(ctx)
+	var resting *connector.RestingError
+	if errors.As(err, &resting) {
+		span.End(string(fault.Unavailable))
+		return e.rests(resting) // it was not made
+	}
 	outcome := trouble(err)
 	span.End(outcome)
 	if outcome == "" {

@@ -97,6 +97,9 @@ func (e *Engine) mayUse(connection string) error {
 // rests turns a connection's rest into a wait. The waiting come back over ten
 // seconds and not all at once.
 func (e *Engine) rests(r *connector.RestingError) error {
+	if r.Gentle {
+		return &waitError{until: e.Now().Add(r.Wait), what: fmt.Sprintf("the connection %s, which failed a moment ago and is used by few at once", r.Connection)}
+	}
 	return &waitError{until: e.Now().Add(r.Wait + rand.N(10*time.Second)), what: fmt.Sprintf("the connection %s to answer again: %s", r.Connection, r.Why)}
 }
 
