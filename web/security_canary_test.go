@@ -34,6 +34,7 @@ import (
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
+	"joinery/internal/trace"
 )
 
 // What must not be found where it does not belong: secrets nowhere at all,
@@ -77,6 +78,11 @@ func TestS56_S60_S93_Canaries(t *testing.T) {
 	require.NoError(t, err)
 	s := &Server{DB: db, Hasher: auth.NewHasher(2), Log: logger, Now: time.Now, BaseURL: "http://localhost:8080", Version: "test", Catalog: types, Nodes: node.All(),
 		Pool: &connector.Pool{Catalog: types, Guard: guard, Secret: db.Secret, Now: time.Now, Log: logger}, Kick: func() {}}
+	var spans lockedBuffer
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(&spans, r.Body) }))
+	t.Cleanup(collector.Close)
+	s.Trace, err = trace.Open(t.Context(), collector.URL, "test", logger)
+	require.NoError(t, err)
 	app, err := s.App()
 	require.NoError(t, err)
 	k := &console{server: s, app: app}
@@ -102,7 +108,7 @@ func TestS56_S60_S93_Canaries(t *testing.T) {
 	for _, dir := range []string{"dir", "scim", "scim2"} {
 		w.live(review.Flow, fmt.Sprintf("key: to-%[1]s\nname: To %[1]s\ntrigger: by_hand\nnodes:\n  - {id: by_hand, type: manual, params: {connection: hr}}\n  - {id: make, type: account.ensure, retry: {attempts: 1}, params: {directory: %[1]s, name: =Lower(joiner.last_name), attributes: {displayName: =joiner.last_name, birth: =joiner.birth_date, bank: =joiner.bank_account, mail: =joiner.personal_email}}}\nedges: [{from: by_hand.started, to: make}]\n", dir))
 	}
-	eng := &engine.Engine{DB: db, Nodes: node.All(), Owner: "test", Now: time.Now, Log: logger, Pool: s.Pool}
+	eng := &engine.Engine{DB: db, Nodes: node.All(), Owner: "test", Now: time.Now, Log: logger, Pool: s.Pool, Trace: s.Trace}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); eng.Run(ctx) }()
@@ -129,7 +135,9 @@ func TestS56_S60_S93_Canaries(t *testing.T) {
 	_, err = db.SealAudit(t.Context())
 	require.NoError(t, err)
 
-	places := map[string]string{"log": log.String(), "metrics": w.ada.get(t, "/metrics").body, "audit records": k.value(t, `SELECT string_agg(e::text, E'\n') FROM audit_events e`)}
+	require.NoError(t, s.Trace.Close(t.Context()))
+	require.Contains(t, spans.String(), "account.ensure", "spans were sent")
+	places := map[string]string{"log": log.String(), "traces": spans.String(), "metrics": w.ada.get(t, "/metrics").body, "audit records": k.value(t, `SELECT string_agg(e::text, E'\n') FROM audit_events e`)}
 	shown := map[string]string{}
 	for who, b := range map[string]*browser{"viewer": viewer, "administrator": w.ada} {
 		for _, route := range k.server.routes() {

@@ -73,7 +73,7 @@ func python(t *testing.T) string {
 	return ""
 }
 
-func TestSend(t *testing.T) {
+func TestS83_Send(t *testing.T) {
 	t.Parallel()
 	port, out := start(t)
 	now := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
@@ -104,8 +104,9 @@ func TestUnreachable(t *testing.T) {
 	s, err := mail.New("smtp://127.0.0.1:1?tls=none", time.Now)
 	require.NoError(t, err)
 	require.True(t, fault.Is(s.Send(t.Context(), mail.Message{ID: "k", To: []string{"a@x.example"}, Subject: "x"}), fault.Unavailable))
-	for _, bad := range []string{"", "http://x", "smtp://", "smtp://h:99999999", "smtp://h?tls=perhaps"} {
+	for _, bad := range []string{"", "http://x", "smtp://", "smtp://h:99999999", "smtp://h?tls=perhaps", "smtp://u:canary-pw@h:99999999", "smtp://u:canary-pw@h:x", "smtp://u:canary-pw%zz@h", "http://u:canary-pw@h"} {
 		_, err := mail.New(bad, time.Now)
 		require.True(t, fault.Is(err, fault.Invalid), bad)
+		require.NotContains(t, err.Error(), "canary-pw", "S-56: the password of the mail server is not repeated")
 	}
 }
