@@ -25,8 +25,8 @@ import (
 // 4xx as final, so our own trouble is always 503.
 const (
 	hookAnswer  = 2500 * time.Millisecond
-	hookRate    = 1000 // deliveries per second and connection
-	hookBurst   = 2000
+	hookRate    = 5000 // deliveries per second and connection
+	hookBurst   = 10000
 	refusedRate = 2 // unsigned deliveries per second and connection that are kept on record
 	hookCache   = time.Second
 )

@@ -63,6 +63,12 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 		return err
 	}
 	eng := h.engine(send)
+	before, err := succeed(ctx, h.cfg.DataDir, eng.Owner, h.db)
+	if err != nil {
+		// The runs of the one before are taken over when their leases end.
+		h.cfg.Log.Warn("the engine's file in the data folder is of no use", "err", err)
+	}
+	defer before.close()
 	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
 		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, Beat: eng.Beat, InHand: eng.InHand,
 		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}

@@ -35,7 +35,10 @@ type world struct {
 	doubles atomic.Int64
 	unknown atomic.Int64
 	limited atomic.Int64
-	calls   atomic.Int64
+	// repeated are creates that came again under the same Idempotency-Key.
+	repeated atomic.Int64
+	keys     sync.Map
+	calls    atomic.Int64
 
 	bucket struct {
 		sync.Mutex
@@ -79,6 +82,8 @@ func (w *world) forget() {
 	w.doubles.Store(0)
 	w.unknown.Store(0)
 	w.limited.Store(0)
+	w.repeated.Store(0)
+	w.keys.Clear()
 	w.calls.Store(0)
 }
 
@@ -128,7 +133,15 @@ func (w *world) create(rw http.ResponseWriter, r *http.Request) {
 	w.mu.RLock()
 	j := w.people[in.EmployeeID]
 	w.mu.RUnlock()
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		// Like the APIs that know this header: the same request again changes nothing.
+		if _, again := w.keys.LoadOrStore(key, true); again {
+			j = nil
+			w.repeated.Add(1)
+		}
+	}
 	switch {
+	case j == nil && r.Header.Get("Idempotency-Key") != "":
 	case j == nil:
 		w.unknown.Add(1)
 	case !j.created.CompareAndSwap(0, now):
