@@ -13,12 +13,13 @@ import (
 
 type benchCmd struct {
 	Rows        []string        `default:"joinery,river-plain,batch" help:"What is measured, each in a process of its own."`
-	Scenario    []string        `default:"throughput,accept" help:"throughput, accept, drain, limited, kill, steps, one, start."`
+	Scenario    []string        `default:"throughput,accept" help:"throughput, accept, drain, limited, kill, steps, one, start, lists."`
 	Clients     []int           `default:"100" help:"Joiners under way at once (throughput)."`
 	Latency     []time.Duration `default:"0s,20ms" help:"How long the pretend directory takes for a call (throughput)."`
 	Length      time.Duration   `default:"6s" help:"How long each row is measured."`
 	Repeats     int             `default:"3" help:"The table shows medians."`
 	Joiners     int             `default:"10000" help:"How many a drain brings in."`
+	Stored      int             `default:"1000000" help:"How many runs are stored when lists are measured."`
 	Rate        float64         `default:"500" help:"Webhooks a second (accept)."`
 	Limit       float64         `default:"100" help:"Creates a second that the directory allows (limited)."`
 	Checkpoints int             `default:"3" help:"Durable steps of the baselines: 3 for the standard job, 40 for the scenario steps."`
@@ -58,7 +59,7 @@ func (c benchCmd) Run(ctx context.Context, t *tool) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	b := &bench.Bench{Program: self, Dir: c.Dir, Rows: c.Rows, Scenarios: c.Scenario, Clients: c.Clients, Latencies: c.Latency, Length: c.Length, Repeats: c.Repeats, Joiners: c.Joiners,
+	b := &bench.Bench{Program: self, Dir: c.Dir, Rows: c.Rows, Scenarios: c.Scenario, Clients: c.Clients, Latencies: c.Latency, Length: c.Length, Repeats: c.Repeats, Joiners: c.Joiners, Stored: c.Stored,
 		Rate: c.Rate, Limit: c.Limit, Checkpoints: c.Checkpoints, Out: t.out}
 	if c.Out != "" {
 		f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -33,6 +33,7 @@ type Bench struct {
 	Length      time.Duration
 	Repeats     int
 	Joiners     int // of the drain
+	Stored      int // runs in the database when lists are measured
 	Rate        float64
 	Limit       float64
 	Checkpoints int
@@ -48,19 +49,21 @@ type Bench struct {
 
 // Scenarios lists what can be measured.
 func Scenarios() []string {
-	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start"}
+	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists"}
 }
 
 // row is a running row.
 type row struct {
 	name    string
 	joinery bool
-	url     string
-	base    string
-	cmd     *exec.Cmd
-	log     *os.File
-	readyMS float64
-	start   func(ctx context.Context) error
+	// database is the owner's address of the row's database.
+	database string
+	url      string
+	base     string
+	cmd      *exec.Cmd
+	log      *os.File
+	readyMS  float64
+	start    func(ctx context.Context) error
 }
 
 func (r *row) pid() int {
@@ -144,7 +147,7 @@ func (b *Bench) row(ctx context.Context, name string) (*row, error) {
 		return nil, err
 	}
 	url := b.pg.URL(pgserver.Owner, database)
-	r := &row{name: name, joinery: name == "joinery"}
+	r := &row{name: name, joinery: name == "joinery", database: url}
 	if r.joinery {
 		if err := furnish(ctx, url, b.world.addr); err != nil {
 			return nil, fmt.Errorf("furnish: %w", err)

@@ -69,6 +69,10 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 			}
 			b.keep(out)
 		}
+	case "lists":
+		if r.joinery {
+			return b.lists(ctx, r)
+		}
 	case "start":
 		r.stop()
 		if err := r.start(ctx); err != nil {

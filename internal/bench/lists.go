@@ -1,0 +1,97 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// stored fills the database of the Joinery row with runs that ended, a second
+// apart and each of its own joiner, every fiftieth of them failed.
+const stored = `WITH n AS (SELECT n, now() - n * interval '1 second' AS t, lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - n * 1000), 12, '0') AS h FROM generate_series($1::bigint, $2::bigint) n),
+	u AS (SELECT n, t, substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' || lpad(to_hex(n % 4096), 3, '0') || '-8000-' || lpad(to_hex(n), 12, '0') AS id FROM n),
+	j AS (INSERT INTO joiners (id, connection, worker, label, attributes, created_at) SELECT 'j_' || id, 'bench-hris', 's-' || n, 'Ada Lovelace' || n % 9973, '{"department": "Engineering", "status": "active"}', t FROM u)
+	INSERT INTO runs (id, flow, release_id, revision, mode, state, reason, joiner_id, started_by, epoch, created_at, started_at, ended_at, changed_at)
+	SELECT 'rn_' || id, 'bench', (SELECT id FROM live_releases WHERE kind = 'flow' AND key = 'bench'), 1, 'live', CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'succeeded' END,
+		CASE WHEN n % 50 = 0 THEN 'The directory refused the account.' ELSE '' END, 'j_' || id, 'hook:bench-hris', 1, t, t, t + interval '1 second', t FROM u ORDER BY n DESC`
+
+// lists measures the list pages with that many runs stored: how long an answer of
+// the whole server takes, signed in, ms.
+func (b *Bench) lists(ctx context.Context, r *row) error {
+	c, err := pgx.Connect(ctx, r.database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(ctx) }()
+	client, err := r.signIn()
+	if err != nil {
+		return err
+	}
+	var have int
+	for _, want := range []int{10_000, b.Stored} {
+		began := time.Now()
+		for have < want {
+			next := min(want, have+100_000)
+			if _, err := c.Exec(ctx, stored, have+1, next); err != nil {
+				return fmt.Errorf("store runs: %w", err)
+			}
+			have = next
+		}
+		if _, err := c.Exec(ctx, `VACUUM (ANALYZE) runs, joiners`); err != nil {
+			return err
+		}
+		fmt.Fprintf(b.Out, "  %d runs stored, %s\n", have, time.Since(began).Round(time.Second))
+		var middle string
+		if err := c.QueryRow(ctx, `SELECT id FROM runs WHERE id <= (SELECT 'rn_' || substr(h, 1, 8) || '-' || substr(h, 9) FROM lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - $1::bigint * 500), 12, '0') h) ORDER BY id DESC LIMIT 1`, have).Scan(&middle); err != nil {
+			return fmt.Errorf("find the middle: %w", err)
+		}
+		for _, page := range []struct{ name, path string }{{"first", "/runs"}, {"middle", "/runs?before=" + middle}, {"failed", "/runs?state=failed"}, {"flow", "/runs?flow=bench"},
+			{"worker", fmt.Sprint("/runs?q=s-", have/2)}, {"name", "/runs?q=lovelace77"}, {"joiners", "/joiners"}, {"joiner", fmt.Sprint("/joiners?q=s-", have/2)}, {"home", "/"}} {
+			times, err := look(ctx, client, r.base+page.path, 60)
+			if err != nil {
+				return err
+			}
+			b.keep(Result{Row: fmt.Sprintf("%s of %d", page.name, have), Scenario: "lists", Clients: 1, Answer: percentilesOf(times), Done: int64(len(times))})
+		}
+	}
+	return nil
+}
+
+func look(ctx context.Context, client *http.Client, address string, times int) ([]float64, error) {
+	var out []float64
+	for n := range times {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+		if err != nil {
+			return nil, err
+		}
+		begin := time.Now()
+		res, err := client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%s answered %s: %w", address, res.Status, err)
+		}
+		if n >= 5 { // the first ones prepare statements
+			out = append(out, float64(time.Since(begin).Microseconds())/1000)
+		}
+	}
+	return out, nil
+}
+
+// signIn gives a browser of the reviewer.
+func (r *row) signIn() (*http.Client, error) {
+	client := newBrowser()
+	res, err := client.PostForm(r.base+"/sign-in", url.Values{"email": {"reviewer@bench.example"}, "password": {Password}})
+	if err != nil {
+		return nil, err
+	}
+	return client, res.Body.Close()
+}
