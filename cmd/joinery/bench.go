@@ -51,7 +51,7 @@ func (c benchCmd) Run(ctx context.Context, t *tool) error {
 		return err
 	}
 	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp(pgserver.DefaultDir(os.TempDir()), "joinery-bench-"); err != nil {
+		if c.Dir, err = bench.TempDir(); err != nil {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(c.Dir) }()

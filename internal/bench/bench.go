@@ -47,6 +47,16 @@ type Bench struct {
 	results []Result
 }
 
+// TempDir makes a folder for a measurement that the account of the PostgreSQL
+// server can enter too.
+func TempDir() (string, error) {
+	dir, err := os.MkdirTemp("", "joinery-bench-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
 // Scenarios lists what can be measured.
 func Scenarios() []string {
 	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists"}
