@@ -152,7 +152,7 @@ func (w *world) load(senders int, at func() string) *load {
 						break
 					}
 				}
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(either(20*time.Millisecond, 200*time.Millisecond))
 			}
 		})
 	}

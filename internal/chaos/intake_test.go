@@ -99,7 +99,7 @@ func TestFault_F23_R21_Poison(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.node("one").start(t)
-	people := either(60, 1000)
+	people := either(60, 400)
 	poison := people / 2
 	for i := range people {
 		id := fmt.Sprint(i)

@@ -118,26 +118,33 @@ func (h *resources) all() []record {
 	return slices.Clone(*h.list(&h.d.state))
 }
 
-func (h *resources) resource(r record) scim.Resource {
+func (h *resources) resource(r record) scim.Resource { return h.with(r, h.d.memberships(r.ID)) }
+
+// with gives a record with its groups.
+func (h *resources) with(r record, memberships map[string][]any) scim.Resource {
 	out := scim.Resource{ID: r.ID, Attributes: maps.Clone(r.Attributes), Meta: scim.Meta{Created: &r.Created, LastModified: &r.Modified, Version: fmt.Sprintf(`W/"%d"`, r.Version)}}
 	if r.ExternalID != "" {
 		out.ExternalID = optional.NewString(r.ExternalID)
 	}
 	if h.unique == "userName" {
-		if groups := h.d.groupsOf(r.ID); len(groups) > 0 {
+		if groups := memberships[r.ID]; len(groups) > 0 {
 			out.Attributes["groups"] = groups
 		}
 	}
 	return out
 }
 
-func (d *directory) groupsOf(id string) []any {
+// memberships gives the groups of each user, or of one.
+func (d *directory) memberships(only string) map[string][]any {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var out []any
+	out := map[string][]any{}
 	for _, g := range d.state.Groups {
-		if slices.Contains(members(g), id) {
-			out = append(out, map[string]any{"value": g.ID, "display": g.text("displayName")})
+		in := map[string]any{"value": g.ID, "display": g.text("displayName")}
+		for _, id := range members(g) {
+			if only == "" || id == only {
+				out[id] = append(out[id], in)
+			}
 		}
 	}
 	return out
@@ -209,8 +216,9 @@ func (h *resources) Get(_ *http.Request, id string) (scim.Resource, error) {
 
 func (h *resources) GetAll(_ *http.Request, p scim.ListRequestParams) (scim.Page, error) {
 	var found []scim.Resource
+	groups := h.d.memberships("")
 	for _, r := range h.all() {
-		x := h.resource(r)
+		x := h.with(r, groups)
 		if p.FilterValidator != nil {
 			seen := maps.Clone(map[string]any(x.Attributes))
 			seen["id"], seen["externalId"] = r.ID, r.ExternalID
