@@ -70,6 +70,7 @@ type DB struct {
 	seals     sync.Map // connection and name → sealedRows
 	alarms    sync.Map // releases found changed, by id
 	hands     atomic.Pointer[Hands]
+	flows     lastFlows
 	batchers  batchers
 	batches   batches
 	tell      func(place string)
