@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"joinery/internal/fault"
@@ -68,19 +69,44 @@ type row struct {
 	joinery bool
 	// database is the owner's address of the row's database.
 	database string
-	url      string
-	base     string
-	cmd      *exec.Cmd
 	log      *os.File
 	readyMS  float64
 	start    func(ctx context.Context) error
+
+	mu   sync.Mutex
+	url  string
+	base string
+	cmd  *exec.Cmd
 }
 
 func (r *row) pid() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.cmd == nil || r.cmd.Process == nil {
 		return 0
 	}
 	return r.cmd.Process.Pid
+}
+
+// hook is where webhooks go, and site where pages are.
+func (r *row) hook() string { r.mu.Lock(); defer r.mu.Unlock(); return r.url }
+func (r *row) site() string { r.mu.Lock(); defer r.mu.Unlock(); return r.base }
+
+// take gives the process to whoever ends it.
+func (r *row) take() *exec.Cmd {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cmd := r.cmd
+	r.cmd = nil
+	return cmd
+}
+
+func (r *row) kill() {
+	if cmd := r.take(); cmd != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = r.log.Close()
+	}
 }
 
 // Run measures. Rows are measured in turn, again for each repeat, and the table
@@ -170,26 +196,25 @@ func (b *Bench) row(ctx context.Context, name string) (*row, error) {
 		}
 		addr := ln.Addr().String()
 		_ = ln.Close()
-		r.base = "http://" + addr
-		probe := r.base + "/readyz"
-		var args []string
-		env := append(os.Environ(), "DATABASE_URL="+url, "JOINERY_ADDR="+addr, "JOINERY_BASE_URL="+r.base, "JOINERY_MASTER_KEY="+base64.StdEncoding.EncodeToString(masterKey), "JOINERY_DATA_DIR="+filepath.Join(b.Dir, "data"),
-			"JOINERY_ALLOW_HOSTS=127.0.0.1", "JOINERY_LOG_LEVEL=warn")
-		if r.joinery {
-			args, r.url = []string{"serve"}, r.base+"/hooks/"+hrisKey
-		} else {
-			args, r.url = []string{"bench", "--serve", name, "--serve-addr", addr, "--serve-world", b.world.addr, "--checkpoints", fmt.Sprint(b.Checkpoints)}, r.base+"/hook"
-			probe = r.base + "/"
+		base := "http://" + addr
+		args, hook, probe := []string{"serve"}, base+"/hooks/"+hrisKey, base+"/readyz"
+		if !r.joinery {
+			args, hook, probe = []string{"bench", "--serve", name, "--serve-addr", addr, "--serve-world", b.world.addr, "--checkpoints", fmt.Sprint(b.Checkpoints)}, base+"/hook", base+"/"
 		}
 		if r.log, err = os.OpenFile(filepath.Join(b.Dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return err
 		}
-		r.cmd = exec.Command(b.Program, args...)
-		r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = env, r.log, r.log
+		cmd := exec.Command(b.Program, args...)
+		cmd.Env = append(os.Environ(), "DATABASE_URL="+url, "JOINERY_ADDR="+addr, "JOINERY_BASE_URL="+base, "JOINERY_MASTER_KEY="+base64.StdEncoding.EncodeToString(masterKey), "JOINERY_DATA_DIR="+filepath.Join(b.Dir, "data"),
+			"JOINERY_ALLOW_HOSTS=127.0.0.1", "JOINERY_LOG_LEVEL=warn")
+		cmd.Stdout, cmd.Stderr = r.log, r.log
 		began := time.Now()
-		if err := r.cmd.Start(); err != nil {
+		if err := cmd.Start(); err != nil {
 			return err
 		}
+		r.mu.Lock()
+		r.cmd, r.url, r.base = cmd, hook, base
+		r.mu.Unlock()
 		if err := answers(ctx, probe, r.joinery, 30*time.Second); err != nil {
 			r.stop()
 			return fmt.Errorf("%s: %w (log: %s)", name, err, r.log.Name())
@@ -217,20 +242,20 @@ func answers(ctx context.Context, url string, ok bool, most time.Duration) error
 }
 
 func (r *row) stop() {
-	if r.cmd == nil || r.cmd.Process == nil {
+	cmd := r.take()
+	if cmd == nil {
 		return
 	}
-	_ = r.cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Process.Signal(os.Interrupt)
 	done := make(chan struct{})
-	go func() { _ = r.cmd.Wait(); close(done) }()
+	go func() { _ = cmd.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(20 * time.Second):
-		_ = r.cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		<-done
 	}
 	_ = r.log.Close()
-	r.cmd = nil
 }
 
 func (b *Bench) keep(r Result) {

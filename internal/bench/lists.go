@@ -52,7 +52,7 @@ func (b *Bench) lists(ctx context.Context, r *row) error {
 		}
 		for _, page := range []struct{ name, path string }{{"first", "/runs"}, {"middle", "/runs?before=" + middle}, {"failed", "/runs?state=failed"}, {"flow", "/runs?flow=bench"},
 			{"worker", fmt.Sprint("/runs?q=s-", have/2)}, {"name", "/runs?q=lovelace77"}, {"joiners", "/joiners"}, {"joiner", fmt.Sprint("/joiners?q=s-", have/2)}, {"home", "/"}} {
-			times, err := look(ctx, client, r.base+page.path, 60)
+			times, err := look(ctx, client, r.site()+page.path, 60)
 			if err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func look(ctx context.Context, client *http.Client, address string, times int) (
 // signIn gives a browser of the reviewer.
 func (r *row) signIn() (*http.Client, error) {
 	client := newBrowser()
-	res, err := client.PostForm(r.base+"/sign-in", url.Values{"email": {"reviewer@bench.example"}, "password": {Password}})
+	res, err := client.PostForm(r.site()+"/sign-in", url.Values{"email": {"reviewer@bench.example"}, "password": {Password}})
 	if err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (s *sender) post(id string) error {
 			return err
 		}
 	}
-	req, err := http.NewRequest(http.MethodPost, s.row.url, strings.NewReader(text))
+	req, err := http.NewRequest(http.MethodPost, s.row.hook(), strings.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,8 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 		end()
 	default:
 		s.slots = make(chan struct{}, l.clients)
-		b.world.onCreate = s.free
+		free := s.free
+		b.world.onCreate.Store(&free)
 		loop, cancel := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() { s.closed(loop, l.clients, 1<<40); close(done) }()
@@ -218,7 +219,7 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 		}
 		<-done
 		s.wait(ctx, drain)
-		b.world.onCreate = nil
+		b.world.onCreate.Store(nil)
 	}
 	s.sum(&out, began)
 	out.PeakMB = float64(peak.Load())

@@ -8,7 +8,7 @@ import (
 
 // scenario measures one thing on every row in turn.
 func (b *Bench) scenario(ctx context.Context, name string, rows []*row) error {
-	defer func() { b.world.latency.Store(0); b.world.limit, b.world.late, b.world.fail = 0, 0, 0 }()
+	defer func() { b.world.latency.Store(0); b.world.trouble.Store(&trouble{}) }()
 	for _, lat := range b.latencies(name) {
 		for _, clients := range b.clients(name) {
 			for _, r := range rows {
@@ -53,7 +53,7 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 	case "drain":
 		b.keep(b.drain(ctx, r, clients))
 	case "limited":
-		b.world.limit = b.Limit
+		b.world.trouble.Store(&trouble{limit: b.Limit})
 		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 4 * b.Length}))
 	case "steps":
 		if r.joinery {
@@ -103,12 +103,10 @@ func (b *Bench) drain(ctx context.Context, r *row, clients int) Result {
 // kill ends the process with SIGKILL in the middle of a burst and starts it again
 // at once: nothing that was accepted may be lost or made twice.
 func (b *Bench) kill(ctx context.Context, r *row, clients int) (Result, error) {
-	b.world.late, b.world.fail = 0.02, 0.02
+	b.world.trouble.Store(&trouble{late: 0.02, fail: 0.02})
 	killed := make(chan error, 1)
 	timer := time.AfterFunc(1500*time.Millisecond, func() {
-		_ = r.cmd.Process.Kill()
-		_ = r.cmd.Wait()
-		r.cmd = nil
+		r.kill()
 		killed <- r.start(ctx)
 	})
 	defer timer.Stop()

@@ -23,11 +23,9 @@ type joiner struct{ sent, accepted, created atomic.Int64 }
 type world struct {
 	addr     string
 	latency  atomic.Int64 // of a directory call, ns
-	late     float64      // share of creates whose answer is cut off
-	fail     float64      // share of directory calls answered 503 without effect
-	limit    float64      // creates a second; 0 = no limit
+	trouble  atomic.Pointer[trouble]
 	server   *http.Server
-	onCreate func()
+	onCreate atomic.Pointer[func()]
 
 	mu      sync.RWMutex
 	people  map[string]*joiner
@@ -47,8 +45,16 @@ type world struct {
 	}
 }
 
+// trouble is what the directory makes of its calls.
+type trouble struct {
+	late  float64 // share of creates whose answer is cut off
+	fail  float64 // share of calls answered 503 without effect
+	limit float64 // creates a second; 0 = no limit
+}
+
 func newWorld() (*world, error) {
 	w := &world{people: map[string]*joiner{}}
+	w.trouble.Store(&trouble{})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -95,7 +101,7 @@ func (w *world) slow() {
 
 func (w *world) fails(rw http.ResponseWriter) bool {
 	w.calls.Add(1)
-	if w.fail > 0 && rand.Float64() < w.fail {
+	if rand.Float64() < w.trouble.Load().fail {
 		rw.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	}
@@ -148,11 +154,11 @@ func (w *world) create(rw http.ResponseWriter, r *http.Request) {
 		w.doubles.Add(1)
 	default:
 		w.creates.Add(1)
-		if w.onCreate != nil {
-			w.onCreate()
+		if f := w.onCreate.Load(); f != nil {
+			(*f)()
 		}
 	}
-	if w.late > 0 && rand.Float64() < w.late {
+	if rand.Float64() < w.trouble.Load().late {
 		panic(http.ErrAbortHandler)
 	}
 	rw.Header().Set("Content-Type", "application/json")
@@ -162,20 +168,21 @@ func (w *world) create(rw http.ResponseWriter, r *http.Request) {
 
 // take says whether the directory's own rate limit lets one more create through.
 func (w *world) take() (bool, time.Duration) {
-	if w.limit <= 0 {
+	limit := w.trouble.Load().limit
+	if limit <= 0 {
 		return true, 0
 	}
 	b := &w.bucket
 	b.Lock()
 	defer b.Unlock()
 	now := time.Now()
-	b.tokens = min(10, b.tokens+now.Sub(b.at).Seconds()*w.limit)
+	b.tokens = min(10, b.tokens+now.Sub(b.at).Seconds()*limit)
 	b.at = now
 	if b.tokens >= 1 {
 		b.tokens--
 		return true, 0
 	}
-	return false, time.Duration((1 - b.tokens) / w.limit * 1e9)
+	return false, time.Duration((1 - b.tokens) / limit * 1e9)
 }
 
 // worker is the pretend HRIS: Joinery reads each joiner again, since an event is a
