@@ -160,7 +160,7 @@ func (b *Bench) Run(ctx context.Context) error {
 	b.table()
 	for _, r := range b.results {
 		if r.Doubles > 0 || r.Lost > 0 || r.Errors > 0 {
-			return fault.New(fault.Internal, "%s lost %d joiners, made %d accounts twice and answered %d webhooks with an error: a speed with these is no speed. The first error: %s", r.Row, r.Lost, r.Doubles, r.Errors, r.First)
+			return fault.New(fault.Internal, "%s had %d accepted joiners without an account at the end, made %d accounts twice and answered %d webhooks with an error: a speed with these is no speed. The first error: %s", r.Row, r.Lost, r.Doubles, r.Errors, r.First)
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 		b.keep(b.drain(ctx, r, clients))
 	case "limited":
 		b.world.trouble.Store(&trouble{limit: b.Limit})
-		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 4 * b.Length}))
+		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 10 * time.Minute}))
 	case "steps":
 		if r.joinery {
 			b.keep(b.measure(ctx, r, name, load{clients: 1, warm: time.Second, length: b.Length, kind: "worker.start_moved"}))
