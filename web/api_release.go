@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,24 +21,12 @@ type apiReason struct {
 	Reason   string `json:"reason"`
 }
 
-func (s *Server) apiRollback(kind review.Kind) handler {
-	return func(c *fiber.Ctx, who auth.Actor) error {
-		var in apiReason
-		if err := readJSON(c, &in); err != nil {
-			return err
-		}
-		if err := needRevision(in.Revision); err != nil {
-			return err
-		}
-		r, err := s.DB.Rollback(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Reason)
-		if err != nil {
-			return err
-		}
-		return sendRelease(c, r)
-	}
-}
+func (s *Server) apiRollback(kind review.Kind) handler { return apiToRevision(kind, s.DB.Rollback) }
 
-func (s *Server) apiBreakGlass(kind review.Kind) handler {
+func (s *Server) apiBreakGlass(kind review.Kind) handler { return apiToRevision(kind, s.DB.BreakGlass) }
+
+// apiToRevision makes an earlier revision live, for a reason.
+func apiToRevision(kind review.Kind, act func(ctx context.Context, by auth.Actor, kind review.Kind, key string, revision int, reason string) (review.Release, error)) handler {
 	return func(c *fiber.Ctx, who auth.Actor) error {
 		var in apiReason
 		if err := readJSON(c, &in); err != nil {
@@ -46,7 +35,7 @@ func (s *Server) apiBreakGlass(kind review.Kind) handler {
 		if err := needRevision(in.Revision); err != nil {
 			return err
 		}
-		r, err := s.DB.BreakGlass(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Reason)
+		r, err := act(c.UserContext(), who, kind, c.Params("key"), in.Revision, in.Reason)
 		if err != nil {
 			return err
 		}

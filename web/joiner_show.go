@@ -33,6 +33,7 @@ func (s *Server) joinerIndex(c *fiber.Ctx, who auth.Actor) error {
 	link := url.Values{}
 	if q != "" {
 		p.Filters.ClearURL = "/joiners"
+		p.Empty.Text = "Nobody's name, department or worker id has a word that begins like this."
 		link.Set("q", q)
 	}
 	for _, j := range rows {

@@ -66,7 +66,7 @@ func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next 
 		p.Pager.NextURL = "/runs?" + q.Encode()
 	}
 	if len(rows) > 0 {
-		p.Pager.Text = fmt.Sprintf("%d runs", len(rows))
+		p.Pager.Text = plural(len(rows), "run", "runs")
 	}
 	return p
 }

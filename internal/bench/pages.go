@@ -10,10 +10,10 @@ import (
 
 // pages opens the run list ten times a second for a while, signed in, and gives
 // how long the answers took, ms.
-func (b *Bench) pages(ctx context.Context, r *row, most time.Duration) percentiles {
+func (b *Bench) pages(ctx context.Context, r *row, most time.Duration) (percentiles, error) {
 	client, err := r.signIn()
 	if err != nil {
-		return percentiles{}
+		return percentiles{}, err
 	}
 	var times []float64
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -21,7 +21,7 @@ func (b *Bench) pages(ctx context.Context, r *row, most time.Duration) percentil
 	for end := time.Now().Add(most); time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
-			return percentilesOf(times)
+			return percentilesOf(times), nil
 		case <-tick.C:
 		}
 		begin := time.Now()
@@ -35,7 +35,7 @@ func (b *Bench) pages(ctx context.Context, r *row, most time.Duration) percentil
 			times = append(times, float64(time.Since(begin).Microseconds())/1000)
 		}
 	}
-	return percentilesOf(times)
+	return percentilesOf(times), nil
 }
 
 func newBrowser() *http.Client {

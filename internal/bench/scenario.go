@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -51,7 +52,11 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 	case "accept":
 		b.keep(b.measure(ctx, r, name, load{clients: clients, rate: b.Rate, length: 8 * time.Second}))
 	case "drain":
-		b.keep(b.drain(ctx, r, clients))
+		out, err := b.drain(ctx, r, clients)
+		if err != nil {
+			return err
+		}
+		b.keep(out)
 	case "limited":
 		b.world.trouble.Store(&trouble{limit: b.Limit})
 		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 10 * time.Minute}))
@@ -85,19 +90,26 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 
 // drain sends all joiners at once and, for Joinery, looks at the run list
 // meanwhile and before, as an operator would.
-func (b *Bench) drain(ctx context.Context, r *row, clients int) Result {
+func (b *Bench) drain(ctx context.Context, r *row, clients int) (Result, error) {
+	l := load{clients: clients, total: b.Joiners, drain: 10 * time.Minute}
 	if !r.joinery {
-		return b.measure(ctx, r, "drain", load{clients: clients, total: b.Joiners, drain: 10 * time.Minute})
+		return b.measure(ctx, r, "drain", l), nil
 	}
-	rest := b.pages(ctx, r, 3*time.Second)
+	rest, err := b.pages(ctx, r, 3*time.Second)
+	if err != nil {
+		return Result{}, err
+	}
 	look, stop := context.WithCancel(ctx)
-	pages := make(chan percentiles)
-	go func() { pages <- b.pages(look, r, time.Hour) }()
-	out := b.measure(ctx, r, "drain", load{clients: clients, total: b.Joiners, drain: 10 * time.Minute})
+	var out Result
+	var meanwhile percentiles
+	var wg sync.WaitGroup
+	wg.Go(func() { meanwhile, err = b.pages(look, r, time.Hour) })
+	out = b.measure(ctx, r, "drain", l)
 	stop()
-	out.Pages = <-pages
+	wg.Wait()
+	out.Pages = meanwhile
 	fmt.Fprintf(b.Out, "  run list at rest p50/95 %.1f/%.1f ms, meanwhile %.1f/%.1f ms\n", rest.P50, rest.P95, out.Pages.P50, out.Pages.P95)
-	return out
+	return out, err
 }
 
 // kill ends the process with SIGKILL in the middle of a burst and starts it again

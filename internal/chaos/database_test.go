@@ -211,11 +211,9 @@ func TestFault_F11_R13_PostgresRestarts(t *testing.T) {
 	t.Logf("%d people, answers %v", people, l.statuses)
 }
 
-// Connections to the database are cut exactly at a COMMIT: before the server gets
-// it, or after it has committed and before we are told.
-func TestFault_F12_R14_CutAtCommit(t *testing.T) {
-	need(t)
-	t.Parallel()
+// behindProxy is a world with a node that reaches its database through a proxy.
+func behindProxy(t *testing.T, name string) (*faultproxy.Proxy, *world, node) {
+	t.Helper()
 	app, _ := pgtest.URLs(t)
 	u, err := url.Parse(app)
 	require.NoError(t, err)
@@ -223,8 +221,17 @@ func TestFault_F12_R14_CutAtCommit(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(p.Close)
 	w := worldAt(t, app)
-	n := w.node("one")
+	n := w.node(name)
 	n.URL = through(p, strings.TrimPrefix(u.Path, "/"))
+	return p, w, n
+}
+
+// Connections to the database are cut exactly at a COMMIT: before the server gets
+// it, or after it has committed and before we are told.
+func TestFault_F12_R14_CutAtCommit(t *testing.T) {
+	need(t)
+	t.Parallel()
+	p, w, n := behindProxy(t, "one")
 	first := n.start(t)
 	random := dice(t, 12)
 	var mu sync.Mutex
@@ -266,15 +273,7 @@ func TestFault_F12_R14_CutAtCommit(t *testing.T) {
 func TestFault_F12_R29_DatabaseBehindASilentNetwork(t *testing.T) {
 	need(t)
 	t.Parallel()
-	app, _ := pgtest.URLs(t)
-	u, err := url.Parse(app)
-	require.NoError(t, err)
-	p, err := faultproxy.New("unix", filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
-	require.NoError(t, err)
-	t.Cleanup(p.Close)
-	w := worldAt(t, app)
-	n := w.node("lonely")
-	n.URL = through(p, strings.TrimPrefix(u.Path, "/"))
+	p, w, n := behindProxy(t, "lonely")
 	one := n.start(t)
 	w.dir.Plan(func(c call) answer { return answer{wait: 300 * time.Millisecond} })
 	w.many(0, 10, one.at)

@@ -108,7 +108,6 @@ func (e *Engine) Run(ctx context.Context) {
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	e.DB.Into(&postgres.Hands{Owner: e.Owner, Room: e.room, Take: func(runs []postgres.Claimed, reserved int, asked time.Time) { e.taken(hands, runs, reserved, asked) }})
-	defer e.DB.Into(nil)
 	for {
 		e.beat.Store(time.Now().UnixNano())
 		e.claim(ctx, hands, AtClaimed, e.DB.ClaimRuns)

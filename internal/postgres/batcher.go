@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -12,20 +11,15 @@ import (
 
 // Batcher lets concurrent writers share one transaction: it flushes whatever has
 // collected while the last flush was under way. There is no timer, so a lone
-// writer waits for nobody. Each item has its own result. Several lanes flush side
-// by side; items that could lock the same rows have the same lane, so lanes never
-// wait for each other.
+// writer waits for nobody. Each item has its own result. One flush is under way at
+// a time: two or three side by side measured slower, because each was smaller.
 type Batcher[T, R any] struct {
 	flush func(ctx context.Context, items []T) ([]R, error)
-	lane  func(T) string
-	in    []chan pending[T, R]
+	in    chan pending[T, R]
 	stop  chan struct{}
 	done  chan struct{}
 	max   int
 }
-
-// lanes is enough for one flush to be prepared while another is being synced.
-const lanes = 1
 
 // flushFor bounds one shared transaction.
 const flushFor = 10 * time.Second
@@ -41,24 +35,11 @@ type outcome[R any] struct {
 }
 
 // NewBatcher starts a batcher. flush writes all items in one transaction and
-// gives one result each, in order; lane says which items must not be flushed at
-// the same time.
-func NewBatcher[T, R any](max int, lane func(T) string, flush func(ctx context.Context, items []T) ([]R, error)) *Batcher[T, R] {
-	b := &Batcher[T, R]{flush: flush, lane: lane, stop: make(chan struct{}), done: make(chan struct{}), max: max}
-	var all sync.WaitGroup
-	for range lanes {
-		in := make(chan pending[T, R], max)
-		b.in = append(b.in, in)
-		all.Go(func() { b.loop(in) })
-	}
-	go func() { all.Wait(); close(b.done) }()
+// gives one result each, in order.
+func NewBatcher[T, R any](max int, flush func(ctx context.Context, items []T) ([]R, error)) *Batcher[T, R] {
+	b := &Batcher[T, R]{flush: flush, in: make(chan pending[T, R], max), stop: make(chan struct{}), done: make(chan struct{}), max: max}
+	go b.loop()
 	return b
-}
-
-func (b *Batcher[T, R]) laneOf(item T) chan pending[T, R] {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(b.lane(item))) // never fails
-	return b.in[h.Sum32()%lanes]
 }
 
 // Do writes one item and waits until it is committed. When ctx ends first the
@@ -72,7 +53,7 @@ func (b *Batcher[T, R]) Do(ctx context.Context, item T) (R, error) {
 	default:
 	}
 	select {
-	case b.laneOf(item) <- p:
+	case b.in <- p:
 	case <-ctx.Done():
 		return zero, slowFault(ctx)
 	case <-b.stop:
@@ -99,9 +80,10 @@ func (b *Batcher[T, R]) Close() {
 	<-b.done
 }
 
-func (b *Batcher[T, R]) loop(in chan pending[T, R]) {
+func (b *Batcher[T, R]) loop() {
+	defer close(b.done)
 	for {
-		first, ok := b.next(in)
+		first, ok := b.next()
 		if !ok {
 			return
 		}
@@ -109,7 +91,7 @@ func (b *Batcher[T, R]) loop(in chan pending[T, R]) {
 	more:
 		for len(batch) < b.max {
 			select {
-			case p := <-in:
+			case p := <-b.in:
 				batch = append(batch, p)
 			default:
 				break more
@@ -119,14 +101,14 @@ func (b *Batcher[T, R]) loop(in chan pending[T, R]) {
 	}
 }
 
-func (b *Batcher[T, R]) next(in chan pending[T, R]) (pending[T, R], bool) {
+func (b *Batcher[T, R]) next() (pending[T, R], bool) {
 	select {
-	case p := <-in:
+	case p := <-b.in:
 		return p, true
 	case <-b.stop:
 	}
 	select {
-	case p := <-in:
+	case p := <-b.in:
 		return p, true
 	default:
 		return pending[T, R]{}, false

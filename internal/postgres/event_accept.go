@@ -71,7 +71,7 @@ func checkEvent(e joiner.Event) error {
 
 func (db *DB) accept() *Batcher[Incoming, Accepted] {
 	db.batchers.accept.Do(func() {
-		db.batchers.acceptor = NewBatcher(256, func(in Incoming) string { return in.Connection + "\x00" + in.Event.Worker }, counted(db, "event", db.acceptAll))
+		db.batchers.acceptor = NewBatcher(256, counted(db, "event", db.acceptAll))
 		db.batches.add(db.batchers.acceptor.Close)
 	})
 	return db.batchers.acceptor

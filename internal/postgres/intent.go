@@ -47,7 +47,7 @@ type Intended struct {
 // concurrent runs share.
 func (db *DB) RecordIntent(ctx context.Context, i Intent) (Intended, error) {
 	db.batchers.intend.Do(func() {
-		db.batchers.intender = NewBatcher(256, func(i Intent) string { return string(i.Run) }, counted(db, "intent", db.intendAll))
+		db.batchers.intender = NewBatcher(256, counted(db, "intent", db.intendAll))
 		db.batches.add(db.batchers.intender.Close)
 	})
 	return db.batchers.intender.Do(ctx, i)

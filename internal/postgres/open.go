@@ -162,8 +162,8 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	return pc, nil
 }
 
-// hotConns is one for each lane of the batchers, and a few for claims and leases.
-const hotConns = 3*lanes + 4
+// hotConns is one for each batcher, and a few for claims and leases.
+const hotConns = 3 + 4
 
 // hotConfig is for statements that look rows up by key, prepared once and kept: a
 // plan made while a table was empty would read the whole table for ever after.

@@ -112,7 +112,7 @@ func (db *DB) CheckpointKept(ctx context.Context, c Checkpoint) (bool, error) {
 // FinishStep writes a checkpoint in a transaction that concurrent runs share.
 func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 	db.batchers.finish.Do(func() {
-		db.batchers.finisher = NewBatcher(256, func(c Checkpoint) string { return c.JoinerID }, counted(db, "checkpoint", db.finishAll))
+		db.batchers.finisher = NewBatcher(256, counted(db, "checkpoint", db.finishAll))
 		db.batches.add(db.batchers.finisher.Close)
 	})
 	return db.batchers.finisher.Do(ctx, c)
