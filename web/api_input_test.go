@@ -202,9 +202,9 @@ func TestAPI_FilterWords(t *testing.T) {
 	for path, says := range map[string]string{"/runs?state=asleep": "queued, running", "/runs?mode=dry": "live or simulate", "/events?state=lost": "accepted, dead or replayed", "/reviews?state=shut": "open, changes_requested"} {
 		page := b.get(t, path)
 		require.Equal(t, http.StatusOK, page.status, path)
-		require.Contains(t, page.body, "The list is not narrowed", path)
+		require.Contains(t, page.body, "so all are shown:", path)
 		require.Contains(t, page.body, says, path)
 	}
-	require.NotContains(t, b.get(t, "/runs?state=failed&mode=live").body, "not narrowed")
+	require.NotContains(t, b.get(t, "/runs?state=failed&mode=live").body, "so all are shown")
 	require.Equal(t, http.StatusNotFound, b.get(t, "/policies/names/revisions?before=999999999999").status)
 }

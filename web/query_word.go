@@ -35,5 +35,5 @@ func pickWord(text, name string, words []string) (string, []ui.Notice) {
 	if text == "" || oneOf(text, words) {
 		return text, nil
 	}
-	return "", []ui.Notice{{Tone: "warn", Text: "The list is not narrowed by " + name + ", because there is no such one: " + wrongWord(name, words)}}
+	return "", []ui.Notice{{Tone: "warn", Text: "There is no such " + name + ", so all are shown: " + wrongWord(name, words)}}
 }

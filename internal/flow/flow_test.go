@@ -99,7 +99,7 @@ func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, path, says string }{
 		"unknown field":     {"key: a\nname: b\ntriger: x\nnodes: []\n", "line 3", "no field"},
-		"wrong type":        {"key: a\nname: b\nnodes: 5\n", "line 3", "sequence is expected"},
+		"wrong type":        {"key: a\nname: b\nnodes: 5\n", "line 3", "needs a list (lines that begin with -), and here is a number."},
 		"bad indentation":   {"key: a\n name: b\n", "line 1", ""},
 		"double key":        {"key: a\nname: b\nname: c\nnodes: []\n", "line 3", ""},
 		"open template":     {"key: a\nname: b\nvars:\n  x: {{ y }}\n", "line 4", "quotes"},
@@ -220,5 +220,16 @@ func TestParseDuration(t *testing.T) {
 	for _, bad := range []string{"", "d", "5 days", "1.5d", "xd"} {
 		_, err := flow.ParseDuration(bad)
 		require.Error(t, err, fmt.Sprintf("%q", bad))
+	}
+}
+
+func TestParse_ShapesInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"key: a\nnodes: nonsense\n": "Line 2: This needs a list (lines that begin with -), and here is a text.",
+		"key: a\nlimits: [1]\n":     "Line 2: This needs fields (lines like name: value), and here is a list (lines that begin with -).",
+	} {
+		_, err := flow.Parse([]byte(text))
+		require.ErrorContains(t, err, want)
 	}
 }

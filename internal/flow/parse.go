@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -92,6 +93,28 @@ func refuseLine(line int, detail string) error {
 	return fault.Refuse(fmt.Sprintf("Line %d: %s", line, detail), []fault.Problem{{Path: fmt.Sprintf("line %d", line), Detail: detail}})
 }
 
+// otherShape is how the library says that a list stands where fields are needed.
+var otherShape = regexp.MustCompile(`^(\w+) was used where (\w+) is expected`)
+
+// shapeWord is the library's name of a shape in words for people.
+func shapeWord(name string) string {
+	switch strings.ToLower(name) {
+	case "sequence":
+		return "a list (lines that begin with -)"
+	case "mapping":
+		return "fields (lines like name: value)"
+	case "string", "literal":
+		return "a text"
+	case "int", "integer", "float":
+		return "a number"
+	case "bool":
+		return "true or false"
+	case "null":
+		return "nothing"
+	}
+	return "a " + strings.ToLower(name)
+}
+
 func explainYAML(err error, text []byte) error {
 	var at yaml.Error
 	if !errors.As(err, &at) || at.GetToken() == nil {
@@ -102,6 +125,9 @@ func explainYAML(err error, text []byte) error {
 	switch {
 	case strings.HasPrefix(detail, "unknown field"):
 		detail = "There is no field " + strings.TrimSuffix(strings.TrimPrefix(detail, "unknown field "), ".") + " here. Check its spelling and its indentation."
+	case otherShape.MatchString(detail):
+		m := otherShape.FindStringSubmatch(detail)
+		detail = "This needs " + shapeWord(m[2]) + ", and here is " + shapeWord(m[1]) + "."
 	case strings.HasPrefix(detail, "cannot unmarshal"):
 		detail = "This value is of the wrong type (" + strings.TrimSuffix(detail, ".") + ")."
 	}
