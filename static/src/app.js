@@ -145,7 +145,8 @@ function ask(asker) {
   input.oninput = check;
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => { dialog.onclose = () => resolve(dialog.returnValue === "yes"); });
+  // The close event comes a moment after closing. Asked again by then, the dialog is open, and the event is the earlier question's.
+  return new Promise((resolve) => { dialog.onclose = () => { if (!dialog.open) resolve(dialog.returnValue === "yes"); }; });
 }
 
 document.addEventListener("joinery:fragment", (event) => showFields(event.target));
