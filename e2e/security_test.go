@@ -55,7 +55,7 @@ func seedEvil(t *testing.T, db *postgres.DB) {
 	for _, n := range []string{"", "2"} {
 		name := q(clip(n + evil))
 		live(review.Connection, fmt.Sprintf("key: hr\nname: %s\ndescription: %s\ntype: hris-rest\nsettings: {base_url: https://hr.example.com}\n", name, q(evil)))
-		live(review.Policy, fmt.Sprintf("key: names\nname: %s\ntype: naming\nrules: [{pattern: %s}]\n", name, q(evil)))
+		live(review.Policy, fmt.Sprintf("key: names\nname: %s\ntype: groups\ngroups: {rows: [{groups: [%s]}]}\n", name, q(evil)))
 		live(review.Function, fmt.Sprintf("key: login\nname: %s\nsource: %s\ncases: [{name: joins, input: {first: ada}, output: {login: ada}}]\n", name, q("-- "+evil+"\nreturn { login = input.first }\n")))
 		live(review.Flow, fmt.Sprintf("key: ask\nname: %s\ndescription: %s\ntrigger: by_hand\nnodes:\n  - {id: by_hand, type: manual, name: %s, params: {connection: hr}}\n  - {id: ok, type: signoff, name: %s, params: {title: %s, question: %s, fields: [{key: desk, label: %s, kind: text}]}}\nedges: [{from: by_hand.started, to: ok}]\n", name, q(evil), name, name, q(clip(evil)), q(evil), q(clip(evil))))
 	}

@@ -37,7 +37,7 @@ func TestConsole_SignoffAndTrouble(t *testing.T) {
 		require.NoError(t, err)
 	}
 	live(review.Connection, "key: hr\nname: HR\ntype: hris-rest\nsettings: {base_url: https://hr.example.com}\n")
-	live(review.Policy, "key: names\nname: Names\ntype: naming\nrules: [{pattern: \"{first}.{last}\"}]\n")
+	live(review.Policy, "key: names\nname: Names\ntype: groups\ngroups: {rows: [{groups: [a]}]}\n")
 	live(review.Function, "key: login\nname: Login\nsource: |\n  return { login = input.first }\ncases: [{name: joins, input: {first: ada}, output: {login: ada}}]\n")
 	live(review.Flow, "key: ask\nname: Ask first\ntrigger: by_hand\nnodes:\n  - {id: by_hand, type: manual, params: {connection: hr}}\n  - {id: ok, type: signoff, params: {title: May she come in?, fields: [{key: desk, label: Desk, kind: text}, {key: laptop, label: Laptop ordered, kind: bool}]}}\nedges:\n  - {from: by_hand.started, to: ok}\n")
 	// The engine's part, written by its own verbs: one run waits for an answer, one failed.

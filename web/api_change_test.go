@@ -22,7 +22,7 @@ func TestAPI_ChangeControl(t *testing.T) {
 	a.call(auth.Builder, "PUT", "/policies/other", obj{"content": policyContent("b")}, 422)
 	got := a.call(auth.Viewer, "GET", "/policies/names", nil, 200)
 	require.Nil(t, got["live"])
-	require.Equal(t, "a", got["content"].(obj)["rules"].([]any)[0].(obj)["pattern"])
+	require.Equal(t, []any{"a"}, got["content"].(obj)["groups"].(obj)["rows"].([]any)[0].(obj)["groups"])
 
 	r := a.call(auth.Builder, "POST", "/policies/names/reviews", obj{"revision": 1, "message": "please"}, 201)
 	require.Equal(t, "open", r["state"])

@@ -212,7 +212,7 @@ next:
 type obj = map[string]any
 
 func policyContent(pattern string) obj {
-	return obj{"key": "names", "name": "Names", "type": "naming", "rules": []any{obj{"pattern": pattern}}}
+	return obj{"key": "names", "name": "Names", "type": "groups", "groups": obj{"rows": []any{obj{"groups": []any{pattern}}}}}
 }
 
 func (a *api) live(kind, key string, content obj) {

@@ -11,6 +11,7 @@ import (
 	"joinery/internal/artifact"
 	"joinery/internal/auth"
 	"joinery/internal/fault"
+	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/views/artifacts"
@@ -180,6 +181,9 @@ func (s *Server) artifactCheck(kind review.Kind) handler {
 	}
 }
 
+// policyStarter is the first text of a policy of the first type there is.
+func policyStarter() string { return policy.Specs()[0].Starter }
+
 // starters are the first text of a new artifact.
 var starters = map[review.Kind]string{
 	review.Flow: `key: my-flow
@@ -203,12 +207,7 @@ nodes:
 edges:
   - {from: hired.started, to: create}
 `,
-	review.Policy: `key: my-policy
-name: My policy
-type: naming
-rules:
-  - pattern: "{first}.{last}"
-`,
+	review.Policy: policyStarter(),
 	review.Function: `key: my-function
 name: My function
 source: |

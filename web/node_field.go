@@ -54,6 +54,8 @@ func (s *Server) nodeField(c *fiber.Ctx, f form.Field, v any) (ui.Field, error) 
 		out.Input, out.Checked, out.Required = "check", v == true || v == nil && f.Default == true, false
 	case form.Directory, form.HRIS:
 		return s.connectionField(c, f, out)
+	case form.Policy:
+		return s.policyField(c, f, out)
 	}
 	return out, nil
 }
@@ -91,6 +93,30 @@ func (s *Server) connectionField(c *fiber.Ctx, f form.Field, out ui.Field) (ui.F
 				known = known || a.Key == out.Value
 				out.Options = append(out.Options, ui.Option{Value: a.Key, Label: a.Name + " (" + a.Key + ")", Selected: a.Key == out.Value})
 			}
+		}
+	}
+	if out.Value != "" && !known {
+		out.Options = append(out.Options, ui.Option{Value: out.Value, Label: out.Value + " (is not there)", Selected: true})
+	}
+	return out, nil
+}
+
+// policyField offers the policies of the type that the field needs.
+func (s *Server) policyField(c *fiber.Ctx, f form.Field, out ui.Field) (ui.Field, error) {
+	all, _, err := s.DB.Artifacts(c.UserContext(), review.Policy, "", "", 200)
+	if err != nil {
+		return out, err
+	}
+	out.Input, out.Options = "select", []ui.Option{{Label: "Choose a policy"}}
+	known := false
+	for _, a := range all {
+		rev, err := s.DB.Revision(c.UserContext(), review.Policy, a.Key, 0)
+		if err != nil {
+			return out, err
+		}
+		if s.kinds().PolicyType([]byte(rev.Content)) == f.Of {
+			known = known || a.Key == out.Value
+			out.Options = append(out.Options, ui.Option{Value: a.Key, Label: a.Name + " (" + a.Key + ")", Selected: a.Key == out.Value})
 		}
 	}
 	if out.Value != "" && !known {

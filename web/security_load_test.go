@@ -159,7 +159,7 @@ func TestS03_NoRequestReadsAnother(t *testing.T) {
 		var req *http.Request
 		switch {
 		case n%10 == 0: // a revision by the API, with its session's token
-			body := fmt.Sprintf(`{"content":{"key":"p%d","name":%q,"type":"naming","rules":[{"pattern":%q}]},"message":%q,"base_revision":0}`, n, mark, mark, mark)
+			body := fmt.Sprintf(`{"content":{"key":"p%d","name":%q,"type":"groups","groups":{"rows":[{"groups":[%q]}]}},"message":%q,"base_revision":0}`, n, mark, mark, mark)
 			req, _ = http.NewRequest(put, fmt.Sprintf("%s/api/v1/policies/p%d", address, n), strings.NewReader(body))
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("X-CSRF-Token", masked(signIn.CSRF))
@@ -207,7 +207,7 @@ func TestS03_NoRequestReadsAnother(t *testing.T) {
 	for into, sql := range map[*int]string{
 		&events:   `SELECT count(*) FROM events WHERE state = 'accepted' AND key = 'evt_' || worker`,
 		&dead:     `SELECT count(*) FROM events WHERE state = 'dead' AND convert_from(body, 'UTF8') = '{"odd":"' || substr(key, 5) || '"}'`,
-		&policies: `SELECT count(*) FROM revisions WHERE kind = 'policy' AND content::jsonb->>'name' = message AND content::jsonb->'rules'->0->>'pattern' = message AND key = 'p' || split_part(message, '-', 1)`,
+		&policies: `SELECT count(*) FROM revisions WHERE kind = 'policy' AND content::jsonb->>'name' = message AND content::jsonb#>>'{groups,rows,0,groups,0}' = message AND key = 'p' || split_part(message, '-', 1)`,
 	} {
 		require.NoError(t, i.db.RawScan(t.Context(), into, sql))
 	}

@@ -73,7 +73,7 @@ func (w *world) text(k review.Kind, key string, n int) string {
 	case review.Connection:
 		return fmt.Sprintf("key: %s\nname: %s\ndescription: %s\ntype: hris-rest\nsettings: {base_url: https://hr.example.com}\n", key, q(name), q(w.marker))
 	case review.Policy:
-		return fmt.Sprintf("key: %s\nname: %s\ntype: naming\nrules: [{pattern: %s}]\n", key, q(name), q("{first}"+w.marker))
+		return fmt.Sprintf("key: %s\nname: %s\ntype: groups\ngroups: {rows: [{groups: [%s]}]}\n", key, q(name), q("{first}"+w.marker))
 	case review.Function:
 		return fmt.Sprintf("key: %s\nname: %s\nsource: %s\ncases: [{name: joins, input: {first: ada}, output: {login: ada}}]\n", key, q(name), q("-- "+w.marker+"\nreturn { login = input.first }\n"))
 	}

@@ -158,7 +158,7 @@ func TestAdministration(t *testing.T) {
 		}
 		put("connections/hr.yaml", "key: demo-hris\nname: HR\ntype: hris-rest\nsettings: {base_url: https://hr.example.com}\n")
 		put("connections/dir.yaml", "key: demo-scim\nname: Directory\ntype: scim\nsettings: {base_url: https://dir.example.com}\n")
-		put("names.policy.yaml", "key: names\nname: Names\ntype: naming\nrules: [{pattern: a}]\n")
+		put("names.policy.yaml", "key: names\nname: Names\ntype: groups\ngroups: {rows: [{groups: [a]}]}\n")
 		flowText, err := os.ReadFile("../../flows/employee-joiner/flow.yaml")
 		require.NoError(t, err)
 		put("flows/join.yaml", string(flowText))

@@ -56,6 +56,7 @@ var owners = map[string][]string{
 // sameFloor are neighbours that know each other on purpose.
 var sameFloor = map[string][]string{
 	"internal/flow":     {"internal/joiner"},
+	"internal/policy":   {"internal/joiner"},
 	"internal/egress":   {"internal/fault"},
 	"internal/expr":     {"internal/fault"},
 	"internal/auth":     {"internal/fault"},

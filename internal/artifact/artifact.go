@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -185,20 +186,19 @@ func (k Kinds) YAML(kind review.Kind, content []byte) ([]byte, error) {
 	return out, nil
 }
 
-// Check finds what keeps content from going live. capabilities gives what each
-// known connection can do.
-func (k Kinds) Check(kind review.Kind, content []byte, capabilities map[string][]string) []fault.Problem {
-	return append(hiddenIn(content), k.check(kind, content, capabilities)...)
+// Check finds what keeps content from going live.
+func (k Kinds) Check(kind review.Kind, content []byte, known flow.Known) []fault.Problem {
+	return append(hiddenIn(content), k.check(kind, content, known)...)
 }
 
-func (k Kinds) check(kind review.Kind, content []byte, capabilities map[string][]string) []fault.Problem {
+func (k Kinds) check(kind review.Kind, content []byte, known flow.Known) []fault.Problem {
 	switch kind {
 	case review.Flow:
 		c, err := flow.Decode(content)
 		if err != nil {
 			return asProblems(err)
 		}
-		return flow.Check(c, k.Flows, flow.Known{Connections: capabilities})
+		return flow.Check(c, k.Flows, known)
 	case review.Function:
 		c, err := function.Decode(content)
 		if err != nil {
@@ -210,7 +210,7 @@ func (k Kinds) check(kind review.Kind, content []byte, capabilities map[string][
 		if err != nil {
 			return asProblems(err)
 		}
-		return policy.Check(c)
+		return policy.Check(c, policy.Known{Connections: known.Connections})
 	}
 	s, err := Settings(content)
 	if err != nil {
@@ -221,23 +221,45 @@ func (k Kinds) check(kind review.Kind, content []byte, capabilities map[string][
 
 // Uses lists the artifacts that content uses, each once.
 func (k Kinds) Uses(kind review.Kind, content []byte) ([]Ref, error) {
-	if kind != review.Flow {
-		return nil, nil
-	}
-	c, err := flow.Decode(content)
-	if err != nil {
-		return nil, err
-	}
 	var out []Ref
-	seen := map[Ref]bool{}
-	for _, u := range c.Uses(k.Flows) {
-		r := Ref{review.Connection, u.Connection}
-		if !seen[r] {
-			seen[r] = true
+	add := func(kind review.Kind, key string) {
+		if r := (Ref{kind, key}); !slices.Contains(out, r) {
 			out = append(out, r)
 		}
 	}
+	switch kind {
+	case review.Flow:
+		c, err := flow.Decode(content)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range c.Uses(k.Flows) {
+			add(review.Connection, u.Connection)
+		}
+		for _, u := range c.Policies(k.Flows) {
+			add(review.Policy, u.Policy)
+		}
+	case review.Policy:
+		c, err := policy.Decode(content)
+		if err != nil {
+			return nil, err
+		}
+		if rules, ok := c.Rules(); ok {
+			for _, key := range rules.Connections() {
+				add(review.Connection, key)
+			}
+		}
+	}
 	return out, nil
+}
+
+// PolicyType gives the type of a policy; "" when the content cannot be read.
+func (k Kinds) PolicyType(content []byte) string {
+	c, err := policy.Decode(content)
+	if err != nil {
+		return ""
+	}
+	return c.Type
 }
 
 // Capabilities gives what a connection of these settings can do.

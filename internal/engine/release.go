@@ -12,6 +12,7 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/node"
+	"joinery/internal/policy"
 	"joinery/internal/review"
 )
 
@@ -21,6 +22,7 @@ type release struct {
 	content     flow.Content
 	plan        *node.Plan
 	connections map[string]pinned
+	policies    map[string]policy.Content
 	// computed are the nodes whose result follows from what is kept already, now and
 	// at any later time.
 	computed map[flow.NodeID]bool
@@ -50,7 +52,7 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &release{connections: map[string]pinned{}}
+	out := &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}}
 	if out.content, err = flow.Decode(raw); err != nil {
 		return nil, err
 	}
@@ -62,24 +64,44 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 		out.computed[n.ID] = computes(n, e.Nodes)
 	}
 	for _, p := range rel.Pins {
-		if p.Kind != review.Connection {
-			continue
-		}
-		part, content, err := e.DB.Release(ctx, p.Release)
-		if err != nil {
-			return nil, fmt.Errorf("read pinned connection %s: %w", p.Key, err)
-		}
-		if part.Hash != p.Hash {
-			return nil, fault.New(fault.Internal, "The connection %s is not the one that was released with this flow. Release the flow again.", p.Key)
-		}
-		s, err := artifact.Settings(content)
-		if err != nil {
+		if err := e.part(ctx, out, p); err != nil {
 			return nil, err
 		}
-		out.connections[p.Key] = pinned{s, p.Hash}
 	}
 	e.releases.Store(id, out)
 	return out, nil
+}
+
+// part reads one pinned artifact of a flow's release.
+func (e *Engine) part(ctx context.Context, out *release, p review.Pin) error {
+	part, content, err := e.DB.Release(ctx, p.Release)
+	if err != nil {
+		return fmt.Errorf("read pinned %s %s: %w", p.Kind, p.Key, err)
+	}
+	if part.Hash != p.Hash {
+		return fault.New(fault.Internal, "The %s %s is not the one that was released with this flow. Release the flow again.", p.Kind, p.Key)
+	}
+	switch p.Kind {
+	case review.Connection:
+		s, err := artifact.Settings(content)
+		if err != nil {
+			return err
+		}
+		out.connections[p.Key] = pinned{s, p.Hash}
+	case review.Policy:
+		out.policies[p.Key], err = policy.Decode(content)
+		return err
+	}
+	return nil
+}
+
+// policy gives a pinned policy.
+func (r *release) policy(key string) (policy.Content, error) {
+	p, ok := r.policies[key]
+	if !ok {
+		return policy.Content{}, fault.New(fault.Invalid, "The policy %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
+	}
+	return p, nil
 }
 
 // open gives the pinned connection.

@@ -50,9 +50,7 @@ func (k *carrier) scope() expr.Scope {
 		Run: expr.Run{ID: string(k.c.ID), Flow: k.c.Flow, Mode: string(k.c.Mode), StartedAt: k.c.StartedAt}}
 	if k.worker != nil {
 		s.Joiner = k.worker.Attributes
-		if zone, err := time.LoadLocation(k.worker.Text(joiner.TimeZone)); err == nil && k.worker.Text(joiner.TimeZone) != "" {
-			s.Zone = zone
-		}
+		s.Zone = k.worker.Zone()
 	}
 	if v := k.c.Event; v != nil {
 		s.Event = expr.Event{Key: v.Key, Type: v.Type, Worker: v.Worker, At: v.At, Changed: v.Changed}
@@ -134,7 +132,7 @@ func (t *try) call(params node.Params) node.Call {
 	return node.Call{
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
-		Log: t.b.logf, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		Log: t.b.logf, Policy: k.rel.policy, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
 	}
 }
 

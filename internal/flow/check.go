@@ -21,6 +21,9 @@ type Known struct {
 	// Connections gives the capabilities of each connection there is; nil means
 	// that connections are not checked.
 	Connections map[string][]string
+	// Policies gives the type of each policy there is; nil means that policies are
+	// not checked.
+	Policies map[string]string
 }
 
 var (

@@ -46,6 +46,8 @@ func (f *checker) value(path string, field form.Field, v any) {
 		f.list(path, field, v)
 	case form.Directory, form.HRIS:
 		f.connection(path, field, v)
+	case form.Policy:
+		f.policy(path, field, v)
 	case form.Cases:
 		f.cases(path, v)
 	case form.Fields:
@@ -102,6 +104,24 @@ func (f *checker) connection(path string, field form.Field, v any) {
 		f.add(path, "There is no connection %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Connections))))
 	case !slices.Contains(capabilities, need):
 		f.add(path, "The connection %s has no %s.", key, what)
+	}
+}
+
+func (f *checker) policy(path string, field form.Field, v any) {
+	key, ok := v.(string)
+	if !ok {
+		f.add(path, "Write the key of a policy.")
+		return
+	}
+	if f.known.Policies == nil {
+		return
+	}
+	typ, found := f.known.Policies[key]
+	switch {
+	case !found:
+		f.add(path, "There is no policy %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Policies))))
+	case typ != field.Of:
+		f.add(path, "The policy %s is of type %s, and this needs one of type %s.", key, typ, field.Of)
 	}
 }
 

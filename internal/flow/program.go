@@ -50,7 +50,7 @@ func Compile(c Content, cat Catalog) (*Program, []fault.Problem) {
 		}
 		steps[string(n.ID)] = outputs
 	}
-	env, err := expr.NewEnv(expr.Decls{Attributes: attributes(), Steps: steps, Vars: c.Vars})
+	env, err := expr.NewEnv(expr.Decls{Attributes: joiner.Known(), Steps: steps, Vars: c.Vars})
 	if err != nil {
 		return nil, []fault.Problem{{Path: "vars", Detail: fault.Sentence(err)}}
 	}
@@ -74,12 +74,6 @@ func Compile(c Content, cat Catalog) (*Program, []fault.Problem) {
 		problems = append(problems, k.problems...)
 	}
 	return p, problems
-}
-
-func attributes() []string {
-	return []string{joiner.FirstName, joiner.LastName, joiner.MiddleName, joiner.PreferredName, joiner.DisplayName, joiner.WorkEmail, joiner.PersonalEmail,
-		joiner.Department, joiner.Title, joiner.Location, joiner.Country, joiner.TimeZone, joiner.ManagerID, joiner.StartDate, joiner.EndDate, joiner.WorkerType,
-		joiner.Status, joiner.EmployeeNo, joiner.Phone}
 }
 
 type compiler struct {

@@ -41,6 +41,29 @@ func (c Content) Uses(cat Catalog) []Use {
 	return out
 }
 
+// UsedPolicy is one policy that one node uses.
+type UsedPolicy struct {
+	Policy string
+	Node   NodeID
+}
+
+// Policies lists the policies a flow names.
+func (c Content) Policies(cat Catalog) []UsedPolicy {
+	var out []UsedPolicy
+	for _, n := range c.Nodes {
+		spec, ok := cat.Spec(n.Type)
+		if !ok {
+			continue
+		}
+		for _, f := range spec.Fields {
+			if key, ok := n.Params[f.Key].(string); ok && key != "" && f.Kind == form.Policy {
+				out = append(out, UsedPolicy{key, n.ID})
+			}
+		}
+	}
+	return out
+}
+
 // Source gives the HRIS connection that the flow's workers come from.
 func (c Content) Source() (string, bool) {
 	n, ok := c.Find(c.Trigger)

@@ -20,6 +20,8 @@ const (
 	Directory  Kind = "directory"  // key of a connection that has accounts and groups
 	HRIS       Kind = "hris"       // key of a connection that has workers
 	Cases      Kind = "cases"      // ordered [{when: expression, port: slug}] (switch)
+	Policy     Kind = "policy"     // key of a policy of the type Of
+	Table      Kind = "table"      // ordered rows, each a map of the Columns' keys
 	Fields     Kind = "fields"     // ordered [{key, label, kind}] (the form of a sign-off)
 )
 
@@ -44,6 +46,10 @@ type Field struct {
 	// Result is the type an expression must have: "string", "bool", "number",
 	// "timestamp", "list", "any" (empty means string for Text, any otherwise).
 	Result string `json:"result,omitempty"`
+	// Of is the type of policy a Policy field takes.
+	Of string `json:"of,omitempty"`
+	// Columns are the fields of a Table's rows.
+	Columns []Field `json:"columns,omitempty"`
 	// Group is the heading a long form shows the field under.
 	Group string `json:"group,omitempty"`
 	// ShowWhen hides the field unless another field has one of the values.

@@ -55,6 +55,12 @@ const (
 	Phone         = "phone"
 )
 
+// Known lists the attributes every HRIS connector fills where it can.
+func Known() []string {
+	return []string{FirstName, LastName, MiddleName, PreferredName, DisplayName, WorkEmail, PersonalEmail, Department, Title, Location, Country, TimeZone,
+		ManagerID, StartDate, EndDate, WorkerType, Status, EmployeeNo, Phone}
+}
+
 // Personal names the attributes that are personal data beyond a work name:
 // traces and pages show them redacted to people without personal.read.
 func Personal() []string {
@@ -86,6 +92,16 @@ func HideValues(text string, values []string) string {
 func (w Worker) Text(name string) string {
 	s, _ := w.Attributes[name].(string)
 	return s
+}
+
+// Zone is where the joiner works; nil when the HRIS does not tell.
+func (w Worker) Zone() *time.Location {
+	name := w.Text(TimeZone)
+	zone, err := time.LoadLocation(name)
+	if name == "" || err != nil {
+		return nil
+	}
+	return zone
 }
 
 // Label is the name pages show for a worker.

@@ -11,6 +11,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/flow"
 	"joinery/internal/joiner"
+	"joinery/internal/policy"
 )
 
 // Type is a node type. Run may be called again for the same step after a crash,
@@ -39,6 +40,8 @@ type Call struct {
 	// output holds, no secrets.
 	Log func(format string, args ...any)
 
+	// Policy gives a policy by key, as the run's release pins it.
+	Policy func(key string) (policy.Content, error)
 	// Directory, Workers open a connection by key. The engine stands between:
 	// it records an intent before and a receipt after each write, and in a
 	// simulated run lists the write as a planned change instead of making it.

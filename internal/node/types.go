@@ -22,7 +22,7 @@ func All() Types {
 		HRISEvent{}, Manual{},
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
-		HRISRead{},
+		HRISRead{}, GroupsResolve{},
 		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{},
 		NotifyEmail{}, HTTPRequest{},
 	)

@@ -1,28 +1,148 @@
-// Package policy knows what a policy is: an ordered rule set of one of the
-// declared types, under change control like a flow.
+// Package policy knows the rules a company has for its joiners: how names are
+// made, which groups follow, how attributes are filled, what may be written back.
+// A policy is one set of such rules, under change control like a flow. Everything
+// here is pure: what only a live system knows comes in through a Subject.
 package policy
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"joinery/internal/fault"
+	"joinery/internal/form"
+	"joinery/internal/joiner"
 )
 
-// Types lists the types of policy.
-func Types() []string { return []string{"naming", "groups", "mapping", "exceptions", "write_back"} }
-
-// Content is a policy as it is written, reviewed and hashed.
+// Content is a policy as it is written, reviewed and hashed. Exactly the rules of
+// its type are given.
 type Content struct {
 	Key         string `json:"key" yaml:"key"`
 	Name        string `json:"name" yaml:"name"`
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
-	Type        string `json:"type" yaml:"type"`
-	// Rules are ordered; what a rule holds depends on the type.
-	Rules []map[string]any `json:"rules,omitempty" yaml:"rules,omitempty"`
+	// Type is one of Types.
+	Type   string  `json:"type" yaml:"type"`
+	Groups *Groups `json:"groups,omitempty" yaml:"groups,omitempty"`
+	// Cases are the policy's tests: a release needs all of them to pass.
+	Cases []Case `json:"cases,omitempty" yaml:"cases,omitempty"`
+}
+
+// MaxCases bounds the tests of one policy.
+const MaxCases = 200
+
+// Rules are the rules of one policy, read and ready to decide.
+type Rules interface {
+	// Check finds what is wrong. Paths start below the rules: "rows.3.when".
+	Check(k Known) []fault.Problem
+	// Try decides for one joiner and says why. It never writes.
+	Try(ctx context.Context, s Subject) (Outcome, error)
+	// Connections lists the connections the rules name, to be pinned with them.
+	Connections() []string
+}
+
+// Spec describes a type of policy: its form, its help.
+type Spec struct {
+	Type  string
+	Title string
+	Icon  string // Lucide name
+	Help  string
+	// Fields are the form of the rules; a form.Table field is a list of rows.
+	Fields []form.Field
+	// Starter is the first text of a new policy of this type, in YAML.
+	Starter string
+}
+
+// kind is one type of policy. A new one is a file of its own and a line in kinds.
+type kind struct {
+	spec Spec
+	// rules gives the rules of a content; false when it has none of this type.
+	rules func(c Content) (Rules, bool)
+}
+
+func kinds() []kind { return []kind{groupsKind()} }
+
+// Types lists the types of policy.
+func Types() []string {
+	var out []string
+	for _, k := range kinds() {
+		out = append(out, k.spec.Type)
+	}
+	return out
+}
+
+// Specs describes the types of policy.
+func Specs() []Spec {
+	var out []Spec
+	for _, k := range kinds() {
+		out = append(out, k.spec)
+	}
+	return out
+}
+
+// SpecOf describes one type.
+func SpecOf(name string) (Spec, bool) {
+	for _, k := range kinds() {
+		if k.spec.Type == name {
+			return k.spec, true
+		}
+	}
+	return Spec{}, false
+}
+
+// Known is what a check may know of the surroundings; nil maps are not checked.
+type Known struct {
+	// Connections gives the capabilities of each connection there is.
+	Connections map[string][]string
+}
+
+// Subject is what a policy decides about.
+type Subject struct {
+	Worker joiner.Worker
+	Now    time.Time
+	// Lookups answer what only a live system knows; nil means that nothing is
+	// taken and nobody is there.
+	Lookups Lookups
+}
+
+// Lookups answer questions about live systems while a policy decides.
+type Lookups interface {
+	// Holder tells who holds a name in a name space; "" when it is free.
+	Holder(ctx context.Context, space, name string) (string, error)
+}
+
+// Outcome is what a policy decided.
+type Outcome struct {
+	// Output is what the node gives to later steps.
+	Output map[string]any
+	// Reasons tell how it came to that, in the order it was decided.
+	Reasons []Reason
+	// Person says why a person has to decide; "" when the rules could.
+	Person string
+}
+
+// Reason is one step of a decision.
+type Reason struct {
+	// Row is the row of the table that decided, from 1; 0 when none did.
+	Row int
+	// Took says that the row had its effect.
+	Took  bool
+	Title string
+	// Detail says why, in a sentence.
+	Detail string
+}
+
+// Rules gives the content's rules; false when its type is unknown or its rules are missing.
+func (c Content) Rules() (Rules, bool) {
+	for _, k := range kinds() {
+		if k.spec.Type == c.Type {
+			return k.rules(c)
+		}
+	}
+	return nil, false
 }
 
 // Decode reads JSON strictly.
@@ -36,22 +156,51 @@ func Decode(raw []byte) (Content, error) {
 	return c, nil
 }
 
-// Check finds what is wrong with a policy.
-func Check(c Content) []fault.Problem {
+// field is the content field that holds the rules of a type.
+func field(typ string) string { return strings.ReplaceAll(typ, "-", "_") }
+
+// Check finds what keeps a policy from going live.
+func Check(c Content, k Known) []fault.Problem {
 	var out []fault.Problem
+	add := func(path, format string, args ...any) {
+		out = append(out, fault.Problem{Path: path, Detail: fmt.Sprintf(format, args...)})
+	}
 	if strings.TrimSpace(c.Name) == "" {
-		out = append(out, fault.Problem{Path: "name", Detail: "Name is needed."})
+		add("name", "Name is needed.")
 	}
 	if !slices.Contains(Types(), c.Type) {
-		out = append(out, fault.Problem{Path: "type", Detail: fmt.Sprintf("Choose one of: %s.", strings.Join(Types(), ", "))})
+		add("type", "Choose one of: %s.", strings.Join(Types(), ", "))
+		return out
 	}
-	if len(c.Rules) == 0 {
-		out = append(out, fault.Problem{Path: "rules", Detail: "A policy needs at least one rule."})
-	}
-	for i, r := range c.Rules {
-		if len(r) == 0 {
-			out = append(out, fault.Problem{Path: fmt.Sprintf("rules.%d", i), Detail: "This rule is empty."})
+	for _, other := range c.given() {
+		if other != field(c.Type) {
+			add(other, "A policy of type %s has no %s. Take it out, or change the type.", c.Type, other)
 		}
+	}
+	rules, ok := c.Rules()
+	if !ok {
+		add(field(c.Type), "Write the rules of this policy.")
+		return out
+	}
+	for _, p := range rules.Check(k) {
+		p.Path = strings.TrimSuffix(field(c.Type)+"."+p.Path, ".")
+		out = append(out, p)
+	}
+	if len(c.Cases) > MaxCases {
+		add("cases", "A policy may have up to %d tests.", MaxCases)
+		return out
+	}
+	if len(out) > 0 {
+		return append(out, checkCases(c.Cases)...)
+	}
+	return append(out, failures(c)...)
+}
+
+// given names the rule fields that are filled.
+func (c Content) given() []string {
+	var out []string
+	if c.Groups != nil {
+		out = append(out, "groups")
 	}
 	return out
 }

@@ -36,7 +36,7 @@ var (
 func policyDoc(t *testing.T, key, rule string) artifact.Doc {
 	t.Helper()
 	doc, err := artifact.Kinds{Connectors: all.New()}.Read(review.Policy, key,
-		fmt.Appendf(nil, `{"key":%q,"name":"Names","type":"naming","rules":[{"pattern":%q}]}`, key, rule))
+		fmt.Appendf(nil, `{"key":%q,"name":"Names","type":"groups","groups":{"rows":[{"groups":[%q]}]}}`, key, rule))
 	require.NoError(t, err)
 	return doc
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,14 +38,19 @@ func (db *DB) release(tx *gorm.DB, by Actor, kind review.Kind, key string, numbe
 		Detail: map[string]any{"release": out.ID, "revision": number, "hash": rev.Hash, "root": root}})
 }
 
-// pins finds the live release of everything that content uses.
+// pins finds the live release of everything that content uses, and of what that
+// uses in turn.
 func (db *DB) pins(tx *gorm.DB, kind review.Kind, content []byte) ([]review.Pin, error) {
 	uses, err := db.artifacts.Uses(kind, content)
 	if err != nil {
 		return nil, err
 	}
 	var out []review.Pin
-	for _, u := range uses {
+	for i := 0; i < len(uses); i++ {
+		u := uses[i]
+		if slices.Contains(uses[:i], u) {
+			continue
+		}
 		var rows []review.Pin
 		err := tx.Raw(`SELECT kind, key, id AS release, revision, hash FROM releases WHERE kind = ? AND key = ? ORDER BY seq DESC LIMIT 1`, u.Kind, u.Key).Scan(&rows).Error
 		if err != nil {
@@ -54,6 +60,18 @@ func (db *DB) pins(tx *gorm.DB, kind review.Kind, content []byte) ([]review.Pin,
 			return nil, fault.New(fault.Conflict, "The %s %s, which this uses, is not live yet. Have it approved first.", u.Kind, u.Key)
 		}
 		out = append(out, rows[0])
+		if u.Kind == review.Connection {
+			continue
+		}
+		rev, err := findRevision(tx, u.Kind, u.Key, rows[0].Revision)
+		if err != nil {
+			return nil, err
+		}
+		more, err := db.artifacts.Uses(u.Kind, []byte(rev.Content))
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, more...)
 	}
 	return out, nil
 }

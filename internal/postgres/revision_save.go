@@ -10,6 +10,7 @@ import (
 
 	"joinery/internal/artifact"
 	"joinery/internal/fault"
+	"joinery/internal/flow"
 	"joinery/internal/review"
 )
 
@@ -109,25 +110,51 @@ func (db *DB) RestoreRevision(ctx context.Context, by Actor, kind review.Kind, k
 // Problems finds what keeps content from being submitted, knowing which
 // connections there are.
 func (db *DB) Problems(ctx context.Context, kind review.Kind, content []byte) ([]fault.Problem, error) {
-	known, err := db.connectionCapabilities(ctx)
+	known, err := db.known(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return db.artifacts.Check(kind, content, known), nil
 }
 
-func (db *DB) connectionCapabilities(ctx context.Context) (map[string][]string, error) {
+// known gives what content may name: connections and what they can do, policies
+// and their types.
+func (db *DB) known(ctx context.Context) (flow.Known, error) {
+	out := flow.Known{Policies: map[string]string{}}
+	var err error
+	if out.Connections, err = db.connectionCapabilities(ctx); err != nil {
+		return out, err
+	}
+	contents, err := db.newest(ctx, review.Policy)
+	for key, content := range contents {
+		out.Policies[key] = db.artifacts.PolicyType(content)
+	}
+	return out, err
+}
+
+// newest gives the live content of each artifact of a kind, or the head's where
+// none is live.
+func (db *DB) newest(ctx context.Context, kind review.Kind) (map[string][]byte, error) {
 	var rows []struct{ Key, Content string }
 	err := db.gorm.WithContext(ctx).Raw(`SELECT a.key, r.content FROM artifacts a JOIN revisions r ON r.kind = a.kind AND r.key = a.key AND r.revision =
-		coalesce((SELECT revision FROM live_releases l WHERE l.kind = a.kind AND l.key = a.key), a.head) WHERE a.kind = 'connection'`).Scan(&rows).Error
+		coalesce((SELECT revision FROM live_releases l WHERE l.kind = a.kind AND l.key = a.key), a.head) WHERE a.kind = ?`, kind).Scan(&rows).Error
 	if err != nil {
-		return nil, asFault(fmt.Errorf("read connections: %w", err))
+		return nil, asFault(fmt.Errorf("read what is newest: %w", err))
 	}
-	out := map[string][]string{}
+	out := map[string][]byte{}
 	for _, r := range rows {
-		out[r.Key] = db.artifacts.Capabilities([]byte(r.Content))
+		out[r.Key] = []byte(r.Content)
 	}
 	return out, nil
+}
+
+func (db *DB) connectionCapabilities(ctx context.Context) (map[string][]string, error) {
+	contents, err := db.newest(ctx, review.Connection)
+	out := map[string][]string{}
+	for key, content := range contents {
+		out[key] = db.artifacts.Capabilities(content)
+	}
+	return out, err
 }
 
 // lockArtifact takes the artifact's row for the rest of the transaction, so that

@@ -88,7 +88,7 @@ func TestS41_AnyChangeIsAnotherHash(t *testing.T) {
 	kinds := artifact.Kinds{Flows: node.All(), Connectors: all.New()}
 	for kind, base := range map[review.Kind]string{
 		review.Flow:       `{"key":"x","name":"Ask","description":"d","trigger":"hired","vars":{"a":"1"},"nodes":[{"id":"hired","type":"hris.event","params":{"connection":"hr","events":["worker.hired"]}},{"id":"make","type":"account.ensure","name":"Make","params":{"directory":"dir","name":"=joiner.worker","attributes":{"mail":"=joiner.email"}},"retry":{"attempts":3,"first":"1s","max":"1m"},"timeout":"30s"}],"edges":[{"from":"hired.started","to":"make"}],"limits":{"runs_per_hour":5}}`,
-		review.Policy:     `{"key":"x","name":"Names","type":"naming","rules":[{"pattern":"{first}"}]}`,
+		review.Policy:     `{"key":"x","name":"Names","type":"groups","groups":{"hit":"first","rows":[{"when":"true","groups":["a","b"],"reason":"why","owner":"ops"}]}}`,
 		review.Function:   `{"key":"x","name":"F","source":"return { a = 1 }","manifest":{"input":{"type":"object"},"output":{"type":"object"}},"cases":[{"name":"one","input":{"a":"1"},"output":{"a":"1"}}]}`,
 		review.Connection: `{"key":"x","name":"C","description":"d","type":"hris-rest","settings":{"base_url":"https://hr.example.com"},"private":["10.0.0.1"],"limits":{"creates_per_hour":5,"grants_per_hour":6}}`,
 	} {
@@ -163,7 +163,7 @@ func TestS43_RacesNeverReleaseUnapproved(t *testing.T) {
 func raceOnce(t *testing.T, db *postgres.DB, key string, seed int) {
 	ctx := context.Background()
 	content := func(n int) artifact.Doc {
-		doc, err := artifact.Kinds{Connectors: all.New()}.Read(review.Policy, key, fmt.Appendf(nil, `{"key":%q,"name":"Names","type":"naming","rules":[{"pattern":"v%d"}]}`, key, n))
+		doc, err := artifact.Kinds{Connectors: all.New()}.Read(review.Policy, key, fmt.Appendf(nil, `{"key":%q,"name":"Names","type":"groups","groups":{"rows":[{"groups":["v%d"]}]}}`, key, n))
 		if err != nil {
 			t.Error(err)
 		}
