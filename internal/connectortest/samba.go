@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,24 +38,62 @@ const (
 	sambaPass = "Adm1n-Passw0rd"
 )
 
-// StartSamba starts a domain controller for one test, with the groups all-staff,
-// engineering and sales and the user jsmith. The test is skipped where Samba's
-// domain controller is not installed or, for want of root, cannot use port 636.
-func StartSamba(t testing.TB) *Samba {
+// sharedSamba is the domain controller of this test process.
+var sharedSamba struct {
+	once sync.Once
+	s    *Samba
+	err  error
+	dir  string
+}
+
+// SharedSamba gives the domain controller of this test process, started at first
+// use and shared by all tests: provisioning a domain takes seconds. It has the
+// groups all-staff, engineering and sales and the user jsmith; tests make accounts
+// of their own. The package's TestMain runs its tests with Run, which stops it.
+// Where it cannot run, the test is skipped with the reason.
+func SharedSamba(t testing.TB) *Samba {
 	t.Helper()
 	Need(t)
-	if find("samba") == "" || find("samba-tool") == "" {
-		t.Skip("SKIPPED, Active Directory is not proven here: install samba-ad-dc and samba-ad-provision to run it")
+	if why := NoSamba(); why != "" {
+		t.Skip("SKIPPED, Active Directory is not proven here: " + why)
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED, Active Directory is not proven here: a domain controller listens on port 636, which needs root")
+	sharedSamba.once.Do(func() {
+		if sharedSamba.dir, sharedSamba.err = os.MkdirTemp("", "joinery-samba-"); sharedSamba.err == nil {
+			sharedSamba.s, sharedSamba.err = newSamba(context.WithoutCancel(t.Context()), sharedSamba.dir)
+		}
+	})
+	if sharedSamba.err != nil {
+		t.Fatal(sharedSamba.err)
 	}
-	s, err := newSamba(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
+	return sharedSamba.s
+}
+
+// NoSamba says why a domain controller cannot run on this machine; "" when it can.
+func NoSamba() string {
+	switch {
+	case runtime.GOOS != "linux":
+		return "Samba's domain controller runs on Linux only. Run the tests on a Debian machine to prove it."
+	case find("samba") == "" || find("samba-tool") == "":
+		return "install samba-ad-dc, samba-ad-provision, samba-dsdb-modules, samba-vfs-modules, python3-samba and winbind (make test does it on Debian)."
+	case os.Geteuid() != 0:
+		return "a domain controller listens on ports 389 and 636, which need root. Run the tests as root to prove it."
 	}
-	t.Cleanup(s.process.stop)
-	return s
+	return ""
+}
+
+// Run runs a package's tests and stops what they shared.
+func Run(m interface{ Run() int }) int {
+	if why := NoSamba(); why != "" && !testing.Short() {
+		fmt.Fprintln(os.Stderr, "SKIPPED, Active Directory is not proven here: "+why)
+	}
+	code := m.Run()
+	if sharedSamba.s != nil {
+		sharedSamba.s.process.stop()
+	}
+	if sharedSamba.dir != "" {
+		_ = os.RemoveAll(sharedSamba.dir)
+	}
+	return code
 }
 
 func newSamba(ctx context.Context, dir string) (*Samba, error) {

@@ -107,12 +107,15 @@ type conn struct {
 	set  settings
 	pool pool
 
-	locks connector.KeyLocks
+	locks  connector.KeyLocks
+	schema connector.SchemaCache
 }
 
 var (
 	_ connector.Conn      = (*conn)(nil)
 	_ connector.Directory = (*conn)(nil)
+
+	_ connector.SchemaReader = (*conn)(nil)
 )
 
 // ad reports the Active Directory dialect.

@@ -22,6 +22,7 @@ const mediaType = "application/scim+json"
 // answer is a successful response.
 type answer struct {
 	resource map[string]any
+	list     []any // instead of resource: the bare array that some services send
 	location string
 	etag     string
 }
@@ -81,6 +82,9 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	}
 	a := answer{location: resp.Header.Get("Location"), etag: resp.Header.Get("ETag")}
 	if len(bytes.TrimSpace(data)) == 0 {
+		return a, nil
+	}
+	if discovery(path) && json.Unmarshal(data, &a.list) == nil && a.list != nil {
 		return a, nil
 	}
 	if err := json.Unmarshal(data, &a.resource); err != nil {

@@ -125,6 +125,8 @@ type conn struct {
 	http  *http.Client
 	locks connector.KeyLocks
 
+	schema connector.SchemaCache
+
 	mu      sync.Mutex
 	noPatch *bool           // whether the service lacks PATCH; nil = not asked yet
 	deaf    map[string]bool // attributes that filters do not work on
@@ -135,6 +137,8 @@ type conn struct {
 var (
 	_ connector.Conn      = (*conn)(nil)
 	_ connector.Directory = (*conn)(nil)
+
+	_ connector.SchemaReader = (*conn)(nil)
 )
 
 // Close closes idle connections.
