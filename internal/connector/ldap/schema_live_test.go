@@ -100,8 +100,10 @@ func TestSchema_SettableIsTrue(t *testing.T) {
 	t.Parallel()
 	slapd := connectortest.StartSlapd(t)
 	for name, openIt := range map[string]func(t *testing.T) connector.Conn{
-		"OpenLDAP":         func(t *testing.T) connector.Conn { return open(t, slapd, connectortest.Options{}, nil) },
-		"Active Directory": func(t *testing.T) connector.Conn { return openAD(t, connectortest.SharedSamba(t), connectortest.Options{}, nil) },
+		"OpenLDAP": func(t *testing.T) connector.Conn { return open(t, slapd, connectortest.Options{}, nil) },
+		"Active Directory": func(t *testing.T) connector.Conn {
+			return openAD(t, connectortest.SharedSamba(t), connectortest.Options{}, nil)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
