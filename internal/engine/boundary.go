@@ -157,6 +157,9 @@ func (b *boundary) use(ctx context.Context, key string) (connector.Conn, error) 
 }
 
 func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, error) {
+	if f := b.k.foresees; f != nil && (!f.Live || key == b.k.c.Ref.Connection) {
+		return assumedWorkers{b.k, key}, nil
+	}
 	conn, err := b.use(ctx, key)
 	if err != nil {
 		return nil, err
@@ -169,6 +172,9 @@ func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, 
 }
 
 func (b *boundary) directory(ctx context.Context, key string) (connector.Directory, error) {
+	if f := b.k.foresees; f != nil && !f.Live {
+		return &pretended{b: b, key: key, dir: assumedDirectory{}}, nil
+	}
 	conn, err := b.use(ctx, key)
 	if err != nil {
 		return nil, err
@@ -221,6 +227,9 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	read := r.Method == "GET" || r.Method == "HEAD"
 	if b.k.e.HTTP == nil {
 		return node.Response{}, fault.New(fault.Invalid, "Outgoing HTTP requests are not set up.")
+	}
+	if read && b.k.foresees != nil && !b.k.foresees.Live {
+		return b.foreseenHTTP(r), nil
 	}
 	if read {
 		return b.request(ctx, r)

@@ -38,6 +38,12 @@ type carrier struct {
 	left run.State
 	// riding are steps done and not kept yet (see mayRide).
 	riding []postgres.StepRow
+	// foresees is set when the run does not happen: foreseen is its joiner, logs and
+	// reason what would be kept.
+	foresees *Forecaster
+	foreseen joiner.Worker
+	logs     map[flow.NodeID][]string
+	reason   string
 }
 
 // carry takes a run as far as it can go now.
@@ -242,6 +248,10 @@ func (k *carrier) rest(cp *postgres.Checkpoint) {
 func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err error) {
 	cp.Run, cp.Owner, cp.Epoch, cp.JoinerID = k.c.ID, k.e.Owner, k.c.Epoch, k.c.JoinerID
 	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
+		return nil
+	}
+	if k.foresees != nil {
+		k.keptInMind(cp)
 		return nil
 	}
 	cp.Steps = append(k.riding, cp.Steps...)

@@ -88,7 +88,7 @@ func (e *Engine) mayUse(connection string) error {
 	switch {
 	case e.isPaused(connection):
 		return &waitError{until: e.Now().Add(30 * time.Second), what: fmt.Sprintf("the connection %s to be resumed", connection)}
-	case e.outside.slowCalls(connection) >= e.Slots:
+	case e.outside.slowCalls(connection) >= max(e.Slots, 1):
 		return &waitError{until: e.Now().Add(comeBack + rand.N(comeBack)), what: fmt.Sprintf("the connection %s, which answers slowly", connection)}
 	}
 	return nil

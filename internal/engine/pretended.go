@@ -19,12 +19,18 @@ import (
 type pretence struct {
 	now      time.Time
 	mu       sync.Mutex
-	accounts map[string]map[string]connector.Account // connection → account id
+	accounts map[string]*shelf // by connection
 }
 
-func newPretence() *pretence {
-	return &pretence{accounts: map[string]map[string]connector.Account{}}
+// shelf holds the pretended accounts of one connection, found by what people ask for.
+type shelf struct {
+	ids     map[string]connector.Account
+	stamped map[string]string    // stamp → id
+	named   map[string]string    // name in lower case → id
+	valued  map[[2]string]string // attribute and value → id
 }
+
+func newPretence() *pretence { return &pretence{accounts: map[string]*shelf{}} }
 
 const simulated = "simulated:"
 
@@ -38,26 +44,46 @@ type pretended struct {
 
 var _ connector.Directory = (*pretended)(nil)
 
-func (p *pretended) own(match func(connector.Account) bool) (connector.Account, bool) {
+func (p *pretended) own(by connector.Lookup) (connector.Account, bool) {
 	s := p.b.k.sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range s.accounts[p.key] {
-		if match(a) {
-			return a, true
+	on := s.accounts[p.key]
+	if on == nil {
+		return connector.Account{}, false
+	}
+	id := by.ID
+	switch {
+	case by.Stamp != "":
+		id = on.stamped[by.Stamp]
+	case by.Name != "":
+		id = on.named[strings.ToLower(by.Name)]
+	case by.Attribute != "":
+		id = on.valued[[2]string{by.Attribute, by.Value}]
+		if fmt.Sprint(on.ids[id].Attributes[by.Attribute]) != by.Value {
+			id = "" // it had this value before
 		}
 	}
-	return connector.Account{}, false
+	a, ok := on.ids[id]
+	return a, ok
 }
 
 func (p *pretended) remember(a connector.Account) {
 	s := p.b.k.sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.accounts[p.key] == nil {
-		s.accounts[p.key] = map[string]connector.Account{}
+	on := s.accounts[p.key]
+	if on == nil {
+		on = &shelf{map[string]connector.Account{}, map[string]string{}, map[string]string{}, map[[2]string]string{}}
+		s.accounts[p.key] = on
 	}
-	s.accounts[p.key][a.ID] = a
+	on.ids[a.ID], on.named[strings.ToLower(a.Name)] = a, a.ID
+	if a.Stamp != "" {
+		on.stamped[a.Stamp] = a.ID
+	}
+	for name, v := range a.Attributes {
+		on.valued[[2]string{name, fmt.Sprint(v)}] = a.ID
+	}
 }
 
 func (p *pretended) plan(op, target, sentence string, attrs []connector.Change) {
@@ -65,10 +91,7 @@ func (p *pretended) plan(op, target, sentence string, attrs []connector.Change) 
 }
 
 func (p *pretended) FindAccount(ctx context.Context, by connector.Lookup) (connector.Account, bool, error) {
-	a, ok := p.own(func(a connector.Account) bool {
-		return by.ID != "" && a.ID == by.ID || by.Stamp != "" && a.Stamp == by.Stamp || by.Name != "" && strings.EqualFold(a.Name, by.Name) ||
-			by.Attribute != "" && fmt.Sprint(a.Attributes[by.Attribute]) == by.Value
-	})
+	a, ok := p.own(by)
 	if ok || strings.HasPrefix(by.ID, simulated) {
 		return a, ok, nil
 	}
@@ -84,7 +107,7 @@ func (p *pretended) EnsureAccount(ctx context.Context, want connector.Ensure) (c
 		a.Existed = true
 		return a, err
 	}
-	if a, found, err := p.dir.FindAccount(ctx, connector.Lookup{Name: want.Name}); err != nil {
+	if a, found, err := p.FindAccount(ctx, connector.Lookup{Name: want.Name}); err != nil {
 		return connector.Account{}, err
 	} else if found {
 		return connector.Account{}, &fault.Error{Kind: fault.Conflict, Key: "name", Sentence: fmt.Sprintf("The name %s is taken in %s by an account that is not this joiner's.", a.Name, p.key)}

@@ -194,6 +194,9 @@ func (k *carrier) attempt(r stepResult, number int, outcome string) postgres.Att
 	for _, line := range r.boundary.lines() {
 		a.Log = append(a.Log, k.hide(line))
 	}
+	if k.foresees != nil {
+		return a
+	}
 	k.e.Metrics.Step(r.node.Type, r.outcome(outcome), r.took)
 	if r.err != nil {
 		a.Error = k.hide(fault.Sentence(r.err))
