@@ -84,7 +84,12 @@ func NewEnv(d Decls) (*Env, error) {
 		vars[k] = celType(typeOfValue(v))
 	}
 	objects["joinery.Vars"] = object{fields: vars}
-	own, err := env.Extend(
+	inputs := map[string]*types.Type{}
+	for k, t := range d.Inputs {
+		inputs[k] = celType(t)
+	}
+	objects["joinery.Inputs"] = object{fields: inputs}
+	names := []cel.EnvOption{
 		cel.CustomTypeProvider(&provider{Provider: env.CELTypeProvider(), objects: objects}),
 		cel.Variable("event", cel.ObjectType("joinery.Event")),
 		cel.Variable("joiner", cel.ObjectType("joinery.Joiner")),
@@ -93,7 +98,11 @@ func NewEnv(d Decls) (*Env, error) {
 		cel.Variable("vars", cel.ObjectType("joinery.Vars")),
 		cel.Variable("now", cel.TimestampType),
 		cel.Variable("today", cel.StringType),
-	)
+	}
+	if d.Inputs != nil {
+		names = append(names, cel.Variable("inputs", cel.ObjectType("joinery.Inputs")))
+	}
+	own, err := env.Extend(names...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare expressions of a flow: %w", err)
 	}
@@ -127,6 +136,8 @@ func (d Decls) names(root string) []string {
 		return slices.Collect(maps.Keys(d.Steps))
 	case "vars":
 		return slices.Collect(maps.Keys(d.Vars))
+	case "inputs":
+		return slices.Collect(maps.Keys(d.Inputs))
 	case "event":
 		return []string{"key", "type", "worker", "at", "changed"}
 	case "run":

@@ -68,6 +68,10 @@ func (e *Env) member(root, name string, at Where, add func(string, ...any)) {
 		add("There is no step %q.%s", name, meant(near))
 	case "vars":
 		add("The flow has no variable %q.%s", name, meant(near))
+	case "inputs":
+		if e.decls.Inputs != nil {
+			add("No input %q is declared.%s", name, meant(near))
+		}
 	case "event", "run":
 		add("%s has no %q. It has: %s.", root, name, strings.Join(known, ", "))
 	}

@@ -38,6 +38,9 @@ type Decls struct {
 	Steps map[string]map[string]Type
 	// Vars are the flow's own values; their types are taken from them.
 	Vars map[string]any
+	// Inputs are values that come in under declared names, as a policy's do; nil
+	// means that there is nothing of that name.
+	Inputs map[string]Type
 }
 
 // Scope is what one evaluation reads.
@@ -47,6 +50,7 @@ type Scope struct {
 	Steps  map[string]map[string]any
 	Run    Run
 	Vars   map[string]any
+	Inputs map[string]any
 	Now    time.Time
 	// Zone is where "today" is; nil means UTC.
 	Zone *time.Location
@@ -105,7 +109,7 @@ func (s Scope) activation() map[string]any {
 	}
 	return map[string]any{
 		"event": event, "joiner": notNil(s.Joiner), "steps": steps, "run": run, "vars": notNil(s.Vars),
-		"now": s.Now, "today": s.Now.In(zone).Format(time.DateOnly),
+		"inputs": notNil(s.Inputs), "now": s.Now, "today": s.Now.In(zone).Format(time.DateOnly),
 	}
 }
 
