@@ -25,8 +25,9 @@ type Content struct {
 	Name        string `json:"name" yaml:"name"`
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 	// Type is one of Types.
-	Type   string  `json:"type" yaml:"type"`
-	Groups *Groups `json:"groups,omitempty" yaml:"groups,omitempty"`
+	Type     string    `json:"type" yaml:"type"`
+	Groups   *Groups   `json:"groups,omitempty" yaml:"groups,omitempty"`
+	Calendar *Calendar `json:"calendar,omitempty" yaml:"calendar,omitempty"`
 	// Cases are the policy's tests: a release needs all of them to pass.
 	Cases []Case `json:"cases,omitempty" yaml:"cases,omitempty"`
 }
@@ -63,7 +64,7 @@ type kind struct {
 	rules func(c Content) (Rules, bool)
 }
 
-func kinds() []kind { return []kind{groupsKind()} }
+func kinds() []kind { return []kind{groupsKind(), calendarKind()} }
 
 // Types lists the types of policy.
 func Types() []string {
@@ -201,6 +202,9 @@ func (c Content) given() []string {
 	var out []string
 	if c.Groups != nil {
 		out = append(out, "groups")
+	}
+	if c.Calendar != nil {
+		out = append(out, "calendar")
 	}
 	return out
 }
