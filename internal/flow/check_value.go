@@ -179,16 +179,9 @@ func (f *checker) fields(path string, v any) {
 
 // ParseDuration reads a Go duration with d for days: "90s", "1d12h".
 func ParseDuration(text string) (time.Duration, error) {
-	if days, rest, ok := strings.Cut(text, "d"); ok {
-		var n int
-		if _, err := fmt.Sscanf(days, "%d", &n); err != nil || fmt.Sprint(n) != days {
-			return 0, fault.New(fault.Invalid, "%q is not a duration.", text)
-		}
-		if rest == "" {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-		d, err := time.ParseDuration(rest)
-		return time.Duration(n)*24*time.Hour + d, err
+	d, err := form.ParseDuration(text)
+	if err != nil {
+		return 0, fault.Wrap(fault.Invalid, err, "%q is not a duration.", text)
 	}
-	return time.ParseDuration(text)
+	return d, nil
 }

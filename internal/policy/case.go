@@ -25,6 +25,12 @@ type Case struct {
 	Now string `json:"now,omitempty" yaml:"now,omitempty"`
 	// Taken are names that somebody else holds.
 	Taken []Taken `json:"taken,omitempty" yaml:"taken,omitempty"`
+	// Write, Wrote and Planned are for write-back contracts: what a flow wants to
+	// write, what Joinery wrote before, and what the HRIS said at the plan. The joiner
+	// is what it says now.
+	Write   map[string]any `json:"write,omitempty" yaml:"write,omitempty"`
+	Wrote   map[string]any `json:"wrote,omitempty" yaml:"wrote,omitempty"`
+	Planned map[string]any `json:"planned,omitempty" yaml:"planned,omitempty"`
 	// Expect are outputs that must come out just so; others may come out too.
 	Expect map[string]any `json:"expect,omitempty" yaml:"expect,omitempty"`
 	// Error is a part of the sentence with which the policy refuses or asks for a person.
@@ -73,7 +79,7 @@ func (c Case) Subject() (Subject, error) {
 	if id == "" {
 		id = "1"
 	}
-	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Now: now, Lookups: taken(c.Taken)}, nil
+	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Now: now, Lookups: taken(c.Taken), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
 }
 
 type taken []Taken

@@ -28,6 +28,8 @@ type Content struct {
 	Type     string    `json:"type" yaml:"type"`
 	Groups   *Groups   `json:"groups,omitempty" yaml:"groups,omitempty"`
 	Calendar *Calendar `json:"calendar,omitempty" yaml:"calendar,omitempty"`
+	// WriteBack is a contract about fields of an HRIS.
+	WriteBack *WriteBack `json:"write_back,omitempty" yaml:"write_back,omitempty"`
 	// Cases are the policy's tests: a release needs all of them to pass.
 	Cases []Case `json:"cases,omitempty" yaml:"cases,omitempty"`
 }
@@ -64,7 +66,7 @@ type kind struct {
 	rules func(c Content) (Rules, bool)
 }
 
-func kinds() []kind { return []kind{groupsKind(), calendarKind()} }
+func kinds() []kind { return []kind{groupsKind(), calendarKind(), writeBackKind()} }
 
 // Types lists the types of policy.
 func Types() []string {
@@ -107,6 +109,10 @@ type Subject struct {
 	// Lookups answer what only a live system knows; nil means that nothing is
 	// taken and nobody is there.
 	Lookups Lookups
+	// Write are values that a flow wants to write back, Wrote those that Joinery
+	// wrote before, and Planned what the HRIS said when the run read the worker. Only
+	// write-back contracts look at them.
+	Write, Wrote, Planned map[string]any
 }
 
 // Lookups answer questions about live systems while a policy decides.
@@ -205,6 +211,9 @@ func (c Content) given() []string {
 	}
 	if c.Calendar != nil {
 		out = append(out, "calendar")
+	}
+	if c.WriteBack != nil {
+		out = append(out, "write_back")
 	}
 	return out
 }
