@@ -178,6 +178,13 @@ type WriteBack interface {
 	UpdateWorker(ctx context.Context, id string, set map[string]any) error
 }
 
+// Lagging is implemented by an HRIS connection whose reads may still show the old
+// value for a while after an update. Whoever verifies a write-back waits this
+// long before a difference means anything. Others show it at once.
+type Lagging interface {
+	ReadLag() time.Duration
+}
+
 // Delivery is one webhook request as it came: raw bytes, before any parsing.
 type Delivery struct {
 	Header http.Header
@@ -203,6 +210,12 @@ type Source interface {
 	Events(settings map[string]any, d Delivery) ([]joiner.Event, error)
 	// ContentTypes lists the accepted media types.
 	ContentTypes() []string
+}
+
+// Answering is implemented by a Source whose sender takes only one status for
+// "received"; others get 202.
+type Answering interface {
+	Received() int
 }
 
 // Catalog finds connector types.

@@ -16,8 +16,14 @@ import (
 // filled in, calls guarded, credentials at the moment of use.
 func Open(t testing.TB, kind connector.Type, s connector.Settings, credentials map[string]string) connector.Conn {
 	t.Helper()
+	return OpenAt(t, kind, s, credentials, time.Now)
+}
+
+// OpenAt opens a connection that takes its time from now.
+func OpenAt(t testing.TB, kind connector.Type, s connector.Settings, credentials map[string]string, now func() time.Time) connector.Conn {
+	t.Helper()
 	pool := &connector.Pool{
-		Catalog: single{kind}, Guard: &egress.Guard{}, Limits: egress.Limits{}, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Catalog: single{kind}, Guard: &egress.Guard{}, Limits: egress.Limits{}, Now: now, Log: slog.New(slog.DiscardHandler),
 		Secret: func(_ context.Context, _, name string) (secret.Value, error) {
 			v, ok := credentials[name]
 			if !ok {
