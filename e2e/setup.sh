@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is not there yet: PostgreSQL, OpenLDAP, Chromium, an SMTP server,
-# Node.js with npm. Debian and Ubuntu through apt-get, macOS through Homebrew. Installs nothing that is present.
+# Node.js with npm; and where it is possible an Active Directory (Samba) and an HR system (Tryton). Debian and
+# Ubuntu through apt-get, macOS through Homebrew. Installs nothing that is present.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -10,6 +11,11 @@ postgres_found() {
 }
 slapd_found() { [ -x /usr/sbin/slapd ] || have slapd || [ -x /opt/homebrew/opt/openldap/libexec/slapd ] || [ -x /usr/local/opt/openldap/libexec/slapd ]; }
 chromium_found() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]; }
+# A domain controller needs Linux and ports 389 and 636, so root; an HR system only its packages.
+samba_found() { { [ -x /usr/sbin/samba ] || have samba; } && have samba-tool && compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null && compgen -G '/usr/share/samba/setup/*' >/dev/null; }
+samba_wanted() { [ "$(uname)" = Linux ] && [ "$(id -u)" -eq 0 ] && have apt-get && ! samba_found; }
+tryton_found() { have trytond && have trytond-admin && [ -d /usr/lib/python3/dist-packages/trytond/modules/company ] && /usr/bin/python3 -c 'import psycopg2, passlib' 2>/dev/null; }
+tryton_wanted() { have apt-get && ! tryton_found; }
 smtp_found() { python_with_smtp >/dev/null; }
 python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
 
@@ -25,13 +31,16 @@ chromium_found || want+=(chromium)
 smtp_found || want+=(smtp)
 have npm || want+=(npm)
 have cc || have gcc || want+=(cc)
-if [ ${#want[@]} -eq 0 ]; then assets; exit 0; fi
+extra=()
+samba_wanted && extra+=(samba)
+tryton_wanted && extra+=(tryton)
+if [ ${#want[@]} -eq 0 ] && [ ${#extra[@]} -eq 0 ]; then assets; exit 0; fi
 
-echo "Installing for the tests: $(printf '%s\n' "${want[@]}" | sort -u | tr '\n' ' ')"
+echo "Installing for the tests: $(printf '%s\n' ${want[@]+"${want[@]}"} ${extra[@]+"${extra[@]}"} | sort -u | tr '\n' ' ')"
 if have apt-get; then
   sudo=""; [ "$(id -u)" -eq 0 ] || sudo="sudo"
   packages=()
-  for w in $(printf '%s\n' "${want[@]}" | sort -u); do
+  for w in $(printf '%s\n' ${want[@]+"${want[@]}"} | sort -u); do
     case "$w" in
       postgres) packages+=(postgresql) ;;
       slapd) packages+=(slapd slapd-contrib ldap-utils) ;;
@@ -51,7 +60,19 @@ if have apt-get; then
   fi
   trap '[ -z "$made" ] || $sudo rm -f "$policy"' EXIT
   $sudo apt-get -o DPkg::Lock::Timeout=300 update -qq
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >/dev/null; }
+  [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
+  # What not every release has: its tests are skipped, and say so.
+  for w in ${extra[@]+"${extra[@]}"}; do
+    case "$w" in
+      samba) names=(samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules python3-samba winbind) ;;
+      tryton) names=(tryton-server tryton-modules-company tryton-modules-party tryton-modules-user-role tryton-modules-company-work-time
+        python3-psycopg2 python3-passlib python3-argon2 python3-bcrypt python3-werkzeug) ;;
+    esac
+    have_names=()
+    for n in "${names[@]}"; do if apt-cache show "$n" >/dev/null 2>&1; then have_names+=("$n"); fi; done
+    { [ ${#have_names[@]} -gt 0 ] && install "${have_names[@]}"; } || echo "NOT INSTALLED: $w. Its tests will be skipped on this machine." >&2
+  done
 elif have brew; then
   for w in $(printf '%s\n' "${want[@]}" | sort -u); do
     case "$w" in

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -107,16 +106,13 @@ func newSamba(ctx context.Context, dir string) (*Samba, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "tls"), 0o700); err != nil {
+	if err := layDomain(ctx, dir, ip); err != nil {
 		return nil, err
 	}
 	for name, text := range map[string]string{"cert.pem": cert, "key.pem": key} {
-		if err := os.WriteFile(filepath.Join(dir, "tls", name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
-	}
-	if err := provision(ctx, dir, ip); err != nil {
-		return nil, err
 	}
 	p, err := start(dir, find("samba"), "-s", filepath.Join(dir, "etc", "smb.conf"), "-i", "--no-process-group", "--debug-stdout", "-d1", "-M", "single")
 	if err != nil {
@@ -131,20 +127,6 @@ func newSamba(ctx context.Context, dir string) (*Samba, error) {
 	return s, nil
 }
 
-func provision(ctx context.Context, dir, ip string) error {
-	tls := filepath.Join(dir, "tls")
-	args := []string{"domain", "provision", "--targetdir=" + dir, "--realm=AD.JOINERY.TEST", "--domain=JOINERY", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
-		"--adminpass=" + sambaPass, "--host-name=dc1", "--host-ip=" + ip}
-	for _, o := range []string{"interfaces=" + ip + "/8", "bind interfaces only=yes", "vfs objects=", "ldb:nosync=true", "server services=ldap cldap kdc rpc",
-		"log file=" + filepath.Join(dir, "log.%m"), "tls certfile=" + filepath.Join(tls, "cert.pem"), "tls keyfile=" + filepath.Join(tls, "key.pem"), "tls cafile=" + filepath.Join(tls, "cert.pem")} {
-		args = append(args, "--option="+o)
-	}
-	if out, err := exec.CommandContext(ctx, find("samba-tool"), args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("provision a domain: %w: %s", err, out)
-	}
-	return nil
-}
-
 // seed signs in and adds what is not there yet; it is tried until it works.
 func (s *Samba) seed(context.Context) error {
 	raw, err := net.DialTimeout("tcp", net.JoinHostPort(s.host(), "389"), time.Second)
@@ -152,19 +134,11 @@ func (s *Samba) seed(context.Context) error {
 		return err
 	}
 	_ = raw.Close()
-	pool, err := tlsConfig(s.CA, s.ServerName)
-	if err != nil {
-		return err
-	}
-	l, err := ldap.DialURL("ldaps://"+s.Address, ldap.DialWithTLSConfig(pool))
+	l, err := s.Admin()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.Close() }()
-	l.SetTimeout(20 * time.Second)
-	if err := l.Bind(s.BindDN, s.Password); err != nil {
-		return err
-	}
 	entries := []*ldap.AddRequest{ldap.NewAddRequest(s.PeopleBase, nil), ldap.NewAddRequest(s.GroupsBase, nil)}
 	for _, e := range entries {
 		e.Attribute("objectClass", []string{"organizationalUnit"})
@@ -196,4 +170,40 @@ func (s *Samba) Settings(key string) connector.Settings {
 	return connector.Settings{Key: key, Name: "Active Directory", Type: "ldap", Private: []string{"127.0.0.0/8"},
 		Settings: map[string]any{"urls": []any{"ldaps://" + s.Address}, "server_name": s.ServerName, "ca": s.CA, "dialect": "ad", "bind_dn": s.BindDN,
 			"people_base": s.PeopleBase, "groups_base": s.GroupsBase, "upn_suffix": "ad.joinery.test"}}
+}
+
+// Admin gives a connection that may do anything, to look and to prepare. The
+// caller closes it.
+func (s *Samba) Admin() (*ldap.Conn, error) { return s.Bind(s.BindDN, s.Password) }
+
+// Bind signs in as somebody. The caller closes the connection.
+func (s *Samba) Bind(dn, password string) (*ldap.Conn, error) {
+	conf, err := tlsConfig(s.CA, s.ServerName)
+	if err != nil {
+		return nil, err
+	}
+	l, err := ldap.DialURL("ldaps://"+s.Address, ldap.DialWithTLSConfig(conf))
+	if err != nil {
+		return nil, err
+	}
+	l.SetTimeout(20 * time.Second)
+	if err := l.Bind(dn, password); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Add makes an entry as the administrator.
+func (s *Samba) Add(dn string, attributes map[string][]string) error {
+	l, err := s.Admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }()
+	req := ldap.NewAddRequest(dn, nil)
+	for name, values := range attributes {
+		req.Attribute(name, values)
+	}
+	return l.Add(req)
 }

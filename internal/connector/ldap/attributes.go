@@ -81,18 +81,24 @@ func (c *conn) checkName(name string) error {
 		return nameFault("The name is %d characters long; %s takes at most %d. Choose another naming rule.", utf8.RuneCountInString(name), c.set.login, limit)
 	case !utf8.ValidString(name):
 		return nameFault("The name is not valid text (UTF-8).")
-	case strings.IndexFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) >= 0:
+	case control(name):
 		return nameFault("The name holds a control character.")
+	case strings.TrimSpace(name) != name:
+		return nameFault("The name begins or ends with a space, which nobody could see. Take it away in the flow.")
 	case fold(c.set.login, "sAMAccountName") && (strings.ContainsAny(name, `"/\[]:;|=,+*?<>@`) || strings.HasSuffix(name, ".")):
 		return nameFault("%q holds a character that sAMAccountName may not: \" / \\ [ ] : ; | = , + * ? < > @ or a dot at the end.", short(name))
 	}
 	return nil
 }
 
-func nameFault(format string, args ...any) error {
+func nameFault(format string, args ...any) *fault.Error {
 	f := fault.New(fault.Invalid, format, args...)
 	f.Key = "name"
 	return f
+}
+
+func control(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) >= 0
 }
 
 // own lists the attributes that this connector keeps itself.
@@ -173,14 +179,19 @@ func get(e *goldap.Entry, name string) string { return e.GetEqualFoldAttributeVa
 // dn builds the DN of a new account and reads it back, so that no name can be
 // more than one step below the people base.
 func (c *conn) dn(value string) (string, error) {
-	text := c.set.rdn + "=" + goldap.EscapeDN(value) + "," + c.set.peopleBase
+	// An equals sign needs no escape by RFC 4514, but Samba wants one.
+	text := c.set.rdn + "=" + strings.ReplaceAll(goldap.EscapeDN(value), "=", `\3D`) + "," + c.set.peopleBase
 	base, err := goldap.ParseDN(c.set.peopleBase)
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "The people base is not a DN.")
 	}
 	d, err := goldap.ParseDN(text)
-	if err != nil || len(d.RDNs) != len(base.RDNs)+1 || len(d.RDNs[0].Attributes) != 1 || d.RDNs[0].Attributes[0].Value != value {
-		return "", nameFault("%q cannot be part of a directory name.", short(value))
+	if err != nil || len(d.RDNs) != len(base.RDNs)+1 || len(d.RDNs[0].Attributes) != 1 || d.RDNs[0].Attributes[0].Value != value || control(value) || strings.TrimSpace(value) == "" {
+		f := nameFault("%q cannot be part of a directory name.", short(value))
+		if !fold(c.set.rdn, c.set.login) {
+			f.Key = c.set.rdn
+		}
+		return "", f
 	}
 	return text, nil
 }

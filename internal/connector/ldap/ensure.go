@@ -46,7 +46,7 @@ func (c *conn) EnsureAccount(ctx context.Context, want connector.Ensure) (connec
 		return connector.Account{}, fault.Wrap(fault.Invalid, err, "The directory has no entry %s to put accounts below. Check the people base in the connection's settings.", short(c.set.peopleBase))
 	}
 	if err != nil {
-		return connector.Account{}, explain("create an account", err)
+		return connector.Account{}, c.refusal(ctx, "create an account", req.DN, requested(req), err)
 	}
 	want.Attempted = true // what follows finishes our own account
 	e, err := c.entry(ctx, req.DN, wanted)
@@ -125,33 +125,16 @@ func (c *conn) collision(ctx context.Context, want connector.Ensure, req *goldap
 	if e, err := c.single(ctx, c.set.login, want.Name); err != nil || e != nil {
 		return connector.Account{}, c.taken(e, want, err)
 	}
-	if e, err := c.entry(ctx, req.DN, []string{"1.1"}); err != nil || e != nil {
-		if err != nil {
-			return connector.Account{}, err
-		}
-		f := fault.Wrap(fault.Conflict, cause, "The directory already has an entry %s. Choose another %s.", short(req.DN), c.set.rdn)
-		if f.Key = c.set.rdn; fold(c.set.rdn, c.set.login) {
-			f.Key = "name"
-		}
-		return connector.Account{}, f
-	}
-	if goldap.IsErrorAnyOf(cause, goldap.LDAPResultEntryAlreadyExists) {
-		// Taken, but outside what we may see: in Active Directory logins are
-		// unique in the whole domain, not below the people base.
-		return connector.Account{}, c.taken(nil, want, nil)
-	}
+	return connector.Account{}, c.refusal(ctx, "create an account", req.DN, requested(req), cause)
+}
+
+// requested gives the attributes of a request.
+func requested(req *goldap.AddRequest) map[string][]string {
+	out := map[string][]string{}
 	for _, a := range req.Attributes {
-		if len(a.Vals) != 1 || c.own(a.Type) || fold(a.Type, "cn") || fold(a.Type, "sn") || fold(a.Type, "givenName") {
-			continue
-		}
-		found, err := c.search(ctx, c.set.peopleBase, goldap.ScopeWholeSubtree, "("+a.Type+"="+goldap.EscapeFilter(a.Vals[0])+")", []string{"1.1"}, "look for an account")
-		if err == nil && len(found) > 0 {
-			f := fault.Wrap(fault.Conflict, cause, "The directory refuses the account: %s %q may be used once and is taken. Choose another value.", a.Type, short(a.Vals[0]))
-			f.Key = a.Type
-			return connector.Account{}, f
-		}
+		out[a.Type] = a.Vals
 	}
-	return connector.Account{}, explain("create an account", cause)
+	return out
 }
 
 // addRequest builds the entry of a new account.

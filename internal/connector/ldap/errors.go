@@ -67,6 +67,8 @@ func explain(doing string, err error) error {
 		return fault.Wrap(fault.Invalid, err, "A value has not the form that its attribute needs.%s", said)
 	case goldap.LDAPResultEntryAlreadyExists, goldap.LDAPResultConstraintViolation, goldap.LDAPResultAttributeOrValueExists:
 		return fault.Wrap(fault.Conflict, err, "The directory refused to %s because a value is taken or against its rules.%s", doing, said)
+	case goldap.LDAPResultUnwillingToPerform:
+		return fault.Wrap(fault.Invalid, err, "The directory is not willing to %s.%s", doing, said)
 	case goldap.LDAPResultReferral:
 		return fault.Wrap(fault.Invalid, err, "The directory sends us to another server to %s. Use the address of the server that may write.", doing)
 	case goldap.LDAPResultNotAllowedOnRDN, goldap.LDAPResultNamingViolation:

@@ -6,6 +6,7 @@ package ldap
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"joinery/internal/connector"
 	"joinery/internal/fault"
@@ -109,6 +110,9 @@ type conn struct {
 
 	locks  connector.KeyLocks
 	schema connector.SchemaCache
+
+	rootMu    sync.Mutex
+	rootKnown *rootOf
 }
 
 var (
@@ -116,6 +120,7 @@ var (
 	_ connector.Directory = (*conn)(nil)
 
 	_ connector.SchemaReader = (*conn)(nil)
+	_ connector.NameKeeper   = (*conn)(nil)
 )
 
 // ad reports the Active Directory dialect.

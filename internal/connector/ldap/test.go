@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (c *conn) Test(ctx context.Context) []connector.Finding {
 		defer func() { _ = l.Close() }()
 		stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 		defer stop()
-		if t.signIn(ctx, l) && t.base(l, "People base", c.set.peopleBase) && t.base(l, "Groups base", c.set.groupsBase) {
+		if t.signIn(ctx, l) && t.kind(l) && t.base(l, "People base", c.set.peopleBase) && t.base(l, "Groups base", c.set.groupsBase) && t.attributes(ctx) {
 			t.mayCreate(l)
 		}
 		return t.findings
@@ -97,6 +98,56 @@ func (t *tester) signIn(ctx context.Context, l *goldap.Conn) bool {
 		return t.add("Sign in", false, "%s", fault.Sentence(err))
 	}
 	return t.add("Sign in", true, "%s signed in.", t.c.set.bindDN)
+}
+
+// adCapability is what Active Directory lists among its capabilities ([MS-ADTS] 3.1.1.3.4.3).
+const adCapability = "1.2.840.113556.1.4.800"
+
+// kind notices settings for the other kind of directory: accounts would be made
+// with the wrong classes and enabled in the wrong way.
+func (t *tester) kind(l *goldap.Conn) bool {
+	const title = "Kind of directory"
+	res, err := l.Search(goldap.NewSearchRequest("", goldap.ScopeBaseObject, goldap.NeverDerefAliases, 1, 0, false, "(objectClass=*)", []string{"supportedCapabilities", "vendorName", "vendorVersion"}, nil))
+	if err != nil || len(res.Entries) == 0 {
+		return t.add(title, true, "The directory does not say what it is.")
+	}
+	root := res.Entries[0]
+	ad := slices.Contains(root.GetEqualFoldAttributeValues("supportedCapabilities"), adCapability)
+	switch {
+	case ad && !t.c.ad():
+		return t.add(title, false, "This is Active Directory, but the settings say OpenLDAP or another LDAP directory. Choose Active Directory.")
+	case !ad && t.c.ad():
+		return t.add(title, false, "This is no Active Directory, but the settings say so. Choose OpenLDAP or another LDAP directory.")
+	case ad && contains(get(root, "vendorName"), "samba"):
+		return t.add(title, true, "Active Directory by Samba. It tells ü from u and ß from ss in names, which Microsoft's does not.")
+	case ad:
+		return t.add(title, true, "Active Directory.")
+	}
+	return t.add(title, true, "%s.", strings.TrimSpace(or(printable(get(root, "vendorName")), "An LDAP directory")+" "+printable(get(root, "vendorVersion"))))
+}
+
+// attributes reads the schema: it finds object classes and a mark that are not there.
+func (t *tester) attributes(ctx context.Context) bool {
+	const title = "Attributes"
+	list, err := t.c.Schema(ctx)
+	if fault.Is(err, fault.NotFound) {
+		return t.add(title, true, "%s", fault.Sentence(err))
+	}
+	if err != nil {
+		return t.add(title, false, "%s", fault.Sentence(err))
+	}
+	settable := 0
+	for _, a := range list {
+		if !a.ReadOnly {
+			settable++
+		}
+	}
+	for _, name := range []string{t.c.set.login, t.c.set.stamp} {
+		if _, ok := connector.FindAttribute(list, name); !ok {
+			return t.add(title, false, "The object classes of a new account do not allow %s. Correct the object classes, or the login or mark attribute, in the settings.", name)
+		}
+	}
+	return t.add(title, true, "A flow may set %d attributes of an account.", settable)
 }
 
 func (t *tester) base(l *goldap.Conn, title, dn string) bool {

@@ -48,7 +48,7 @@ func (c *conn) UpdateAccount(ctx context.Context, id string, want map[string]any
 		return nil, noAccount(id)
 	}
 	if err != nil {
-		return nil, explain("change an account", err)
+		return nil, c.refusal(ctx, "change an account", e.DN, attrs, err)
 	}
 	return changes, nil
 }

@@ -139,6 +139,7 @@ var (
 	_ connector.Directory = (*conn)(nil)
 
 	_ connector.SchemaReader = (*conn)(nil)
+	_ connector.NameKeeper   = (*conn)(nil)
 )
 
 // Close closes idle connections.
