@@ -32,6 +32,8 @@ type boundary struct {
 	acts     []postgres.Act
 	back     []func()
 	until    time.Time
+	// groups are the memberships this try saw, ours those that Joinery made.
+	groups, ours map[member][]string
 }
 
 // Change is one effect of a step, made or planned, as pages show it.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,7 +33,11 @@ type recorded struct {
 var _ connector.Directory = (*recorded)(nil)
 
 func (r *recorded) FindAccount(ctx context.Context, by connector.Lookup) (connector.Account, bool, error) {
-	return r.dir.FindAccount(ctx, by)
+	a, found, err := r.dir.FindAccount(ctx, by)
+	if err == nil && found {
+		r.b.saw(r.key, a)
+	}
+	return a, found, err
 }
 
 func (r *recorded) FindGroup(ctx context.Context, name string) (connector.Group, bool, error) {
@@ -146,7 +151,12 @@ func (r *recorded) EnsureNotMember(ctx context.Context, group, account string) (
 }
 
 func (r *recorded) member(ctx context.Context, op, group, account string) (bool, error) {
-	key, _, err := r.b.intend(ctx, r.key, op, group+"\x1f"+account)
+	if op == opAdd {
+		if is, err := r.alreadyIn(ctx, group, account); err != nil || is {
+			return false, err
+		}
+	}
+	key, intended, err := r.b.intend(ctx, r.key, op, group+"\x1f"+account)
 	if err != nil {
 		return false, err
 	}
@@ -157,6 +167,7 @@ func (r *recorded) member(ctx context.Context, op, group, account string) (bool,
 	if op == opAdd {
 		changed, err = r.dir.EnsureMember(ctx, group, account)
 		row.Add = []string{group}
+		row.Grant = changed || madeBefore(intended)
 	} else {
 		changed, err = r.dir.EnsureNotMember(ctx, group, account)
 		row.Remove = []string{group}
@@ -165,9 +176,34 @@ func (r *recorded) member(ctx context.Context, op, group, account string) (bool,
 	if err != nil {
 		return false, err
 	}
-	r.b.receipt(key, op, r.key, map[string]any{"account": account, "group": group, "changed": changed}, row)
+	r.b.receipt(key, op, r.key, map[string]any{"account": account, "group": group, "changed": changed || op == opAdd && row.Grant, "granted": r.b.granted(r.key, account, group)}, row)
 	if changed {
 		r.b.note(Change{Connection: r.key, Operation: op, Target: group, Sentence: sentence})
 	}
 	return changed, nil
+}
+
+// alreadyIn reports whether an account was in a group before this step: then there
+// is nothing to intend, and the membership is not of our making. A try before this
+// one may have made it, so an intent that is on record decides.
+func (r *recorded) alreadyIn(ctx context.Context, group, account string) (bool, error) {
+	if !r.b.isIn(r.key, account, group) {
+		return false, nil
+	}
+	key := r.b.opKey(r.key, opAdd, group+"\x1f"+account)
+	before, err := r.b.k.e.DB.FindIntent(ctx, key)
+	if err != nil || before {
+		return false, err
+	}
+	k := r.b.k
+	r.b.receipt(key, opAdd, r.key, map[string]any{"account": account, "group": group, "changed": false, "existed": true},
+		&postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: account, Add: []string{group}, Run: k.c.ID})
+	return true, nil
+}
+
+// madeBefore reports whether an earlier try of the step made a membership, or may
+// have: its answer was lost, and the account was not in the group before.
+func madeBefore(i postgres.Intended) bool {
+	var r receiptBody
+	return i.Before && (i.Receipt == nil || json.Unmarshal(i.Receipt, &r) == nil && r.Changed)
 }

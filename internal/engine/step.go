@@ -132,7 +132,7 @@ func (t *try) call(params node.Params) node.Call {
 	return node.Call{
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
-		Log: t.b.logf, Policy: k.rel.policy, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		Log: t.b.logf, Policy: k.rel.policy, Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
 	}
 }
 

@@ -54,6 +54,15 @@ type Scope struct {
 	Now    time.Time
 	// Zone is where "today" is; nil means UTC.
 	Zone *time.Location
+
+	act map[string]any // see Bound
+}
+
+// Bound gives a scope for many evaluations: what they read is laid out once. The
+// scope must not be changed afterwards.
+func (s Scope) Bound() Scope {
+	s.act = s.activation()
+	return s
 }
 
 // Event is the event that started a run; zero for a run started by hand.
@@ -91,6 +100,9 @@ func (l literal) Eval(context.Context, Scope) (any, error) { return l.v, nil }
 func Literal(v any) Value { return literal{v} }
 
 func (s Scope) activation() map[string]any {
+	if s.act != nil {
+		return s.act
+	}
 	zone := s.Zone
 	if zone == nil {
 		zone = time.UTC

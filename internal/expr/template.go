@@ -102,3 +102,23 @@ func position(s string, offset int) (line, col int) {
 	line = 1 + strings.Count(head, "\n")
 	return line, 1 + utf8.RuneCountInString(head[strings.LastIndexByte(head, '\n')+1:])
 }
+
+// Blank reports whether a value is a template of which an expression in braces
+// gives nothing: "loc-{{ joiner.location }}" without a location.
+func Blank(ctx context.Context, v Value, s Scope) bool {
+	t, ok := v.(template)
+	if !ok {
+		return false
+	}
+	act := s.activation()
+	for _, p := range t.parts {
+		prg, ok := p.(*program)
+		if !ok {
+			continue
+		}
+		if got, err := prg.eval(ctx, act); err == nil && strings.TrimSpace(Text(got)) == "" {
+			return true
+		}
+	}
+	return false
+}

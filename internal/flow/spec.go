@@ -29,6 +29,11 @@ type Spec struct {
 	// Computes says that the node's result follows from its fields alone: it reads
 	// and writes nothing outside.
 	Computes bool `json:"computes,omitempty"`
+	// Decides says that the node's result follows from its fields, the joiner and the
+	// moment: it may be worked out ahead of its turn.
+	Decides bool `json:"decides,omitempty"`
+	// Grants names the field that lists the groups the node puts an account into.
+	Grants string `json:"grants,omitempty"`
 }
 
 // Port is a named way out.

@@ -2,10 +2,8 @@ package node
 
 import (
 	"context"
-	"slices"
 
 	"joinery/internal/connector"
-	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/form"
 )
@@ -18,10 +16,10 @@ var _ Type = GroupAdd{}
 // Spec describes the node.
 func (GroupAdd) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "group.add", Version: 1, Category: "directory", Title: "Add to groups", Icon: "users", Writes: true,
+		Kind: "group.add", Version: 1, Category: "directory", Title: "Add to groups", Icon: "users", Writes: true, Grants: "groups",
 		Help: "Puts the account into groups. A group that is missing fails the step before anything is changed, and names it.",
 		Fields: []form.Field{directoryField(), accountField(),
-			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Help: "Names of groups, or an =expression that gives a list."}},
+			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Placeholder: "=steps.groups.groups", Help: "Names of groups, or an =expression that gives a list."}},
 		Ports:   []flow.Port{{Name: "done", Label: "then"}},
 		Outputs: []flow.Output{{Name: "added", Type: "list", Help: "Groups the account was not in before."}, {Name: "already", Type: "list"}},
 	}
@@ -43,23 +41,12 @@ func members(ctx context.Context, call Call, word string, each func(ctx context.
 	if err != nil {
 		return Result{}, err
 	}
-	var groups []string
-	for _, g := range call.Params.List("groups") {
-		if g != "" && !slices.Contains(groups, g) {
-			groups = append(groups, g)
-		}
+	groups, err := groupList(call)
+	if err != nil {
+		return Result{}, err
 	}
-	if len(groups) > 200 {
-		return Result{}, fault.New(fault.Invalid, "A step may name up to 200 groups; this one has %d.", len(groups))
-	}
-	for _, g := range groups {
-		_, found, err := dir.FindGroup(ctx, g)
-		if err != nil {
-			return Result{}, err
-		}
-		if !found {
-			return Result{}, fault.New(fault.NotFound, "There is no group %s in %s. Create it there, or correct the flow. No group was changed.", g, call.Params.Text("directory"))
-		}
+	if _, err := findGroups(ctx, dir, groups, call.Params.Text("directory")); err != nil {
+		return Result{}, err
 	}
 	changed, same := []any{}, []any{}
 	for _, g := range groups {

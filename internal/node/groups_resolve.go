@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"joinery/internal/fault"
 	"joinery/internal/flow"
@@ -18,15 +21,24 @@ var _ Type = GroupsResolve{}
 func (GroupsResolve) Spec() flow.Spec {
 	return flow.Spec{
 		Kind: "groups.resolve", Version: 1, Category: "people", Title: "Work out groups", Icon: "table-2",
-		Help:    "Works out which groups the joiner gets, by the table of a policy. Add group gives them.",
-		Fields:  []form.Field{policyField("groups")},
-		Ports:   []flow.Port{{Name: "done", Label: "done"}},
-		Outputs: []flow.Output{{Name: "groups", Type: "list"}, {Name: "reasons", Type: "list", Help: "Which row gave what, and why."}},
+		Help: "Works out which groups the joiner gets, by the table of a policy. Add to groups or Bring groups in line gives them: =steps.<this step>.groups.",
+		Fields: []form.Field{policyField("groups"),
+			{Key: "directory", Label: "Only for this directory", Kind: form.Directory, Help: "Takes only what the table gives there. Needed when the table names several directories."},
+			policyInputs()},
+		Ports: []flow.Port{{Name: "done", Label: "done"}},
+		Outputs: []flow.Output{{Name: "groups", Type: "list"}, {Name: "granted", Type: "list", Help: "Each group with the row that gave it, its reason, owner and end."},
+			{Name: "withheld", Type: "list", Help: "Groups that an exception keeps the joiner from."}, {Name: "by_directory", Type: "map", Help: "The groups of each directory, by its key."},
+			{Name: "reasons", Type: "list", Help: "Which row gave what, and why."}},
+		Decides: true,
 	}
 }
 
 func policyField(typ string) form.Field {
 	return form.Field{Key: "policy", Label: "Policy", Kind: form.Policy, Of: typ, Required: true, Help: "A policy of type " + typ + "."}
+}
+
+func policyInputs() form.Field {
+	return form.Field{Key: "inputs", Label: "Values for the policy", Kind: form.Mapping, Expr: true, Placeholder: "site_code: =steps.lookup.code", Help: "What the policy takes beside the joiner, by the names it declares."}
 }
 
 // Run decides.
@@ -35,7 +47,38 @@ func (GroupsResolve) Run(ctx context.Context, call Call) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := onlyIn(out, call.Params.Text("directory"), call.Params.Text("policy")); err != nil {
+		return Result{}, err
+	}
 	return Result{Port: "done", Output: out}, nil
+}
+
+// onlyIn keeps what a table gives in one directory. Rows that name none are meant
+// for whichever the step is about.
+func onlyIn(out map[string]any, directory, key string) error {
+	where, _ := out["by_directory"].(map[string]any)
+	if directory == "" {
+		if len(where) > 1 {
+			return fault.New(fault.Invalid, "The policy %s gives groups in %d directories (%s). Say in the step which one it is about, and use a step for each.",
+				key, len(where), strings.Join(slices.Sorted(maps.Keys(where)), ", "))
+		}
+		return nil
+	}
+	for _, name := range []string{"granted", "withheld"} {
+		list, _ := out[name].([]any)
+		out[name] = slices.DeleteFunc(slices.Clone(list), func(x any) bool {
+			d, _ := x.(map[string]any)["directory"].(string)
+			return d != "" && d != directory
+		})
+	}
+	groups := []any{}
+	for _, x := range out["granted"].([]any) {
+		if g := x.(map[string]any)["group"]; !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	out["groups"] = groups
+	return nil
 }
 
 // decide runs the node's policy over the joiner. A decision that needs a person fails the step.
@@ -48,7 +91,7 @@ func (c Call) decide(ctx context.Context) (map[string]any, error) {
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The policy %s has no rules.", p.Key)
 	}
-	o, err := rules.Try(ctx, policy.Subject{Worker: c.Joiner, Now: c.Now()})
+	o, err := rules.Try(ctx, policy.Subject{Worker: c.Joiner, Source: c.Ref.Connection, Now: c.Now(), Inputs: c.Params.Map("inputs")})
 	if err != nil {
 		return nil, err
 	}

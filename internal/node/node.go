@@ -47,6 +47,10 @@ type Call struct {
 	// simulated run lists the write as a planned change instead of making it.
 	Directory func(ctx context.Context, key string) (connector.Directory, error)
 	Workers   func(ctx context.Context, key string) (connector.Workers, error)
+	// Granted lists the groups that an account of the joiner is in because Joinery
+	// put it there, in any run; groups that it was in before, or that others gave,
+	// are not among them.
+	Granted func(ctx context.Context, directory, account string) ([]string, error)
 	// HTTP sends one request under the egress guard to an allow-listed host;
 	// Mail sends one message. Both are ensured and simulated like any write.
 	HTTP func(ctx context.Context, req Request) (Response, error)

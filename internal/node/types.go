@@ -23,7 +23,7 @@ func All() Types {
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
 		HRISRead{}, GroupsResolve{},
-		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{},
+		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},
 		NotifyEmail{}, HTTPRequest{},
 	)
 }

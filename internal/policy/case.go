@@ -21,6 +21,10 @@ type Case struct {
 	Joiner map[string]any `json:"joiner" yaml:"joiner"`
 	// Worker is the joiner's id in the HRIS; "1" when left out.
 	Worker string `json:"worker,omitempty" yaml:"worker,omitempty"`
+	// Source is the connection the worker comes from.
+	Source string `json:"source,omitempty" yaml:"source,omitempty"`
+	// Inputs are what a flow would hand in.
+	Inputs map[string]any `json:"inputs,omitempty" yaml:"inputs,omitempty"`
 	// Now is the moment of the decision (RFC 3339 or a date); 2026-01-01 when left out.
 	Now string `json:"now,omitempty" yaml:"now,omitempty"`
 	// Taken are names that somebody else holds.
@@ -79,7 +83,7 @@ func (c Case) Subject() (Subject, error) {
 	if id == "" {
 		id = "1"
 	}
-	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Now: now, Lookups: taken(c.Taken), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
+	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Source: c.Source, Now: now, Inputs: c.Inputs, Lookups: taken(c.Taken), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
 }
 
 type taken []Taken

@@ -105,7 +105,11 @@ type Known struct {
 // Subject is what a policy decides about.
 type Subject struct {
 	Worker joiner.Worker
+	// Source is the connection the worker comes from; "" when it is not known.
+	Source string
 	Now    time.Time
+	// Inputs are the values that the node hands in, by the names that the policy declares.
+	Inputs map[string]any
 	// Lookups answer what only a live system knows; nil means that nothing is
 	// taken and nobody is there.
 	Lookups Lookups

@@ -201,12 +201,13 @@ func writeAccounts(q *pgx.Batch, items []Checkpoint) error {
 			if a == nil {
 				continue
 			}
-			q.Queue(`INSERT INTO joiner_accounts AS x (joiner_id, connection, account_id, name, enabled, created, groups, run_id)
-				VALUES ($1, $2, $3, $4, coalesce($5, false), $6, $7, $8)
+			q.Queue(`INSERT INTO joiner_accounts AS x (joiner_id, connection, account_id, name, enabled, created, groups, granted, run_id)
+				VALUES ($1, $2, $3, $4, coalesce($5, false), $6, $7, $10, $8)
 				ON CONFLICT (joiner_id, connection, account_id) DO UPDATE SET name = CASE WHEN excluded.name = '' THEN x.name ELSE excluded.name END,
 					enabled = coalesce($5, x.enabled), created = x.created OR excluded.created,
-					groups = ARRAY(SELECT DISTINCT g FROM unnest(x.groups || $7::text[]) g WHERE g <> ALL ($9::text[]) ORDER BY g), changed_at = now()`,
-				a.JoinerID, a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Add...), a.Run, append([]string{}, a.Remove...))
+					groups = ARRAY(SELECT DISTINCT g FROM unnest(x.groups || $7::text[]) g WHERE g <> ALL ($9::text[]) ORDER BY g),
+					granted = ARRAY(SELECT DISTINCT g FROM unnest(x.granted || $10::text[]) g WHERE g <> ALL ($9::text[]) ORDER BY g), changed_at = now()`,
+				a.JoinerID, a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Add...), a.Run, append([]string{}, a.Remove...), a.granted())
 		}
 	}
 	return nil
@@ -231,4 +232,19 @@ func (db *DB) FindIntent(ctx context.Context, key string) (bool, error) {
 	var found bool
 	err := db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents WHERE key = $1)`, key).Scan(&found)
 	return found, asFault(err)
+}
+
+func (a AccountRow) granted() []string {
+	if !a.Grant {
+		return []string{}
+	}
+	return append([]string{}, a.Add...)
+}
+
+// GrantedGroups lists the groups that an account of a joiner is in because Joinery
+// put it there, in any run.
+func (db *DB) GrantedGroups(ctx context.Context, joinerID, connection, account string) ([]string, error) {
+	var out []string
+	err := db.hot.QueryRow(ctx, `SELECT coalesce((SELECT granted FROM joiner_accounts WHERE joiner_id = $1 AND connection = $2 AND account_id = $3), '{}')`, joinerID, connection, account).Scan(&out)
+	return out, asFault(err)
 }

@@ -67,8 +67,10 @@ type AccountRow struct {
 	Enabled    *bool
 	Created    bool
 	Add        []string // groups
-	Remove     []string
-	Run        run.ID
+	// Grant says that the groups of Add are of our making: it was in none of them before.
+	Grant  bool
+	Remove []string
+	Run    run.ID
 }
 
 // SignoffRow is a question put to people.

@@ -33,10 +33,18 @@ func (db *DB) Undoable(ctx context.Context, id run.ID) ([]Effect, error) {
 	return out, asFault(err)
 }
 
-// MarkUndone records that an effect was taken back, if the run is still in these hands.
+// MarkUndone records that an effect was taken back, with what the joiner's account has now, if the run is still in these hands.
 func (db *DB) MarkUndone(ctx context.Context, id run.ID, owner string, epoch int64, key string) error {
-	tag, err := db.pool.Exec(ctx, `UPDATE intents SET undone_at = now() WHERE key = $1 AND EXISTS (SELECT 1 FROM runs WHERE id = $2 AND lease_owner = $3 AND epoch = $4 AND state = 'running')`, key, id, owner, epoch)
-	if err == nil && tag.RowsAffected() == 0 {
+	var marked int
+	err := db.pool.QueryRow(ctx, `WITH u AS (UPDATE intents i SET undone_at = now() FROM runs r WHERE i.key = $1 AND r.id = $2 AND r.lease_owner = $3 AND r.epoch = $4 AND r.state = 'running'
+			RETURNING r.joiner_id, i.connection, i.operation, i.receipt),
+		gone AS (UPDATE joiner_accounts a SET groups = array_remove(a.groups, u.receipt->>'group'), granted = array_remove(a.granted, u.receipt->>'group'), changed_at = now() FROM u
+			WHERE u.operation = 'group.add' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
+		back AS (UPDATE joiner_accounts a SET groups = array_append(a.groups, u.receipt->>'group'), changed_at = now(),
+				granted = CASE WHEN u.receipt->>'granted' = 'true' THEN array_append(a.granted, u.receipt->>'group') ELSE a.granted END FROM u
+			WHERE u.operation = 'group.remove' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account')
+		SELECT count(*) FROM u`, key, id, owner, epoch).Scan(&marked)
+	if err == nil && marked == 0 {
 		return fault.New(fault.Conflict, "The run is in other hands.")
 	}
 	return asFault(err)
