@@ -75,7 +75,9 @@ func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) (err error) {
 		s.keepRefused(ctx, c, key, d, err)
 		return err
 	}
-	s.DB.SignerUsed(ctx, signer)
+	if signer != "" { // a handshake needs none
+		s.DB.SignerUsed(ctx, signer)
+	}
 	events, err := door.source.Events(door.settings.Settings, d)
 	if err != nil {
 		if _, keep := s.DB.KeepDeadLetter(ctx, key, d.Header.Get("webhook-id"), fault.Sentence(err), signer, s.address(c), d.Body); keep != nil {
@@ -110,7 +112,15 @@ func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) (err error) {
 		return err
 	}
 	c.Set("Content-Type", "application/json")
-	return c.Status(http.StatusAccepted).Send(body)
+	return c.Status(received(door.source)).Send(body)
+}
+
+// received is the status that the sender takes for an answer.
+func received(source connector.Source) int {
+	if a, ok := source.(connector.Answering); ok {
+		return a.Received()
+	}
+	return http.StatusAccepted
 }
 
 // ourTrouble answers 503 for what is not the sender's doing.

@@ -4,6 +4,7 @@ package all
 import (
 	"joinery/internal/connector"
 	"joinery/internal/connector/bamboohr"
+	"joinery/internal/connector/hibob"
 	"joinery/internal/connector/hrisrest"
 	"joinery/internal/connector/ldap"
 	"joinery/internal/connector/scim"
@@ -18,7 +19,7 @@ var _ connector.Catalog = Catalog{}
 
 // New lists every type that ships, in the order pages show them.
 func New() Catalog {
-	return Of(hrisrest.Type{}, bamboohr.Type{}, scim.Type{}, ldap.Type{})
+	return Of(hrisrest.Type{}, bamboohr.Type{}, hibob.Type{}, scim.Type{}, ldap.Type{})
 }
 
 // Of makes a catalog of the given types, for tests and tools.

@@ -5,6 +5,7 @@ package hris
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,8 @@ type API struct {
 	Says func(header http.Header, body []byte) string
 	// Forbidden is what to do about 403, as a sentence.
 	Forbidden string
+	// Wait is how long to leave a vendor alone whose 429 names no time.
+	Wait time.Duration
 }
 
 // Answer is what came back: the parsed JSON (nil when empty) and the status.
@@ -165,7 +168,7 @@ func (a *API) explain(resp *http.Response, raw []byte, hidden []secret.Value) er
 	case code == http.StatusConflict || code == http.StatusPreconditionFailed:
 		return fault.New(fault.Conflict, "%s refused a value, because it is taken or not a value of this field.%s", a.Vendor, said)
 	case code == http.StatusTooManyRequests:
-		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s asks us to call less often.%s", a.Vendor, said), RetryAfter: a.retryAfter(resp.Header)}
+		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s asks us to call less often.%s", a.Vendor, said), RetryAfter: cmp.Or(a.retryAfter(resp.Header), a.Wait)}
 	case code == http.StatusRequestTimeout || code >= 500:
 		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s has a problem of its own just now (%d).%s", a.Vendor, code, said), RetryAfter: a.retryAfter(resp.Header)}
 	case code >= 300 && code < 400:
