@@ -27,6 +27,7 @@ type program struct {
 	source string
 	prg    cel.Program
 	want   Type
+	gives  Type
 }
 
 // Expression compiles bare CEL (a leading "=" is allowed).
@@ -85,7 +86,7 @@ func (e *Env) compile(source string, want Type, at Where, lead int) (Value, []Pr
 	if err != nil {
 		return nil, shift([]Problem{{1, 1, "This expression cannot be prepared: " + tidy(err.Error())}})
 	}
-	return &program{source: strings.TrimSpace(source), prg: prg, want: want}, nil
+	return &program{source: strings.TrimSpace(source), prg: prg, want: want, gives: declared(checked.OutputType())}, nil
 }
 
 func (p *program) Eval(ctx context.Context, s Scope) (any, error) {
@@ -216,4 +217,37 @@ func quote(s string) string {
 		s = string([]rune(s)[:79]) + "…"
 	}
 	return "“" + s + "”"
+}
+
+// Gives tells what a compiled value will be, as far as that is known before it is
+// computed; Any when it is not.
+func Gives(v Value) Type {
+	switch x := v.(type) {
+	case *program:
+		return x.gives
+	case template:
+		return String
+	case literal:
+		return typeOfValue(x.v)
+	}
+	return Any
+}
+
+// declared is our word for a type that CEL found.
+func declared(t *types.Type) Type {
+	switch t.Kind() {
+	case types.StringKind:
+		return String
+	case types.BoolKind:
+		return Bool
+	case types.IntKind, types.UintKind, types.DoubleKind:
+		return Number
+	case types.TimestampKind:
+		return Timestamp
+	case types.ListKind:
+		return List
+	case types.MapKind, types.StructKind:
+		return Map
+	}
+	return Any
 }

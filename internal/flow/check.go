@@ -141,6 +141,9 @@ func (f *checker) params(n Node, spec Spec) {
 		}
 		f.value(at+field.Key, field, v)
 	}
+	if len(spec.NeedsOne) > 0 && !slices.ContainsFunc(spec.NeedsOne, func(key string) bool { return !empty(n.Params[key]) }) {
+		f.add(at+spec.NeedsOne[0], "Fill one of these in: %s.", strings.Join(spec.NeedsOne, ", "))
+	}
 	for _, key := range slices.Sorted(maps.Keys(n.Params)) {
 		if !slices.Contains(names, key) {
 			f.add(at+key, "%s has no field %q.%s", spec.Title, key, near(key, names))

@@ -14,7 +14,7 @@ import (
 // value checks one value's form; what an expression gives is checked when it is compiled.
 func (f *checker) value(path string, field form.Field, v any) {
 	s, text := v.(string)
-	if field.Expr && text && (strings.HasPrefix(s, "=") || strings.Contains(s, "{{")) {
+	if field.Expr && text && (strings.HasPrefix(s, "=") || strings.Contains(s, "{{") && field.Kind != form.Mapping) {
 		return
 	}
 	switch field.Kind {
@@ -40,7 +40,7 @@ func (f *checker) value(path string, field form.Field, v any) {
 		}
 	case form.Mapping:
 		if _, ok := v.(map[string]any); !ok {
-			f.add(path, "Write names and values.")
+			f.add(path, "Write names and values, or an =expression that gives them.")
 		}
 	case form.List:
 		f.list(path, field, v)

@@ -91,6 +91,10 @@ func (k *compiler) problem(path, format string, args ...any) {
 func (k *compiler) field(f form.Field, v any) {
 	switch f.Kind {
 	case form.Mapping:
+		if s, ok := v.(string); ok {
+			k.out = append(k.out, compiled{key: f.Key, value: k.one(f, f.Key, s, expr.Map)})
+			return
+		}
 		m, _ := v.(map[string]any)
 		c := compiled{key: f.Key, pairs: map[string]expr.Value{}}
 		for _, name := range slices.Sorted(maps.Keys(m)) {

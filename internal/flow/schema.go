@@ -63,7 +63,7 @@ func fieldSchema(f form.Field) object {
 		}
 		plain = object{"enum": values}
 	case form.Mapping:
-		return object{"type": "object"}
+		plain = object{"type": "object"}
 	case form.List:
 		plain = object{"type": "array", "items": text}
 	case form.Cases:

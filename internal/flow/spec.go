@@ -32,6 +32,8 @@ type Spec struct {
 	// Decides says that the node's result follows from its fields, the joiner and the
 	// moment: it may be worked out ahead of its turn.
 	Decides bool `json:"decides,omitempty"`
+	// NeedsOne lists fields of which at least one has to be filled.
+	NeedsOne []string `json:"needs_one,omitempty"`
 	// Grants names the field that lists the groups the node puts an account into.
 	Grants string `json:"grants,omitempty"`
 }

@@ -26,6 +26,7 @@ func (AccountEnsure) Spec() flow.Spec {
 			{Key: "name", Label: "User name", Kind: form.Text, Required: true, Expr: true, Placeholder: `=NormalizeDiacritics(joiner.first_name + "." + joiner.last_name).lowerAscii()`},
 			{Key: "enabled", Label: "Can sign in at once", Kind: form.Bool, Default: true, Expr: true, Help: "Off: the account is made disabled, to be enabled on the start date."},
 			{Key: "attributes", Label: "Attributes", Kind: form.Mapping, Expr: true, Help: "Attribute of the directory and its value. An empty value leaves the attribute out."},
+			mappedField("An account that is made now also gets the attributes that are written only then."),
 		},
 		Ports:   []flow.Port{{Name: "created", Label: "created"}, {Name: "existed", Label: "was there before"}},
 		Outputs: append(accountOutputs(), flow.Output{Name: "created", Type: "bool"}),
@@ -49,7 +50,11 @@ func (AccountEnsure) Run(ctx context.Context, call Call) (Result, error) {
 	if v, given := call.Params["enabled"].(bool); given {
 		enabled = v
 	}
-	a, err := dir.EnsureAccount(ctx, connector.Ensure{Key: call.Key, Stamp: call.Ref.Stamp(), Name: name, Enabled: enabled, Attributes: present(call.Params.Map("attributes"))})
+	attributes, err := newAttributes(call)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := dir.EnsureAccount(ctx, connector.Ensure{Key: call.Key, Stamp: call.Ref.Stamp(), Name: name, Enabled: enabled, Attributes: attributes})
 	if err != nil {
 		return Result{}, err
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -23,26 +22,21 @@ func (AccountUpdate) Spec() flow.Spec {
 		Help: "Sets attributes of an account. What has the value already is left alone.",
 		Fields: []form.Field{
 			directoryField(), accountField(),
-			{Key: "attributes", Label: "Attributes", Kind: form.Mapping, Required: true, Expr: true, Help: "Attribute of the directory and its new value."},
+			{Key: "attributes", Label: "Attributes", Kind: form.Mapping, Expr: true, Help: "Attribute of the directory and its new value. What is written here goes before the mapping."},
+			mappedField("What the mapping leaves as it is stays; what it removes is removed; what is written only when the account is made stays."),
 			{Key: "empty", Label: "An empty value", Kind: form.Select, Default: "keep", Options: []form.Option{{Value: "keep", Label: "leaves the attribute as it is"}, {Value: "remove", Label: "removes the attribute"}}},
 		},
-		Ports:   []flow.Port{{Name: "changed", Label: "changed"}, {Name: "unchanged", Label: "was right already"}},
-		Outputs: []flow.Output{{Name: "account_id", Type: "string"}, {Name: "changed", Type: "list", Help: "The names of the attributes that changed."}},
+		Ports:    []flow.Port{{Name: "changed", Label: "changed"}, {Name: "unchanged", Label: "was right already"}},
+		NeedsOne: []string{"attributes", "mapped"},
+		Outputs:  []flow.Output{{Name: "account_id", Type: "string"}, {Name: "changed", Type: "list", Help: "The names of the attributes that changed."}},
 	}
 }
 
 // Run updates the account.
 func (AccountUpdate) Run(ctx context.Context, call Call) (Result, error) {
-	set := call.Params.Map("attributes")
-	if call.Params.Text("empty") != "remove" {
-		set = present(set)
-	} else {
-		set = maps.Clone(set)
-		for k, v := range set {
-			if s, ok := v.(string); ok && strings.TrimSpace(s) == "" {
-				set[k] = nil
-			}
-		}
+	set, err := newValues(call)
+	if err != nil {
+		return Result{}, err
 	}
 	dir, err := call.Directory(ctx, call.Params.Text("directory"))
 	if err != nil {

@@ -27,6 +27,7 @@ type Content struct {
 	// Type is one of Types.
 	Type     string    `json:"type" yaml:"type"`
 	Groups   *Groups   `json:"groups,omitempty" yaml:"groups,omitempty"`
+	Mapping  *Mapping  `json:"mapping,omitempty" yaml:"mapping,omitempty"`
 	Calendar *Calendar `json:"calendar,omitempty" yaml:"calendar,omitempty"`
 	// WriteBack is a contract about fields of an HRIS.
 	WriteBack *WriteBack `json:"write_back,omitempty" yaml:"write_back,omitempty"`
@@ -66,7 +67,7 @@ type kind struct {
 	rules func(c Content) (Rules, bool)
 }
 
-func kinds() []kind { return []kind{groupsKind(), calendarKind(), writeBackKind()} }
+func kinds() []kind { return []kind{groupsKind(), mappingKind(), calendarKind(), writeBackKind()} }
 
 // Types lists the types of policy.
 func Types() []string {
@@ -100,6 +101,9 @@ func SpecOf(name string) (Spec, bool) {
 type Known struct {
 	// Connections gives the capabilities of each connection there is.
 	Connections map[string][]string
+	// Schemas tell which attributes the accounts of a connection may have, by its key.
+	// A connection that is missing was not asked yet or gave no answer.
+	Schemas map[string]Schema
 }
 
 // Subject is what a policy decides about.
@@ -212,6 +216,9 @@ func (c Content) given() []string {
 	var out []string
 	if c.Groups != nil {
 		out = append(out, "groups")
+	}
+	if c.Mapping != nil {
+		out = append(out, "mapping")
 	}
 	if c.Calendar != nil {
 		out = append(out, "calendar")
