@@ -58,9 +58,9 @@ func (GroupsResolve) Run(ctx context.Context, call Call) (Result, error) {
 func onlyIn(out map[string]any, directory, key string) error {
 	where, _ := out["by_directory"].(map[string]any)
 	if directory == "" {
-		if len(where) > 1 {
-			return fault.New(fault.Invalid, "The policy %s gives groups in %d directories (%s). Say in the step which one it is about, and use a step for each.",
-				key, len(where), strings.Join(slices.Sorted(maps.Keys(where)), ", "))
+		named := slices.DeleteFunc(slices.Sorted(maps.Keys(where)), func(d string) bool { return d == "" })
+		if len(named) > 1 {
+			return fault.New(fault.Invalid, "The policy %s gives groups in %d directories (%s). Say in the step which one it is about, and use a step for each.", key, len(named), strings.Join(named, ", "))
 		}
 		return nil
 	}
