@@ -57,6 +57,8 @@ func connectionGroups(info connector.Info, s connector.Settings, problems []faul
 			"limits.creates_per_hour", blankZero(float64(s.Limits.CreatesPerHour))),
 		add(form.Field{Label: "Memberships given per hour, at most", Kind: form.Number, Help: "Beyond it new runs wait for a person. Empty: no limit."},
 			"limits.grants_per_hour", blankZero(float64(s.Limits.GrantsPerHour))),
+		add(form.Field{Label: "Write-backs per hour, at most", Kind: form.Number, Help: "Updates of workers in an HRIS. Beyond it runs wait for a person. Empty: no limit."},
+			"limits.write_backs_per_hour", blankZero(float64(s.Limits.WriteBacksPerHour))),
 		add(form.Field{Label: "Calls per second, at most", Kind: form.Number, Help: "Empty: as fast as the system answers."},
 			"limits.calls_per_second", blankZero(s.Limits.CallsPerSecond)),
 	}})
@@ -140,6 +142,7 @@ func connectionPosted(info connector.Info, key string, posted url.Values) connec
 	}
 	s.Limits.CreatesPerHour = int(postedNumber(text("limits.creates_per_hour")))
 	s.Limits.GrantsPerHour = int(postedNumber(text("limits.grants_per_hour")))
+	s.Limits.WriteBacksPerHour = int(postedNumber(text("limits.write_backs_per_hour")))
 	s.Limits.CallsPerSecond = postedNumber(text("limits.calls_per_second"))
 	for _, f := range info.Settings {
 		v := postedValue(f, text("settings."+f.Key))

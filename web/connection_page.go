@@ -43,7 +43,7 @@ func connectionPairs(info connector.Info, s connector.Settings) []connections.Pa
 		label string
 		value float64
 	}{{"Accounts created per hour, at most", float64(s.Limits.CreatesPerHour)}, {"Memberships given per hour, at most", float64(s.Limits.GrantsPerHour)},
-		{"Calls per second, at most", s.Limits.CallsPerSecond}} {
+		{"Write-backs per hour, at most", float64(s.Limits.WriteBacksPerHour)}, {"Calls per second, at most", s.Limits.CallsPerSecond}} {
 		if l.value > 0 {
 			out = append(out, connections.Pair{Label: l.label, Value: settingText(l.value)})
 		}

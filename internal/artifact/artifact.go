@@ -262,6 +262,20 @@ func (k Kinds) PolicyType(content []byte) string {
 	return c.Type
 }
 
+// Contract gives the fields that a write-back policy lets flows write, by
+// connection; nil for another policy.
+func (k Kinds) Contract(content []byte) map[string][]string {
+	c, err := policy.Decode(content)
+	if err != nil || c.WriteBack == nil {
+		return nil
+	}
+	out := map[string][]string{}
+	for _, f := range c.WriteBack.Fields {
+		out[f.Connection] = append(out[f.Connection], f.Field)
+	}
+	return out
+}
+
 // Capabilities gives what a connection of these settings can do.
 func (k Kinds) Capabilities(content []byte) []string {
 	s, err := Settings(content)

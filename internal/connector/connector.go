@@ -173,7 +173,9 @@ type Workers interface {
 	Changed(ctx context.Context, since time.Time, cursor string) (page []joiner.Worker, next string, err error)
 }
 
-// WriteBack updates worker fields in an HRIS. Names are Joinery's attribute names.
+// WriteBack updates worker fields in an HRIS. Names are Joinery's attribute names;
+// nil clears a field. fault.Conflict says that somebody changed the worker between
+// the connector's reading and its writing; nothing was written then.
 type WriteBack interface {
 	UpdateWorker(ctx context.Context, id string, set map[string]any) error
 }
@@ -183,6 +185,14 @@ type WriteBack interface {
 // long before a difference means anything. Others show it at once.
 type Lagging interface {
 	ReadLag() time.Duration
+}
+
+// CarefulWriteBack is a WriteBack that writes only where the worker's fields are
+// still as they were read: was gives the value of each field to be set, nil for
+// none. fault.Conflict when one differs; nothing was written then.
+type CarefulWriteBack interface {
+	WriteBack
+	UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error
 }
 
 // Delivery is one webhook request as it came: raw bytes, before any parsing.
@@ -240,9 +250,11 @@ type Settings struct {
 
 // Limits are a connection's safety thresholds and pace. 0 = none.
 type Limits struct {
-	CreatesPerHour int     `json:"creates_per_hour,omitempty" yaml:"creates_per_hour,omitempty"`
-	GrantsPerHour  int     `json:"grants_per_hour,omitempty" yaml:"grants_per_hour,omitempty"`
-	CallsPerSecond float64 `json:"calls_per_second,omitempty" yaml:"calls_per_second,omitempty"`
+	CreatesPerHour int `json:"creates_per_hour,omitempty" yaml:"creates_per_hour,omitempty"`
+	GrantsPerHour  int `json:"grants_per_hour,omitempty" yaml:"grants_per_hour,omitempty"`
+	// WriteBacksPerHour counts updates of workers.
+	WriteBacksPerHour int     `json:"write_backs_per_hour,omitempty" yaml:"write_backs_per_hour,omitempty"`
+	CallsPerSecond    float64 `json:"calls_per_second,omitempty" yaml:"calls_per_second,omitempty"`
 }
 
 // WebhookSecret is the credential that signs a connection's webhooks.

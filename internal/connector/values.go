@@ -181,6 +181,9 @@ func checkLimits(l Limits) []fault.Problem {
 	if l.GrantsPerHour < 0 {
 		out = append(out, fault.Problem{Path: "limits.grants_per_hour", Detail: "This cannot be below 0. Leave it out for no limit."})
 	}
+	if l.WriteBacksPerHour < 0 {
+		out = append(out, fault.Problem{Path: "limits.write_backs_per_hour", Detail: "This cannot be below 0. Leave it out for no limit."})
+	}
 	if l.CallsPerSecond < 0 || math.IsNaN(l.CallsPerSecond) || math.IsInf(l.CallsPerSecond, 0) {
 		out = append(out, fault.Problem{Path: "limits.calls_per_second", Detail: "This cannot be below 0. Leave it out for no limit."})
 	}

@@ -55,7 +55,7 @@ func (h *hris) due() (*delivery, time.Duration) {
 }
 
 func (h *hris) send(ctx context.Context, client *http.Client, d delivery) (int, error) {
-	body, err := json.Marshal(map[string]any{"type": d.Type, "timestamp": d.At.UTC().Format(time.RFC3339), "data": map[string]any{"worker_id": d.Worker, "changed": append([]string{}, d.Changed...)}})
+	body, err := json.Marshal(map[string]any{"type": d.Type, "timestamp": d.At.UTC().Format(time.RFC3339), "data": map[string]any{"worker_id": d.Worker, "changed": append([]string{}, d.Changed...), "actor": d.Actor}})
 	if err != nil {
 		return 0, err
 	}

@@ -136,7 +136,7 @@ func (c *Company) Connections() []connector.Settings {
 	host := func(u string) string { return u[len("http://"):] }
 	return []connector.Settings{
 		{Key: HRISKey, Name: "Demo HRIS", Description: "The HRIS of the demo company.", Type: "hris-rest",
-			Settings: map[string]any{"base_url": c.HRISURL + "/api"}, Private: []string{host(c.HRISURL)}},
+			Settings: map[string]any{"base_url": c.HRISURL + "/api", "event_actor": "data.actor", "own_actor": apiActor}, Private: []string{host(c.HRISURL)}},
 		{Key: DirectoryKey, Name: "Demo directory", Description: "The SCIM 2.0 directory of the demo company.", Type: "scim",
 			Settings: map[string]any{"base_url": c.DirectoryURL + "/scim/v2"}, Private: []string{host(c.DirectoryURL)}},
 	}

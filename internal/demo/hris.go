@@ -43,6 +43,8 @@ type delivery struct {
 	Type    string    `json:"type"`
 	Worker  string    `json:"worker"`
 	Changed []string  `json:"changed,omitempty"`
+	// Actor is who made the change: hrActor, or apiActor for a program with the token.
+	Actor string `json:"actor,omitempty"`
 	At      time.Time `json:"at"`
 	Tries   int       `json:"tries"`
 	NextAt  time.Time `json:"next_at"`
@@ -50,6 +52,12 @@ type delivery struct {
 	Error   string    `json:"error,omitempty"`
 	Done    bool      `json:"done"`
 }
+
+// Who changes people.
+const (
+	hrActor  = "hr"
+	apiActor = "api"
+)
 
 type hrisState struct {
 	Workers    []worker   `json:"workers"`
@@ -111,9 +119,9 @@ func (h *hris) snapshot() hrisState {
 }
 
 // announce adds a webhook about a worker.
-func (s *hrisState) announce(kind, worker string, changed []string, now time.Time) {
+func (s *hrisState) announce(kind, worker, actor string, changed []string, now time.Time) {
 	s.Next++
-	s.Deliveries = append(s.Deliveries, delivery{ID: fmt.Sprintf("evt_%d_%d", now.UnixMilli(), s.Next), Type: kind, Worker: worker, Changed: changed, At: now, NextAt: now})
+	s.Deliveries = append(s.Deliveries, delivery{ID: fmt.Sprintf("evt_%d_%d", now.UnixMilli(), s.Next), Type: kind, Worker: worker, Changed: changed, Actor: actor, At: now, NextAt: now})
 }
 
 func (s *hrisState) find(id string) *worker {
@@ -220,7 +228,7 @@ func (h *hris) apiUpdate(w http.ResponseWriter, r *http.Request) {
 			slices.Sort(changed)
 			x.Version++
 			x.UpdatedAt = h.cfg.Now().UTC()
-			s.announce("worker.updated", x.ID, changed, x.UpdatedAt)
+			s.announce("worker.updated", x.ID, apiActor, changed, x.UpdatedAt)
 		}
 		out = *x
 		return nil

@@ -170,7 +170,7 @@ func (h *hris) view(editing string, form, problems map[string]string) hrisPage {
 
 func formOf(x worker) map[string]string {
 	return map[string]string{"first_name": x.FirstName, "last_name": x.LastName, "preferred_name": x.PreferredName, "department": x.Department, "title": x.Title, "location": x.Location,
-		"manager_id": x.ManagerID, "start_date": x.StartDate, "worker_type": x.WorkerType, "personal_email": x.PersonalEmail}
+		"manager_id": x.ManagerID, "start_date": x.StartDate, "worker_type": x.WorkerType, "personal_email": x.PersonalEmail, "work_email": x.WorkEmail}
 }
 
 // read checks the form and gives the person in it.
@@ -190,7 +190,7 @@ func (s *hrisState) read(r *http.Request) (worker, map[string]string) {
 	}
 	w := worker{FirstName: text("first_name", "First name", true), LastName: text("last_name", "Last name", true), PreferredName: text("preferred_name", "Preferred name", false),
 		Department: text("department", "Department", true), Title: text("title", "Title", true), Location: text("location", "Location", true), ManagerID: text("manager_id", "Manager", false),
-		StartDate: text("start_date", "Start date", true), WorkerType: text("worker_type", "Type", true), PersonalEmail: text("personal_email", "Personal e-mail", false)}
+		StartDate: text("start_date", "Start date", true), WorkerType: text("worker_type", "Type", true), PersonalEmail: text("personal_email", "Personal e-mail", false), WorkEmail: text("work_email", "Work e-mail", false)}
 	if _, err := time.Parse(time.DateOnly, w.StartDate); err != nil && problems["start_date"] == "" {
 		problems["start_date"] = "Start date must be a date like 2026-12-01."
 	}
@@ -231,7 +231,7 @@ func (h *hris) hire(r *http.Request, s *hrisState) (map[string]string, error) {
 	}
 	w.ID, w.EmployeeNo, w.Status, w.Version, w.UpdatedAt = fmt.Sprint(n+1), fmt.Sprintf("E%d", n+1), "planned", 1, h.cfg.Now().UTC()
 	s.Workers = append(s.Workers, w)
-	s.announce("worker.hired", w.ID, nil, w.UpdatedAt)
+	s.announce("worker.hired", w.ID, hrActor, nil, w.UpdatedAt)
 	return nil, nil
 }
 
@@ -244,6 +244,9 @@ func (h *hris) correct(r *http.Request, s *hrisState) (map[string]string, error)
 	if len(problems) > 0 {
 		return problems, nil
 	}
+	if !r.PostForm.Has("work_email") {
+		w.WorkEmail = x.WorkEmail
+	}
 	before, after := formOf(*x), formOf(w)
 	var changed []string
 	for name := range before {
@@ -255,14 +258,14 @@ func (h *hris) correct(r *http.Request, s *hrisState) (map[string]string, error)
 		return nil, nil
 	}
 	slices.Sort(changed)
-	w.ID, w.EmployeeNo, w.Status, w.WorkEmail, w.EndDate = x.ID, x.EmployeeNo, x.Status, x.WorkEmail, x.EndDate
+	w.ID, w.EmployeeNo, w.Status, w.EndDate = x.ID, x.EmployeeNo, x.Status, x.EndDate
 	w.Version, w.UpdatedAt = x.Version+1, h.cfg.Now().UTC()
 	*x = w
 	kind := "worker.updated"
 	if slices.Contains(changed, "start_date") {
 		kind = "worker.start_moved"
 	}
-	s.announce(kind, x.ID, changed, x.UpdatedAt)
+	s.announce(kind, x.ID, hrActor, changed, x.UpdatedAt)
 	return nil, nil
 }
 
@@ -276,7 +279,7 @@ func (h *hris) end(status, kind string) func(r *http.Request, s *hrisState) (map
 		if status == "terminated" {
 			x.EndDate = x.UpdatedAt.Format(time.DateOnly)
 		}
-		s.announce(kind, x.ID, []string{"status"}, x.UpdatedAt)
+		s.announce(kind, x.ID, hrActor, []string{"status"}, x.UpdatedAt)
 		return nil, nil
 	}
 }

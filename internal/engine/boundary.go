@@ -30,6 +30,7 @@ type boundary struct {
 	changes  []Change
 	receipts []postgres.Receipt
 	acts     []postgres.Act
+	writes   []postgres.WriteMark
 	back     []func()
 	until    time.Time
 	// groups are the memberships this try saw, ours those that Joinery made.
@@ -129,6 +130,8 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	switch operation {
 	case opCreate:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.CreatesPerHour, limits.CreatesPerHour
+	case opWriteBack:
+		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.WriteBacksPerHour, limits.WriteBacksPerHour
 	case opAdd:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.GrantsPerHour, limits.GrantsPerHour
 	}

@@ -19,7 +19,8 @@ import (
 type pretence struct {
 	now      time.Time
 	mu       sync.Mutex
-	accounts map[string]*shelf // by connection
+	accounts map[string]*shelf         // by connection
+	fields   map[string]map[string]any // by worker: fields that would be written back
 }
 
 // shelf holds the pretended accounts of one connection, found by what people ask for.

@@ -38,6 +38,9 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
 	n, _ := k.rel.content.Find(id)
 	k.running[id] = true
 	t := &try{k: k, node: n, wake: w, scope: k.scope(), b: newBoundary(k, n)}
+	if row := k.c.Steps[id]; row.State == run.StepWaiting && len(row.Output) > 0 {
+		_ = json.Unmarshal(row.Output, &t.memory) // written by us
+	}
 	if k.worker != nil {
 		t.worker = *k.worker
 	}
@@ -72,6 +75,7 @@ type try struct {
 	wake   node.Wake
 	scope  expr.Scope
 	worker joiner.Worker
+	memory map[string]any
 	b      *boundary
 }
 
@@ -105,13 +109,26 @@ func (t *try) run(ctx context.Context) (r stepResult) {
 	ctx, cancel := context.WithTimeout(ctx, run.Timeout(t.node))
 	defer cancel()
 	r.result, r.err = typ.Run(ctx, t.call(params))
-	if r.err == nil && r.result.Wait != nil && t.k.sim != nil {
+	for n := 0; n < mostPretended && r.err == nil && r.result.Wait != nil && t.k.sim != nil; n++ {
+		t.memory = plainOutput(r.result.Output)
 		r.result, r.err = t.pretendWait(ctx, typ, params, *r.result.Wait)
 	}
 	if r.err != nil && ctx.Err() == context.DeadlineExceeded && !fault.Is(r.err, fault.Invalid) {
 		r.err = fault.Wrap(fault.Unavailable, r.err, "The step was not done within %s.", run.Timeout(t.node))
 	}
 	return r
+}
+
+// mostPretended bounds how often one step of a simulated run passes a wait.
+const mostPretended = 10
+
+// plainOutput gives an output as a later try would read it.
+func plainOutput(out map[string]any) (plain map[string]any) {
+	raw, err := json.Marshal(out)
+	if err == nil {
+		_ = json.Unmarshal(raw, &plain) // just written
+	}
+	return plain
 }
 
 // pretendWait passes a wait at once: a simulated run shows what would come after.
@@ -133,6 +150,7 @@ func (t *try) call(params node.Params) node.Call {
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
 		Log: t.b.logf, Policy: k.rel.policy, Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		HRIS: t.b.hris, Exception: t.b.exception, Memory: t.memory,
 	}
 }
 
@@ -152,7 +170,7 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	}
 	old := k.c.Steps[r.node.ID]
 	row := postgres.StepRow{Node: r.node.ID, Type: r.node.Type, Input: r.input, Attempts: old.Attempts + 1, StartedAt: &r.started, Note: old.Note}
-	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts}
+	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes}
 	row.Changes = r.boundary.changed(old.Changes)
 	outcome := ""
 	var parks *parkError
@@ -177,6 +195,9 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 		if outcome, err = k.passed(&row, &cp, r); err != nil {
 			return cp, err
 		}
+	}
+	if r.err != nil && row.State == run.StepWaiting && old.State == run.StepWaiting {
+		row.Output = old.Output // what the step knows must outlast a try that failed
 	}
 	row.Error = k.hide(row.Error)
 	tried := k.attempt(r, max(row.Attempts, 1), outcome)

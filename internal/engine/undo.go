@@ -84,11 +84,14 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) 
 	if err := json.Unmarshal(e.Receipt, &r); err != nil {
 		return false, fmt.Errorf("read receipt: %w", err)
 	}
-	if !r.Changed {
+	if !r.Changed && e.Operation != opWriteBack {
 		return true, nil
 	}
 	if e.Operation == opMail || e.Operation == opHTTP {
 		return false, nil
+	}
+	if e.Operation == opWriteBack {
+		return true, k.takeBack(ctx, e)
 	}
 	conn, back, err := k.e.open(ctx, k.rel, e.Connection)
 	if err != nil {

@@ -24,6 +24,9 @@ type Known struct {
 	// Policies gives the type of each policy there is; nil means that policies are
 	// not checked.
 	Policies map[string]string
+	// Contracts gives the fields that each write-back policy lets flows write, by
+	// policy and connection; nil means that they are not checked.
+	Contracts map[string]map[string][]string
 }
 
 var (
@@ -42,7 +45,7 @@ func Check(c Content, cat Catalog, k Known) []fault.Problem {
 		f.add("nodes", "A flow may have up to %d nodes.", MaxNodes)
 		return f.problems
 	}
-	if c.Limits.RunsPerHour < 0 || c.Limits.CreatesPerHour < 0 || c.Limits.GrantsPerHour < 0 {
+	if c.Limits.RunsPerHour < 0 || c.Limits.CreatesPerHour < 0 || c.Limits.GrantsPerHour < 0 || c.Limits.WriteBacksPerHour < 0 {
 		f.add("limits", "Limits cannot be below 0. Leave one out for no limit.")
 	}
 	for name := range c.Vars {
@@ -98,6 +101,7 @@ func (f *checker) nodes() {
 			continue
 		}
 		f.params(n, spec)
+		f.contract(n)
 		f.tries(n)
 	}
 }

@@ -185,3 +185,29 @@ func ParseDuration(text string) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// contract finds fields that are written without a contract.
+func (f *checker) contract(n Node) {
+	if n.Type != KindWriteBack {
+		return
+	}
+	at := "nodes." + string(n.ID) + ".params."
+	connection, _ := n.Params["connection"].(string)
+	if source, ok := f.c.Source(); ok && connection != "" && connection != source {
+		f.add(at+"connection", "The joiners of this flow come from %s, so only that HRIS can be written back to.", source)
+	}
+	if can, known := f.known.Connections[connection]; known && !slices.Contains(can, "write_back") {
+		f.add(at+"connection", "The connection %s has no fields that can be written back.", connection)
+	}
+	key, _ := n.Params["policy"].(string)
+	contract, known := f.known.Contracts[key]
+	values, ok := n.Params["values"].(map[string]any)
+	if !known || !ok {
+		return
+	}
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(contract[connection], field) {
+			f.add(at+"values."+field, "The contract %s has no row for %s in %s, so it cannot be written. Add a row to the contract and have it approved, or leave the field out.", key, field, connection)
+		}
+	}
+}

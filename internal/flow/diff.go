@@ -46,8 +46,9 @@ func Differences(before, after Content, cat Catalog) []string {
 		add("The variables changed.")
 	}
 	if before.Limits != after.Limits {
-		add("The limits changed: runs %d → %d, accounts %d → %d, memberships %d → %d per hour (0 is none).", before.Limits.RunsPerHour, after.Limits.RunsPerHour,
-			before.Limits.CreatesPerHour, after.Limits.CreatesPerHour, before.Limits.GrantsPerHour, after.Limits.GrantsPerHour)
+		add("The limits changed: runs %d → %d, accounts %d → %d, memberships %d → %d, write-backs %d → %d per hour (0 is none).", before.Limits.RunsPerHour, after.Limits.RunsPerHour,
+			before.Limits.CreatesPerHour, after.Limits.CreatesPerHour, before.Limits.GrantsPerHour, after.Limits.GrantsPerHour,
+			before.Limits.WriteBacksPerHour, after.Limits.WriteBacksPerHour)
 	}
 	return append(out, grantDifferences(before, after, cat)...)
 }

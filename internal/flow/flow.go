@@ -60,6 +60,8 @@ type Limits struct {
 	RunsPerHour    int `json:"runs_per_hour,omitempty" yaml:"runs_per_hour,omitempty"`
 	CreatesPerHour int `json:"creates_per_hour,omitempty" yaml:"creates_per_hour,omitempty"`
 	GrantsPerHour  int `json:"grants_per_hour,omitempty" yaml:"grants_per_hour,omitempty"`
+	// WriteBacksPerHour counts updates of workers in an HRIS.
+	WriteBacksPerHour int `json:"write_backs_per_hour,omitempty" yaml:"write_backs_per_hour,omitempty"`
 }
 
 // Layout is where the boxes stand on the canvas. It is stored beside a revision

@@ -43,7 +43,7 @@ func Schema(cat Catalog) map[string]any {
 				}}},
 			"edges": object{"type": "array", "items": object{"type": "object", "required": []any{"from", "to"}, "additionalProperties": false,
 				"properties": object{"from": object{"type": "string", "pattern": `^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`}, "to": slugged}}},
-			"limits": object{"type": "object", "additionalProperties": false, "properties": object{"runs_per_hour": limit, "creates_per_hour": limit, "grants_per_hour": limit}},
+			"limits": object{"type": "object", "additionalProperties": false, "properties": object{"runs_per_hour": limit, "creates_per_hour": limit, "grants_per_hour": limit, "write_backs_per_hour": limit}},
 		},
 	}
 }

@@ -12,6 +12,8 @@ import (
 const (
 	KindEvent  = "hris.event"
 	KindManual = "manual"
+	// KindWriteBack is the node whose fields a contract has to allow.
+	KindWriteBack = "hris.write_back"
 )
 
 // Use is one connection that one node uses.

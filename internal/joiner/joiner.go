@@ -138,7 +138,18 @@ type Event struct {
 	At     time.Time `json:"at"`
 	// Changed names the changed attributes, when the sender tells.
 	Changed []string `json:"changed,omitempty"`
+	// Actor tells who made the change, where the sender does: ActorOurs, ActorOther
+	// or "". Values are the changed attributes' values, where the sender tells. Both
+	// are looked at as the event is accepted, to know our own echo, and kept nowhere.
+	Actor  string         `json:"-"`
+	Values map[string]any `json:"-"`
 }
+
+// Who made a change.
+const (
+	ActorOurs  = "ours"  // the user or token by which Joinery works in the HRIS
+	ActorOther = "other" // somebody else
+)
 
 // EventTypes lists the event types a trigger may listen to.
 func EventTypes() []string {

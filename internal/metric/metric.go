@@ -30,7 +30,8 @@ type Set struct {
 	stepSeconds, callSeconds, hookSeconds *prometheus.HistogramVec
 	batchItems, batchSeconds              *prometheus.HistogramVec
 	runsEnded, answers                    *prometheus.CounterVec
-	takenOver                             prometheus.Counter
+	takenOver, echoes                     prometheus.Counter
+	writeBacks, driftChecks               *prometheus.CounterVec
 
 	mu          sync.Mutex
 	connections map[string]bool
@@ -52,9 +53,12 @@ func New(version, revision string) *Set {
 	s.runsEnded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_runs_ended_total", Help: "Runs that this process brought to an end or parked, by state."}, []string{"state"})
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_http_answers_total", Help: "Answered HTTP requests by status code."}, []string{"code"})
 	s.takenOver = prometheus.NewCounter(prometheus.CounterOpts{Name: "joinery_lease_takeovers_total", Help: "Runs that this process took over because their lease had run out."})
+	s.echoes = prometheus.NewCounter(prometheus.CounterOpts{Name: "joinery_echoes_total", Help: "Events that only told of our own write and started no run."})
+	s.writeBacks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_write_backs_total", Help: "Fields of an HRIS that were to be written back, by how it went."}, []string{"outcome"})
+	s.driftChecks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_drift_checks_total", Help: "Fields of an HRIS that were looked at again, by what was found."}, []string{"outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "joinery_build_info", Help: "Which program this is; always 1."}, []string{"version", "revision", "go"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
-	s.registry.MustRegister(s.stepSeconds, s.callSeconds, s.hookSeconds, s.batchItems, s.batchSeconds, s.runsEnded, s.answers, s.takenOver, build,
+	s.registry.MustRegister(s.stepSeconds, s.callSeconds, s.hookSeconds, s.batchItems, s.batchSeconds, s.runsEnded, s.answers, s.takenOver, s.echoes, s.writeBacks, s.driftChecks, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }
@@ -104,6 +108,29 @@ func (s *Set) RunEnded(state string) {
 func (s *Set) TakenOver(n int) {
 	if s != nil {
 		s.takenOver.Add(float64(n))
+	}
+}
+
+// Echo counts events that were our own echo.
+func (s *Set) Echo(n int) {
+	if s != nil && n > 0 {
+		s.echoes.Add(float64(n))
+	}
+}
+
+// WriteBack counts one field that was to be written back. Outcome is written,
+// verified, conflict, refused, not_verified or undone.
+func (s *Set) WriteBack(outcome string) {
+	if s != nil {
+		s.writeBacks.WithLabelValues(outcome).Inc()
+	}
+}
+
+// DriftCheck counts one field that was looked at again. Outcome is same, drift,
+// gone, released or unavailable.
+func (s *Set) DriftCheck(outcome string) {
+	if s != nil {
+		s.driftChecks.WithLabelValues(outcome).Inc()
 	}
 }
 

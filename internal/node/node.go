@@ -54,7 +54,13 @@ type Call struct {
 	// HTTP sends one request under the egress guard to an allow-listed host;
 	// Mail sends one message. Both are ensured and simulated like any write.
 	HTTP func(ctx context.Context, req Request) (Response, error)
-	Mail func(ctx context.Context, m Mail) error
+	// HRIS opens the joiner's worker to be written under the contract that a policy
+	// is. Exception raises what a person has to reconcile; raising it again finds it.
+	HRIS      func(ctx context.Context, connection, policy string) (HRIS, error)
+	Exception func(ctx context.Context, x Exception) (Raised, error)
+	// Memory is the Output that this step gave when it began to wait; nil on the first run.
+	Memory map[string]any
+	Mail   func(ctx context.Context, m Mail) error
 }
 
 // RunInfo is what a node may know of its run.

@@ -23,6 +23,8 @@ type Incoming struct {
 	Address string
 	// ReplayOf is the dead letter this came from.
 	ReplayOf string
+	// Read says that it is of our own reading of the HRIS and came in no delivery.
+	Read bool
 	// Trace is the traceparent of the request it came with; "" when nothing is traced.
 	Trace string
 }
@@ -115,6 +117,7 @@ func (db *DB) acceptOnce(ctx context.Context, items []Incoming, begin func(b *ac
 			return err
 		}
 		b.insertRuns(t.q, every)
+		b.noteEchoes(t.q, every)
 		return queueAudit(t.q, b.acts(every)...)
 	})
 	if direct != nil {
@@ -146,6 +149,7 @@ func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, er
 			return err
 		}
 		b.insertRuns(t.q, b.isFresh)
+		b.noteEchoes(t.q, b.isFresh)
 		out = b.results()
 		return queueAudit(t.q, b.acts(b.isFresh)...)
 	})
@@ -168,6 +172,11 @@ func (b *acceptance) begin(ctx context.Context, t *trips) error {
 		return err
 	}
 	b.db.flows.last.Store(&flows)
+	if len(l.echo) > 0 {
+		if err := b.findEchoes(ctx, t.conn, l.ids, l.echo); err != nil {
+			return err
+		}
+	}
 	b.plan(l.ids, l.known, flows)
 	return nil
 }
@@ -177,11 +186,13 @@ type joinerLock struct {
 	refs  []joiner.Ref
 	ids   map[joiner.Ref]string
 	known map[string]bool // by id: those that were there before
+	// echo tells, by id, until when events may be our own echo.
+	echo map[string]time.Time
 }
 
 func newJoinerLock(refs []joiner.Ref) *joinerLock {
 	slices.SortFunc(refs, func(a, b joiner.Ref) int { return strings.Compare(a.Stamp(), b.Stamp()) })
-	return &joinerLock{refs: slices.Compact(refs), ids: map[joiner.Ref]string{}, known: map[string]bool{}}
+	return &joinerLock{refs: slices.Compact(refs), ids: map[joiner.Ref]string{}, known: map[string]bool{}, echo: map[string]time.Time{}}
 }
 
 // add queues the joiners as new ones; the transaction fails where one was known.
@@ -201,13 +212,17 @@ func (l *joinerLock) queue(q *pgx.Batch) {
 		ids[i], conns[i], workers[i] = newID("j_"), r.Connection, r.Worker
 	}
 	q.Queue(`INSERT INTO joiners (id, connection, worker) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker, xmax <> 0`, ids, conns, workers).Query(func(rows pgx.Rows) error {
+		ON CONFLICT (connection, worker) DO UPDATE SET worker = excluded.worker RETURNING id, connection, worker, xmax <> 0, echo_until`, ids, conns, workers).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var id string
 			var r joiner.Ref
 			var before bool
-			if err := rows.Scan(&id, &r.Connection, &r.Worker, &before); err != nil {
+			var echo *time.Time
+			if err := rows.Scan(&id, &r.Connection, &r.Worker, &before, &echo); err != nil {
 				return err
+			}
+			if echo != nil {
+				l.echo[id] = *echo
 			}
 			l.ids[r], l.known[id] = id, before
 		}

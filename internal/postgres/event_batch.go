@@ -26,7 +26,8 @@ type acceptance struct {
 	fresh   map[string]bool
 	dup     map[string]Accepted // by connection and key
 	now     time.Time
-	room    int // places reserved in our hands
+	echo    map[int][]string // by item: the own writes that it only tells of
+	room    int              // places reserved in our hands
 }
 
 type newRun struct {
@@ -57,6 +58,9 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 	b.known = known
 	for i, it := range b.items {
 		b.joiners[i] = joiners[joiner.Ref{Connection: it.Connection, Worker: it.Event.Worker}]
+		if b.echo[i] != nil {
+			continue
+		}
 		for _, f := range flows {
 			if flow.Match(f.content, it.Event, it.Connection) {
 				b.runs[i] = append(b.runs[i], newRun{id: newID("rn_"), of: f})
@@ -149,7 +153,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 		if !counts(i) {
 			continue
 		}
-		if b.known[b.joiners[i]] {
+		if b.known[b.joiners[i]] && b.echo[i] == nil {
 			nudged = append(nudged, b.joiners[i])
 		}
 		for _, r := range b.runs[i] {
@@ -205,8 +209,11 @@ func (b *acceptance) acts(counts func(int) bool) []Act {
 		for _, r := range b.runs[i] {
 			runs = append(runs, r.id)
 		}
-		out = append(out, Act{Actor: by, Action: "event.accept", Kind: "event", ID: b.ids[i],
-			Detail: map[string]any{"connection": it.Connection, "type": it.Event.Type, "joiner": b.joiners[i], "signer": it.Signer, "runs": runs}})
+		detail := map[string]any{"connection": it.Connection, "type": it.Event.Type, "joiner": b.joiners[i], "signer": it.Signer, "runs": runs}
+		if of := b.echo[i]; of != nil {
+			detail["echo_of"] = of
+		}
+		out = append(out, Act{Actor: by, Action: "event.accept", Kind: "event", ID: b.ids[i], Detail: detail})
 	}
 	return out
 }

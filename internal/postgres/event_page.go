@@ -31,6 +31,8 @@ type EventRow struct {
 	Runs        []string
 	Repeats     int
 	ReplayOf    string
+	// EchoOf is the write of ours that the event only tells of.
+	EchoOf string
 	// Body is what came, of a dead letter.
 	Body []byte
 }
@@ -42,7 +44,7 @@ type EventFilter struct {
 	Limit                                  int
 }
 
-const eventSQL = `SELECT e.id, e.connection, e.key, e.type, e.worker, e.changed, e.at, e.received_at, e.state, e.reason, e.signer, coalesce(e.joiner_id, ''), coalesce(j.label, ''), e.runs, e.repeats, e.replay_of`
+const eventSQL = `SELECT e.id, e.connection, e.key, e.type, e.worker, e.changed, e.at, e.received_at, e.state, e.reason, e.signer, coalesce(e.joiner_id, ''), coalesce(j.label, ''), e.runs, e.repeats, e.replay_of, e.echo_of`
 
 // Events lists events, newest first.
 func (db *DB) Events(ctx context.Context, f EventFilter) (page []EventRow, next string, err error) {
@@ -70,7 +72,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (page []EventRow, next 
 	}
 	page, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (EventRow, error) {
 		var e EventRow
-		err := row.Scan(&e.ID, &e.Connection, &e.Key, &e.Type, &e.Worker, &e.Changed, &e.At, &e.ReceivedAt, &e.State, &e.Reason, &e.Signer, &e.JoinerID, &e.JoinerLabel, &e.Runs, &e.Repeats, &e.ReplayOf)
+		err := row.Scan(&e.ID, &e.Connection, &e.Key, &e.Type, &e.Worker, &e.Changed, &e.At, &e.ReceivedAt, &e.State, &e.Reason, &e.Signer, &e.JoinerID, &e.JoinerLabel, &e.Runs, &e.Repeats, &e.ReplayOf, &e.EchoOf)
 		return e, err
 	})
 	if err != nil {
@@ -87,7 +89,7 @@ func (db *DB) Events(ctx context.Context, f EventFilter) (page []EventRow, next 
 func (db *DB) Event(ctx context.Context, id string) (EventRow, error) {
 	var e EventRow
 	err := db.pool.QueryRow(ctx, eventSQL+`, e.body FROM events e LEFT JOIN joiners j ON j.id = e.joiner_id WHERE e.id = $1`, id).
-		Scan(&e.ID, &e.Connection, &e.Key, &e.Type, &e.Worker, &e.Changed, &e.At, &e.ReceivedAt, &e.State, &e.Reason, &e.Signer, &e.JoinerID, &e.JoinerLabel, &e.Runs, &e.Repeats, &e.ReplayOf, &e.Body)
+		Scan(&e.ID, &e.Connection, &e.Key, &e.Type, &e.Worker, &e.Changed, &e.At, &e.ReceivedAt, &e.State, &e.Reason, &e.Signer, &e.JoinerID, &e.JoinerLabel, &e.Runs, &e.Repeats, &e.ReplayOf, &e.EchoOf, &e.Body)
 	if err == pgx.ErrNoRows {
 		return e, fault.New(fault.NotFound, "There is no such event.")
 	}

@@ -19,6 +19,7 @@ func (db *DB) Metrics(ctx context.Context) ([]metric.Reading, error) {
 			ORDER BY r.wake_at LIMIT 1)), 0)`},
 		{"joinery_events", "Deliveries that wait for a person.", "state", `SELECT 'dead', count(*) FROM events WHERE state = 'dead'`},
 		{"joinery_reviews", "Open reviews.", "state", `SELECT 'open', count(*) FROM reviews WHERE state = 'open'`},
+		{"joinery_exceptions", "Exceptions that are not resolved, by state.", "state", `SELECT s, (SELECT count(*) FROM exceptions WHERE state = s AND state <> 'resolved') FROM unnest(ARRAY['open', 'asked', 'pushing', 'excepted']) s`},
 		{"joinery_signoffs", "Open sign-offs.", "state", `SELECT 'open', count(*) FROM signoffs WHERE state = 'open'`},
 		{"joinery_audit_records", "Audit records that are not sealed yet.", "state", `SELECT 'unsealed', count(*) FROM audit_unsealed`},
 		{"joinery_audit_unsealed_age_seconds", "How long the oldest audit record has waited to be sealed.", "", `SELECT '', coalesce(greatest(0, extract(epoch FROM clock_timestamp() - (SELECT e.at FROM audit_events e WHERE e.id = (SELECT min(event_id) FROM audit_unsealed)))), 0)`},

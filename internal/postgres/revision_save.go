@@ -120,7 +120,7 @@ func (db *DB) Problems(ctx context.Context, kind review.Kind, content []byte) ([
 // known gives what content may name: connections and what they can do, policies
 // and their types.
 func (db *DB) known(ctx context.Context) (flow.Known, error) {
-	out := flow.Known{Policies: map[string]string{}}
+	out := flow.Known{Policies: map[string]string{}, Contracts: map[string]map[string][]string{}}
 	var err error
 	if out.Connections, err = db.connectionCapabilities(ctx); err != nil {
 		return out, err
@@ -128,6 +128,9 @@ func (db *DB) known(ctx context.Context) (flow.Known, error) {
 	contents, err := db.newest(ctx, review.Policy)
 	for key, content := range contents {
 		out.Policies[key] = db.artifacts.PolicyType(content)
+		if fields := db.artifacts.Contract(content); fields != nil {
+			out.Contracts[key] = fields
+		}
 	}
 	return out, err
 }

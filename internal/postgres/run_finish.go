@@ -37,6 +37,8 @@ type Checkpoint struct {
 	WaitingFor string
 	WakeAt     *time.Time
 	Acts       []Act
+	// Writes are fields of an HRIS that were written back, and how far they are.
+	Writes []WriteMark
 }
 
 // AttemptRow is one try at a step.
@@ -157,7 +159,7 @@ func (db *DB) finishHeld(ctx context.Context, items []Checkpoint) ([]Fence, erro
 }
 
 func (db *DB) writeCheckpoints(t *trips, items []Checkpoint) error {
-	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
 		}

@@ -34,6 +34,8 @@ type State struct {
 	Workers map[string]joiner.Worker `json:"workers"`
 	// Made is when each account was made.
 	Made map[string]time.Time `json:"made,omitempty"`
+	// Updates are the write-backs that changed something, in order: "worker.field=value".
+	Updates []string `json:"updates,omitempty"`
 	// Reads counts readings of workers.
 	Reads int `json:"reads"`
 }
@@ -210,7 +212,7 @@ var _ connector.Type = HRIS{}
 
 // Info describes the type.
 func (HRIS) Info() connector.Info {
-	return connector.Info{Kind: "fake-hris", Title: "Fake HRIS", Icon: "users", Settings: settings, Capabilities: []connector.Capability{connector.CapWorkers}}
+	return connector.Info{Kind: "fake-hris", Title: "Fake HRIS", Icon: "users", Settings: settings, Capabilities: []connector.Capability{connector.CapWorkers, connector.CapWriteBack}}
 }
 
 // Check finds nothing wrong.
@@ -223,7 +225,45 @@ func (HRIS) Open(_ context.Context, cfg connector.Config) (connector.Conn, error
 
 type hris struct{ path string }
 
-var _ connector.Workers = (*hris)(nil)
+var (
+	_ connector.Workers          = (*hris)(nil)
+	_ connector.CarefulWriteBack = (*hris)(nil)
+)
+
+func (h *hris) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
+	return h.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+// UpdateWorkerFrom sets fields that are still as they were.
+func (h *hris) UpdateWorkerFrom(_ context.Context, id string, set, was map[string]any) error {
+	var refused error
+	err := Change(h.path, func(s *State) {
+		w, found := s.Workers[id]
+		if !found {
+			refused = fault.New(fault.NotFound, "The HRIS has no worker %s.", id)
+			return
+		}
+		for f := range was {
+			if fmt.Sprint(w.Attributes[f]) != fmt.Sprint(was[f]) {
+				refused = fault.New(fault.Conflict, "The field %s changed in the HRIS meanwhile.", f)
+				return
+			}
+		}
+		for _, f := range slices.Sorted(maps.Keys(set)) {
+			if fmt.Sprint(w.Attributes[f]) == fmt.Sprint(set[f]) {
+				continue
+			}
+			s.Updates = append(s.Updates, fmt.Sprintf("%s.%s=%v", id, f, set[f]))
+			if w.Attributes[f] = set[f]; set[f] == nil {
+				delete(w.Attributes, f)
+			}
+		}
+	})
+	if err == nil {
+		err = refused
+	}
+	return err
+}
 
 func (h *hris) Test(context.Context) []connector.Finding {
 	return []connector.Finding{{Title: "Open", OK: true}}

@@ -184,6 +184,18 @@ func (c clumsyWorkers) Worker(ctx context.Context, id string) (x joiner.Worker, 
 	return x, err
 }
 
+func (c clumsyWorkers) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
+	return c.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+func (c clumsyWorkers) UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error {
+	back, ok := c.h.(connector.CarefulWriteBack)
+	if !ok {
+		return fault.New(fault.Invalid, "This HRIS takes no write-backs.")
+	}
+	return c.w.call(ctx, "UpdateWorker", func() error { return back.UpdateWorkerFrom(ctx, id, set, was) })
+}
+
 func (c clumsyWorkers) Changed(ctx context.Context, since time.Time, cursor string) ([]joiner.Worker, string, error) {
 	return c.h.Changed(ctx, since, cursor)
 }

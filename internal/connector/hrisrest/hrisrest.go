@@ -69,6 +69,9 @@ func (Type) Info() connector.Info {
 			{Key: "event_worker", Label: "Worker id in the event", Kind: form.Text, Default: "data.worker_id", Group: events},
 			{Key: "event_at", Label: "Time of the event", Kind: form.Text, Default: "timestamp", Group: events},
 			{Key: "event_changed", Label: "Changed fields in the event", Kind: form.Text, Default: "data.changed", Group: events},
+			{Key: "event_actor", Label: "Who made the change, in the event", Kind: form.Text, Group: events, Placeholder: "data.actor", Help: "Where the HRIS tells it. It makes our own echo known for sure."},
+			{Key: "own_actor", Label: "Joinery's own id there", Kind: form.Text, Group: events, Help: "The id of the user or token by which Joinery works in the HRIS, as events name it."},
+			{Key: "event_values", Label: "New values in the event", Kind: form.Text, Group: events, Placeholder: "data.values", Help: "Where the HRIS tells them, by field. They are compared with what Joinery wrote and used for nothing else."},
 			{Key: "types", Label: "Types of event", Kind: form.Mapping, Group: events, Help: "The HRIS's word, and Joinery's: " + strings.Join(joiner.EventTypes(), ", ") + "."},
 		},
 		Credentials: []connector.CredentialSpec{
@@ -94,6 +97,7 @@ type settings struct {
 	items, next, item, id, version, changedAt     string
 	fields                                        map[string]string
 	eventType, eventWorker, eventAt, eventChanged string
+	eventActor, ownActor, eventValues             string
 	types                                         map[string]string
 }
 
@@ -107,7 +111,8 @@ func read(in map[string]any) (settings, []fault.Problem) {
 	s := settings{auth: v.Text("auth"), user: v.Text("user"), header: v.Text("header"), ca: v.Text("ca"), timeout: v.Duration("timeout", 15*time.Second),
 		listPath: v.Text("list_path"), readPath: v.Text("read_path"), updatePath: v.Text("update_path"), sinceParam: v.Text("since_param"), cursorParam: v.Text("cursor_param"),
 		items: v.Text("items"), next: v.Text("next"), item: v.Text("item"), id: v.Text("id"), version: v.Text("version"), changedAt: v.Text("changed_at"), fields: v.Map("fields"),
-		eventType: v.Text("event_type"), eventWorker: v.Text("event_worker"), eventAt: v.Text("event_at"), eventChanged: v.Text("event_changed"), types: v.Map("types")}
+		eventType: v.Text("event_type"), eventWorker: v.Text("event_worker"), eventAt: v.Text("event_at"), eventChanged: v.Text("event_changed"), types: v.Map("types"),
+		eventActor: v.Text("event_actor"), ownActor: v.Text("own_actor"), eventValues: v.Text("event_values")}
 	var out []fault.Problem
 	add := func(path, format string, args ...any) {
 		out = append(out, fault.Problem{Path: path, Detail: fmt.Sprintf(format, args...)})
@@ -140,7 +145,8 @@ func read(in map[string]any) (settings, []fault.Problem) {
 		}
 	}
 	for key, p := range map[string]string{"items": s.items, "next": s.next, "item": s.item, "id": s.id, "version": s.version, "changed_at": s.changedAt,
-		"event_type": s.eventType, "event_worker": s.eventWorker, "event_at": s.eventAt, "event_changed": s.eventChanged} {
+		"event_type": s.eventType, "event_worker": s.eventWorker, "event_at": s.eventAt, "event_changed": s.eventChanged,
+		"event_actor": s.eventActor, "event_values": s.eventValues} {
 		if p != "" && !dotted.MatchString(p) {
 			add(key, "Write a path of names with dots, such as data.worker_id.")
 		} else if p == "" && (key == "id" || key == "event_type" || key == "event_worker") {
@@ -193,9 +199,9 @@ type conn struct {
 }
 
 var (
-	_ connector.Conn      = (*conn)(nil)
-	_ connector.Workers   = (*conn)(nil)
-	_ connector.WriteBack = (*conn)(nil)
+	_ connector.Conn             = (*conn)(nil)
+	_ connector.Workers          = (*conn)(nil)
+	_ connector.CarefulWriteBack = (*conn)(nil)
 )
 
 // Close closes idle connections.

@@ -88,7 +88,11 @@ func (Type) Events(in map[string]any, d connector.Delivery) ([]joiner.Event, err
 		in = connector.WithDefaults(Type{}.Info().Settings, in)
 	}
 	v := connector.Values(in) // the rest of the settings is of no use here, and reading it costs more than all else
-	s := settings{eventType: v.Text("event_type"), eventWorker: v.Text("event_worker"), eventAt: v.Text("event_at"), eventChanged: v.Text("event_changed"), types: v.Map("types")}
+	s := settings{eventType: v.Text("event_type"), eventWorker: v.Text("event_worker"), eventAt: v.Text("event_at"), eventChanged: v.Text("event_changed"), types: v.Map("types"),
+		eventActor: v.Text("event_actor"), ownActor: v.Text("own_actor"), eventValues: v.Text("event_values")}
+	if m, named := in["fields"].(map[string]any); named && !sameNames(m) {
+		s.fields = v.Map("fields")
+	}
 	if !utf8.Valid(d.Body) {
 		return nil, fault.New(fault.Invalid, "The body is not valid UTF-8.")
 	}
@@ -157,11 +161,46 @@ func (s settings) event(m map[string]any, key string) (joiner.Event, error) {
 		list, _ := at(m, s.eventChanged).([]any)
 		for _, x := range list {
 			if name, ok := x.(string); ok {
-				e.Changed = append(e.Changed, name)
+				e.Changed = append(e.Changed, s.attribute(name))
 			}
 		}
 	}
+	if who := plain(at(m, s.eventActor)); s.eventActor != "" && s.ownActor != "" && who != "" {
+		e.Actor = joiner.ActorOther
+		if who == s.ownActor {
+			e.Actor = joiner.ActorOurs
+		}
+	}
+	if told, ok := at(m, s.eventValues).(map[string]any); ok && s.eventValues != "" {
+		e.Values = map[string]any{}
+		for name, v := range told {
+			if n, number := v.(json.Number); number {
+				v = n.String()
+			}
+			e.Values[s.attribute(name)] = v
+		}
+	}
 	return e, nil
+}
+
+// sameNames reports whether the HRIS calls all fields as Joinery does.
+func sameNames(fields map[string]any) bool {
+	for ours, theirs := range fields {
+		if ours != theirs {
+			return false
+		}
+	}
+	return true
+}
+
+// attribute gives Joinery's name of a field of the HRIS; its own where there is none.
+func (s settings) attribute(name string) string {
+	for ours, theirs := range s.fields {
+		if theirs == name {
+			return ours
+		}
+	}
+	return name
 }
 
 // Sign makes the headers of a delivery, for the demo HRIS and tests.

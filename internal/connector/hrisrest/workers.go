@@ -81,9 +81,25 @@ func (c *conn) Changed(ctx context.Context, since time.Time, cursor string) ([]j
 // UpdateWorker sets fields of a worker. The version that was read is the
 // condition where the HRIS gives one.
 func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
-	_, etag, err := c.call(ctx, "GET", c.path(c.set.readPath, id), nil, nil, "")
+	return c.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+// UpdateWorkerFrom is UpdateWorker for fields that must still be as they were.
+func (c *conn) UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error {
+	answer, etag, err := c.call(ctx, "GET", c.path(c.set.readPath, id), nil, nil, "")
 	if err != nil {
 		return err
+	}
+	if was != nil {
+		w, err := c.worker(at(answer, c.set.item))
+		if err != nil {
+			return err
+		}
+		for name := range set {
+			if fmt.Sprint(w.Attributes[name]) != fmt.Sprint(was[name]) {
+				return fault.New(fault.Conflict, "The field %s changed in the HRIS meanwhile.", name)
+			}
+		}
 	}
 	body := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(set)) {
