@@ -39,18 +39,18 @@ func (w worker) name() string { return strings.TrimSpace(w.FirstName + " " + w.L
 
 // delivery is one webhook, kept until it is delivered or refused for good.
 type delivery struct {
-	ID      string    `json:"id"`
-	Type    string    `json:"type"`
-	Worker  string    `json:"worker"`
-	Changed []string  `json:"changed,omitempty"`
+	ID      string   `json:"id"`
+	Type    string   `json:"type"`
+	Worker  string   `json:"worker"`
+	Changed []string `json:"changed,omitempty"`
 	// Actor is who made the change: hrActor, or apiActor for a program with the token.
-	Actor string `json:"actor,omitempty"`
-	At      time.Time `json:"at"`
-	Tries   int       `json:"tries"`
-	NextAt  time.Time `json:"next_at"`
-	Status  int       `json:"status"`
-	Error   string    `json:"error,omitempty"`
-	Done    bool      `json:"done"`
+	Actor  string    `json:"actor,omitempty"`
+	At     time.Time `json:"at"`
+	Tries  int       `json:"tries"`
+	NextAt time.Time `json:"next_at"`
+	Status int       `json:"status"`
+	Error  string    `json:"error,omitempty"`
+	Done   bool      `json:"done"`
 }
 
 // Who changes people.
