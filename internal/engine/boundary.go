@@ -35,6 +35,8 @@ type boundary struct {
 	until    time.Time
 	// groups are the memberships this try saw, ours those that Joinery made.
 	groups, ours map[member][]string
+	// guard stands before each write; nil when the flow has no invariants.
+	guard *guard
 }
 
 // Change is one effect of a step, made or planned, as pages show it.
@@ -125,6 +127,9 @@ func (b *boundary) opKey(connection, operation, target string) string {
 // intend writes the intent of an effect. It gives what an earlier try left.
 func (b *boundary) intend(ctx context.Context, connection, operation, target string) (string, postgres.Intended, error) {
 	k := b.k
+	if err := b.guard.write(ctx); err != nil {
+		return "", postgres.Intended{}, err
+	}
 	i := postgres.Intent{Key: b.opKey(connection, operation, target), Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: b.node.ID, Flow: k.c.Flow, Connection: connection, Operation: operation, Target: target}
 	limits := k.rel.connections[connection].settings.Limits
 	switch operation {
@@ -178,7 +183,7 @@ func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, 
 
 func (b *boundary) directory(ctx context.Context, key string) (connector.Directory, error) {
 	if f := b.k.foresees; f != nil && !f.Live {
-		return &pretended{b: b, key: key, dir: assumedDirectory{}}, nil
+		return b.guarded(key, &pretended{b: b, key: key, dir: assumedDirectory{}}, assumedDirectory{}), nil
 	}
 	conn, err := b.use(ctx, key)
 	if err != nil {
@@ -190,14 +195,25 @@ func (b *boundary) directory(ctx context.Context, key string) (connector.Directo
 	}
 	d = countedDirectory{b.k, key, d}
 	if b.k.sim != nil {
-		return &pretended{b: b, key: key, dir: d}, nil
+		return b.guarded(key, &pretended{b: b, key: key, dir: d}, d), nil
 	}
-	return &recorded{b: b, key: key, dir: d}, nil
+	return b.guarded(key, &recorded{b: b, key: key, dir: d}, d), nil
+}
+
+// guarded lets the flow's invariants stand before each write.
+func (b *boundary) guarded(key string, dir, reads connector.Directory) connector.Directory {
+	if b.guard == nil {
+		return dir
+	}
+	return guardedDirectory{dir, b.guard, key, reads}
 }
 
 func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 	target := m.Subject
 	sentence := fmt.Sprintf("Message “%s” to %s", m.Subject, people(len(m.To)+len(m.Cc)))
+	if err := b.guard.write(ctx); err != nil {
+		return err
+	}
 	if b.k.sim != nil {
 		b.note(Change{Operation: opMail, Target: target, Sentence: sentence, Planned: true})
 		return nil
@@ -238,6 +254,9 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	}
 	if read {
 		return b.request(ctx, r)
+	}
+	if err := b.guard.write(ctx); err != nil {
+		return node.Response{}, err
 	}
 	if b.k.sim != nil {
 		b.note(Change{Operation: opHTTP, Target: r.URL, Sentence: sentence, Planned: true})

@@ -69,7 +69,7 @@ type mapper struct {
 	events int
 }
 
-func newMapper(t *testing.T) *mapper {
+func newMapper(t *testing.T, flowText string) *mapper {
 	t.Helper()
 	slapd := connectortest.StartSlapd(t)
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -85,7 +85,7 @@ func newMapper(t *testing.T) *mapper {
 	m.live(kinds, review.Connection, fmt.Sprintf(`{"key":"hris","name":"HR","type":"fake-hris","settings":{"path":%q}}`, file))
 	m.live(kinds, review.Connection, string(settings))
 	m.live(kinds, review.Policy, ldapMapping)
-	m.live(kinds, review.Flow, mappingFlow)
+	m.live(kinds, review.Flow, flowText)
 	log := slog.New(slog.DiscardHandler)
 	run1(t, &engine.Engine{DB: db, Nodes: node.All(), Owner: "map", Now: time.Now, Log: log,
 		Pool: &connector.Pool{Catalog: types, Guard: &egress.Guard{}, Now: time.Now, Log: log,
@@ -95,6 +95,15 @@ func newMapper(t *testing.T) *mapper {
 
 // hire tells of the worker and gives what the directory then holds.
 func (m *mapper) hire(attributes map[string]any) (postgres.RunDetail, func(name string) []string) {
+	m.t.Helper()
+	d := m.run(attributes)
+	require.Equal(m.t, run.Succeeded, d.State, d.Reason)
+	found := m.accounts()
+	require.Len(m.t, found, 1)
+	return d, found[0].GetAttributeValues
+}
+
+func (m *mapper) run(attributes map[string]any) postgres.RunDetail {
 	m.t.Helper()
 	m.events++
 	m.person(attributes)
@@ -107,11 +116,7 @@ func (m *mapper) hire(attributes map[string]any) (postgres.RunDetail, func(name 
 	rows, _, err := m.db.Runs(m.t.Context(), postgres.RunFilter{})
 	require.NoError(m.t, err)
 	require.Len(m.t, rows, m.events)
-	d := m.until(60*time.Second, run.Succeeded, run.Failed)
-	require.Equal(m.t, run.Succeeded, d.State, d.Reason)
-	found := m.accounts()
-	require.Len(m.t, found, 1)
-	return d, found[0].GetAttributeValues
+	return m.until(60*time.Second, run.Succeeded, run.Failed)
 }
 
 // In a real directory: a value is set, an empty one is removed where the mapping says
@@ -121,7 +126,7 @@ func TestMapping_OnRealLDAP(t *testing.T) {
 		t.Skip("needs slapd and PostgreSQL")
 	}
 	t.Parallel()
-	m := newMapper(t)
+	m := newMapper(t, mappingFlow)
 	_, have := m.hire(map[string]any{"last_name": "Lovelace", "title": "Seller", "location": "HAM", "badge": "B-1", "department": "Sales/EMEA"})
 	require.Equal(t, []string{"Kim Lovelace"}, have("displayName"))
 	require.Equal(t, []string{"Seller"}, have("title"))
@@ -141,4 +146,35 @@ func TestMapping_OnRealLDAP(t *testing.T) {
 	require.Equal(t, []any{"departmentNumber"}, output(t, d, "update")["changed"])
 	d, _ = m.hire(map[string]any{"last_name": "Lovelace", "title": "", "location": "", "badge": "B-2", "department": ""})
 	require.Equal(t, "unchanged", step(t, d, "update").Port)
+}
+
+// A group has a name and a distinguished name. Whichever the flow and the invariant
+// use, the grant is stopped where it would leave.
+func TestInvariant_OnRealLDAP(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs slapd and PostgreSQL")
+	}
+	for _, names := range [][2]string{{"cn=all-staff,ou=groups,dc=joinery,dc=test", "All-Staff"}, {"all-staff", "CN=All-Staff, OU=Groups, dc=joinery, dc=test"}} {
+		t.Run(names[0], func(t *testing.T) {
+			t.Parallel()
+			m := newMapper(t, fmt.Sprintf(`
+key: map
+name: Map
+trigger: hired
+nodes:
+  - {id: hired, type: hris.event, params: {connection: hris, events: [worker.hired, worker.updated]}}
+  - {id: create, type: account.ensure, params: {directory: corp-ldap, name: =Lower(joiner.last_name), attributes: {sn: =joiner.last_name}}}
+  - {id: give, type: group.add, params: {directory: corp-ldap, groups: [sales, %q]}}
+edges:
+  - {from: hired.started, to: create}
+  - {from: create.created, to: give}
+invariants:
+  - {name: Contractors never get all-staff, when: joiner.worker_type == "contractor", never_groups: [%q]}
+`, names[0], names[1]))
+			d := m.run(map[string]any{"worker_type": "contractor"})
+			require.Equal(t, run.Failed, d.State)
+			require.Contains(t, d.Reason, "it would give the group "+names[0]+" in corp-ldap")
+			require.Equal(t, []string{"sales"}, m.groups())
+		})
+	}
 }

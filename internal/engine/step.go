@@ -44,6 +44,7 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
 	if k.worker != nil {
 		t.worker = *k.worker
 	}
+	t.b.guard = k.watch(t)
 	go func() { k.results <- t.run(ctx) }()
 }
 
@@ -172,10 +173,20 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	row := postgres.StepRow{Node: r.node.ID, Type: r.node.Type, Input: r.input, Attempts: old.Attempts + 1, StartedAt: &r.started, Note: old.Note}
 	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes}
 	row.Changes = r.boundary.changed(old.Changes)
+	if breach := r.boundary.guard.stopped(); breach != nil {
+		r.err = breach
+	}
 	outcome := ""
+	var breach *breachError
 	var parks *parkError
 	var later *waitError
 	switch {
+	case errors.As(r.err, &breach):
+		row.Error, row.ErrorKind = fault.Sentence(breach.cause), string(fault.KindOf(breach.cause))
+		row.State, row.Port, row.EndedAt = run.StepFailed, flow.ErrorPort, &r.ended
+		k.ending = &node.Result{End: "failed", Reason: k.hide(row.Error)}
+		cp.Acts = append(cp.Acts, k.act("run.invariant", map[string]any{"node": r.node.ID}))
+		outcome = "failed"
 	case errors.As(r.err, &parks):
 		k.parking = parks.why
 		if old.State == "" {

@@ -31,12 +31,13 @@ func (k *carrier) undo(ctx context.Context) {
 		return
 	}
 	left := 0
+	var kept []string
 	for _, e := range effects {
 		k.e.reached(BeforeUndo)
 		if k.e.stopping() {
 			return // given back; another process goes on
 		}
-		done, err := k.undoOne(ctx, e)
+		done, why, err := k.undoOne(ctx, e)
 		if err != nil {
 			var later *waitError
 			if fault.Is(err, fault.Unavailable) || errors.As(err, &later) {
@@ -53,7 +54,9 @@ func (k *carrier) undo(ctx context.Context) {
 			k.end(ctx, run.Failed, fmt.Sprintf("Undoing stopped at %s in %s: %s", e.Operation, e.Connection, fault.Sentence(err)))
 			return
 		}
-		if !done {
+		if why != "" {
+			kept = append(kept, why)
+		} else if !done {
 			left++
 		}
 		k.e.reached(AfterUndo)
@@ -65,6 +68,9 @@ func (k *carrier) undo(ctx context.Context) {
 	cp := postgres.Checkpoint{State: run.Compensated, Reason: "What this run did was undone.", Acts: []postgres.Act{k.act("run.compensated", map[string]any{"effects": len(effects), "left": left})}}
 	if left > 0 {
 		cp.Reason = fmt.Sprintf("What this run did was undone, except %d messages or requests that cannot be taken back.", left)
+	}
+	for _, why := range kept {
+		cp.Reason += " One membership was not given back. " + why
 	}
 	for id, row := range k.c.Steps {
 		if row.State == run.StepSucceeded || row.State == run.StepFailed {
@@ -78,29 +84,30 @@ func (k *carrier) undo(ctx context.Context) {
 	}
 }
 
-// undoOne takes back one effect; false when it is none that can be.
-func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) {
+// undoOne takes back one effect; false when it is none that can be, and why an
+// invariant of the flow forbids it.
+func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, why string, err error) {
 	var r receiptBody
 	if err := json.Unmarshal(e.Receipt, &r); err != nil {
-		return false, fmt.Errorf("read receipt: %w", err)
+		return false, "", fmt.Errorf("read receipt: %w", err)
 	}
 	if !r.Changed && e.Operation != opWriteBack {
-		return true, nil
+		return true, "", nil
 	}
 	if e.Operation == opMail || e.Operation == opHTTP {
-		return false, nil
+		return false, "", nil
 	}
 	if e.Operation == opWriteBack {
-		return true, k.takeBack(ctx, e)
+		return true, "", k.takeBack(ctx, e)
 	}
 	conn, back, err := k.e.open(ctx, k.rel, e.Connection)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	defer back()
 	dir, ok := conn.(connector.Directory)
 	if !ok {
-		return false, fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)
+		return false, "", fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)
 	}
 	dir = countedDirectory{k, e.Connection, dir}
 	ctx, cancel := context.WithTimeout(ctx, run.DefaultTimeout)
@@ -113,6 +120,9 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) 
 	case opAdd:
 		_, err = dir.EnsureNotMember(ctx, r.Group, r.Account)
 	case opRemove:
+		if why, err = k.forbidsAgain(ctx, dir, e.Connection, r.Group); err != nil || why != "" {
+			return false, why, err
+		}
 		_, err = dir.EnsureMember(ctx, r.Group, r.Account)
 	case opUpdate:
 		set := map[string]any{}
@@ -121,5 +131,5 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (bool, error) 
 		}
 		_, err = dir.UpdateAccount(ctx, r.Account, set)
 	}
-	return true, err
+	return true, "", err
 }

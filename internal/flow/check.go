@@ -56,6 +56,7 @@ func Check(c Content, cat Catalog, k Known) []fault.Problem {
 	f.nodes()
 	f.edges()
 	f.trigger()
+	f.invariants()
 	f.graph()
 	if len(f.problems) == 0 || !f.broken {
 		_, problems := Compile(c, cat)

@@ -91,14 +91,22 @@ func (f *checker) connection(path string, field form.Field, v any) {
 		f.add(path, "Write the key of a connection.")
 		return
 	}
-	if f.known.Connections == nil {
-		return
-	}
-	capabilities, found := f.known.Connections[key]
 	need, what := "directory", "accounts and groups"
 	if field.Kind == form.HRIS {
 		need, what = "workers", "workers"
 	}
+	f.connected(path, key, need, what)
+}
+
+func (f *checker) directory(path, key string) {
+	f.connected(path, key, "directory", "accounts and groups")
+}
+
+func (f *checker) connected(path, key, need, what string) {
+	if f.known.Connections == nil {
+		return
+	}
+	capabilities, found := f.known.Connections[key]
 	switch {
 	case !found:
 		f.add(path, "There is no connection %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Connections))))

@@ -42,6 +42,7 @@ func Differences(before, after Content, cat Catalog) []string {
 			add("%s does not lead to %s any more.", e.From, e.To)
 		}
 	}
+	out = append(out, invariantDifferences(before.Invariants, after.Invariants)...)
 	if !reflect.DeepEqual(before.Vars, after.Vars) && before.Key != "" {
 		add("The variables changed.")
 	}
@@ -110,4 +111,50 @@ func grantDifferences(before, after Content, cat Catalog) []string {
 		}
 	}
 	return out
+}
+
+// invariantDifferences tells what the flow must never do now, and what it may do
+// that it might not before: the latter is what a reviewer must not miss.
+func invariantDifferences(before, after []Invariant) []string {
+	find := func(list []Invariant, name string) (Invariant, bool) {
+		i := slices.IndexFunc(list, func(v Invariant) bool { return v.Name == name })
+		if i < 0 {
+			return Invariant{}, false
+		}
+		return list[i], true
+	}
+	var out []string
+	for _, v := range after {
+		old, there := find(before, v.Name)
+		switch {
+		case !there:
+			out = append(out, fmt.Sprintf("New invariant: %s (%s).", v.Name, v.words()))
+		case !reflect.DeepEqual(old, v):
+			out = append(out, fmt.Sprintf("The invariant “%s” changed: it was %s, and is %s.", v.Name, old.words(), v.words()))
+		}
+	}
+	for _, v := range before {
+		if _, there := find(after, v.Name); !there {
+			out = append(out, fmt.Sprintf("The invariant “%s” is gone: %s is not kept from happening any more.", v.Name, v.words()))
+		}
+	}
+	return out
+}
+
+// words tells an invariant in one line.
+func (v Invariant) words() string {
+	var parts []string
+	if len(v.NeverGroups) > 0 {
+		parts = append(parts, "never the groups "+strings.Join(v.NeverGroups, ", "))
+	}
+	if v.Directory != "" {
+		parts = append(parts, "in "+v.Directory)
+	}
+	if len(v.NeverAccounts) > 0 {
+		parts = append(parts, "never an account in "+strings.Join(v.NeverAccounts, ", "))
+	}
+	if when := strings.TrimSpace(strings.TrimPrefix(v.When, "=")); when != "" {
+		parts = append(parts, "when "+when)
+	}
+	return strings.Join(parts, ", ")
 }

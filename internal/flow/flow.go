@@ -22,7 +22,9 @@ type Content struct {
 	Vars    map[string]any `json:"vars,omitempty" yaml:"vars,omitempty"`
 	Nodes   []Node         `json:"nodes" yaml:"nodes"`
 	Edges   []Edge         `json:"edges,omitempty" yaml:"edges,omitempty"`
-	Limits  Limits         `json:"limits,omitzero" yaml:"limits,omitempty"`
+	// Invariants are what must never happen, whatever the nodes say.
+	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"`
+	Limits     Limits      `json:"limits,omitzero" yaml:"limits,omitempty"`
 }
 
 // Node is one box.

@@ -15,7 +15,8 @@ import (
 
 // Program is a flow's fields, compiled once and safe for concurrent use.
 type Program struct {
-	nodes map[NodeID][]compiled
+	nodes      map[NodeID][]compiled
+	invariants []compiledInvariant
 }
 
 // compiled is one field of one node.
@@ -56,7 +57,7 @@ func Compile(c Content, cat Catalog) (*Program, []fault.Problem) {
 	}
 	before := Before(c)
 	p := &Program{nodes: map[NodeID][]compiled{}}
-	var problems []fault.Problem
+	problems := p.addInvariants(env, c.Invariants)
 	for _, n := range c.Nodes {
 		spec, ok := cat.Spec(n.Type)
 		if !ok {

@@ -8,6 +8,7 @@ type object = map[string]any
 // each node type, for editors outside the console.
 func Schema(cat Catalog) map[string]any {
 	text := object{"type": "string"}
+	texts := object{"type": "array", "items": text}
 	slugged := object{"type": "string", "pattern": nodeID.String()}
 	var kinds []any
 	var rules []any
@@ -43,6 +44,8 @@ func Schema(cat Catalog) map[string]any {
 				}}},
 			"edges": object{"type": "array", "items": object{"type": "object", "required": []any{"from", "to"}, "additionalProperties": false,
 				"properties": object{"from": object{"type": "string", "pattern": `^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`}, "to": slugged}}},
+			"invariants": object{"type": "array", "maxItems": MaxInvariants, "items": object{"type": "object", "required": []any{"name"}, "additionalProperties": false,
+				"properties": object{"name": text, "when": text, "never_groups": texts, "never_accounts": texts, "directory": text, "say": text}}},
 			"limits": object{"type": "object", "additionalProperties": false, "properties": object{"runs_per_hour": limit, "creates_per_hour": limit, "grants_per_hour": limit, "write_backs_per_hour": limit}},
 		},
 	}

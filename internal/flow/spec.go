@@ -32,8 +32,12 @@ type Spec struct {
 	// Decides says that the node's result follows from its fields, the joiner and the
 	// moment: it may be worked out ahead of its turn.
 	Decides bool `json:"decides,omitempty"`
+	// Enables says that the node makes or enables an account in its directory.
+	Enables bool `json:"enables,omitempty"`
 	// NeedsOne lists fields of which at least one has to be filled.
 	NeedsOne []string `json:"needs_one,omitempty"`
+	// Resolves names the output that lists groups the joiner is to get.
+	Resolves string `json:"resolves,omitempty"`
 	// Grants names the field that lists the groups the node puts an account into.
 	Grants string `json:"grants,omitempty"`
 }

@@ -16,7 +16,7 @@ var _ Type = AccountEnable{}
 // Spec describes the node.
 func (AccountEnable) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "account.enable", Version: 1, Category: "directory", Title: "Enable account", Icon: "user-check", Writes: true,
+		Kind: "account.enable", Version: 1, Category: "directory", Title: "Enable account", Icon: "user-check", Writes: true, Enables: true,
 		Help:    "Lets the account sign in.",
 		Fields:  []form.Field{directoryField(), accountField()},
 		Ports:   []flow.Port{{Name: "done", Label: "then"}},

@@ -19,7 +19,7 @@ var _ Type = AccountEnsure{}
 // Spec describes the node.
 func (AccountEnsure) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "account.ensure", Version: 1, Category: "directory", Title: "Create account", Icon: "user-plus", Writes: true,
+		Kind: "account.ensure", Version: 1, Category: "directory", Title: "Create account", Icon: "user-plus", Writes: true, Enables: true,
 		Help: "Creates the joiner's account. If the joiner has one from before, goes on with it. An account of that name that belongs to someone else is never touched: the step fails and says so.",
 		Fields: []form.Field{
 			directoryField(),

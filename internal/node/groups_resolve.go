@@ -29,7 +29,7 @@ func (GroupsResolve) Spec() flow.Spec {
 		Outputs: []flow.Output{{Name: "groups", Type: "list"}, {Name: "granted", Type: "list", Help: "Each group with the row that gave it, its reason, owner and end."},
 			{Name: "withheld", Type: "list", Help: "Groups that an exception keeps the joiner from."}, {Name: "by_directory", Type: "map", Help: "The groups of each directory, by its key."},
 			{Name: "reasons", Type: "list", Help: "Which row gave what, and why."}},
-		Decides: true,
+		Decides: true, Resolves: "groups",
 	}
 }
 

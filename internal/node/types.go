@@ -73,6 +73,16 @@ func Prepare(c flow.Content, t Types) (*Plan, error) {
 	return &Plan{p}, nil
 }
 
+// Param evaluates one field of a node.
+func (p *Plan) Param(ctx context.Context, id flow.NodeID, key string, s expr.Scope) (any, error) {
+	return p.program.Param(ctx, id, key, s)
+}
+
+// Holding gives the invariants of the flow that hold for a joiner.
+func (p *Plan) Holding(ctx context.Context, s expr.Scope) ([]flow.Invariant, error) {
+	return p.program.Holding(ctx, s)
+}
+
 // Params evaluates a node's fields.
 func (p *Plan) Params(ctx context.Context, id flow.NodeID, s expr.Scope) (Params, error) {
 	out, err := p.program.Params(ctx, id, s)
