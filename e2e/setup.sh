@@ -14,7 +14,7 @@ chromium_found() { have chromium || have chromium-browser || have google-chrome 
 # A domain controller needs Linux and ports 389 and 636, so root; an HR system only its packages.
 samba_found() { { [ -x /usr/sbin/samba ] || have samba; } && have samba-tool && compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null && compgen -G '/usr/share/samba/setup/*' >/dev/null; }
 samba_wanted() { [ "$(uname)" = Linux ] && [ "$(id -u)" -eq 0 ] && have apt-get && ! samba_found; }
-tryton_found() { have trytond && have trytond-admin && [ -d /usr/lib/python3/dist-packages/trytond/modules/company ] && /usr/bin/python3 -c 'import psycopg2, passlib' 2>/dev/null; }
+tryton_found() { have trytond && have trytond-admin && [ -d /usr/lib/python3/dist-packages/trytond/modules/company ] && /usr/bin/python3 -c 'import psycopg2, pytz, passlib' 2>/dev/null; }
 tryton_wanted() { have apt-get && ! tryton_found; }
 smtp_found() { python_with_smtp >/dev/null; }
 python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
@@ -67,7 +67,7 @@ if have apt-get; then
     case "$w" in
       samba) names=(samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules python3-samba winbind) ;;
       tryton) names=(tryton-server tryton-modules-company tryton-modules-party tryton-modules-user-role tryton-modules-company-work-time
-        python3-psycopg2 python3-passlib python3-argon2 python3-bcrypt python3-werkzeug) ;;
+        python3-psycopg2 python3-tz python3-passlib python3-argon2 python3-bcrypt python3-werkzeug) ;;
     esac
     have_names=()
     for n in "${names[@]}"; do if apt-cache show "$n" >/dev/null 2>&1; then have_names+=("$n"); fi; done

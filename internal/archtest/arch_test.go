@@ -22,7 +22,7 @@ var floors = map[string]int{
 	"cmd/joinery": 7, "e2e": 7, "internal/chaos": 7,
 	"web": 6, "internal/bench": 6, "internal/pgtest": 6, "internal/archtest": 6,
 	"internal/engine": 5, "internal/connector/all": 5, "internal/demo": 5,
-	"internal/postgres": 4, "internal/connector/ldap": 4, "internal/connector/scim": 4, "internal/connector/hrisrest": 4, "internal/connector/bamboohr": 4, "internal/connector/hibob": 4, "internal/connector/fake": 4, "internal/connectortest": 4,
+	"internal/postgres": 4, "internal/connector/ldap": 4, "internal/connector/scim": 4, "internal/connector/hrisrest": 4, "internal/connector/bamboohr": 4, "internal/connector/hibob": 4, "internal/connector/tryton": 4, "internal/connector/fake": 4, "internal/connectortest": 4,
 	"internal/node": 3, "internal/artifact": 3, "internal/connector/hris": 3,
 	"internal/run": 2, "internal/connector": 2,
 	"internal/flow": 1, "internal/function": 1, "internal/policy": 1, "internal/review": 1, "internal/joiner": 1, "internal/exception": 1,

@@ -86,6 +86,7 @@ func Run(m interface{ Run() int }) int {
 		fmt.Fprintln(os.Stderr, "SKIPPED, Active Directory is not proven here: "+why)
 	}
 	code := m.Run()
+	stopTryton()
 	if sharedSamba.s != nil {
 		sharedSamba.s.process.stop()
 	}

@@ -69,6 +69,15 @@ func version(path string) int {
 	return best
 }
 
+// Major gives the major version of PostgreSQL's programs here: "15".
+func Major() (string, error) {
+	bin, err := find("")
+	if err != nil {
+		return "", err
+	}
+	return major(bin)
+}
+
 // Present reports whether PostgreSQL's programs are here.
 func Present() bool {
 	_, err := find("")

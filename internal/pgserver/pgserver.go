@@ -179,19 +179,29 @@ func (s *Server) initdb(ctx context.Context) error {
 }
 
 func (s *Server) checkVersion(have string) error {
-	out, err := exec.Command(filepath.Join(s.bin, "postgres"), "--version").Output()
+	got, err := major(s.bin)
 	if err != nil {
-		return fmt.Errorf("ask postgres for its version: %w", err)
+		return err
 	}
-	fields := strings.Fields(string(out))
-	if len(fields) < 3 {
-		return nil
-	}
-	if got := strings.SplitN(fields[2], ".", 2)[0]; got != have {
+	if got != "" && got != have {
 		return fault.New(fault.Invalid, "The data in %s was written by PostgreSQL %s, but PostgreSQL %s is installed. Install version %s, or set JOINERY_PG_BIN to its programs, or dump and restore.",
 			s.data, have, got, have)
 	}
 	return nil
+}
+
+// major asks the programs in a folder for their major version; "" when they do
+// not say.
+func major(bin string) (string, error) {
+	out, err := exec.Command(filepath.Join(bin, "postgres"), "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask postgres for its version: %w", err)
+	}
+	fields := strings.Fields(string(out))
+	if len(fields) < 3 {
+		return "", nil
+	}
+	return strings.SplitN(fields[2], ".", 2)[0], nil
 }
 
 func (s *Server) launch(ctx context.Context) error {
