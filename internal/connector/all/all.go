@@ -8,6 +8,7 @@ import (
 	"joinery/internal/connector/hrisrest"
 	"joinery/internal/connector/ldap"
 	"joinery/internal/connector/scim"
+	"joinery/internal/connector/tryton"
 )
 
 // Catalog holds the shipped types. The zero value is not useful; use New.
@@ -19,7 +20,7 @@ var _ connector.Catalog = Catalog{}
 
 // New lists every type that ships, in the order pages show them.
 func New() Catalog {
-	return Of(hrisrest.Type{}, bamboohr.Type{}, hibob.Type{}, scim.Type{}, ldap.Type{})
+	return Of(hrisrest.Type{}, bamboohr.Type{}, hibob.Type{}, tryton.Type{}, scim.Type{}, ldap.Type{})
 }
 
 // Of makes a catalog of the given types, for tests and tools.
