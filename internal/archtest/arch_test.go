@@ -26,7 +26,7 @@ var floors = map[string]int{
 	"internal/node": 3, "internal/artifact": 3, "internal/connector/hris": 3,
 	"internal/run": 2, "internal/connector": 2,
 	"internal/flow": 1, "internal/function": 1, "internal/policy": 1, "internal/review": 1, "internal/joiner": 1, "internal/exception": 1,
-	"internal/fault": 0, "internal/form": 0, "internal/auth": 0, "internal/secret": 0, "internal/audit": 0, "internal/canon": 0, "internal/expr": 0, "internal/egress": 0, "internal/mail": 0, "internal/pgserver": 0, "internal/faultproxy": 0, "internal/metric": 0, "internal/trace": 0,
+	"internal/fault": 0, "internal/form": 0, "internal/auth": 0, "internal/secret": 0, "internal/audit": 0, "internal/canon": 0, "internal/expr": 0, "internal/naming": 0, "internal/egress": 0, "internal/mail": 0, "internal/pgserver": 0, "internal/faultproxy": 0, "internal/metric": 0, "internal/trace": 0,
 	"flows": 0, "migrations": 0, "static": 0,
 }
 

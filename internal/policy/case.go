@@ -12,6 +12,7 @@ import (
 
 	"joinery/internal/fault"
 	"joinery/internal/joiner"
+	"joinery/internal/naming"
 )
 
 // Case is one test of a policy: a joiner, what is taken already, and what has to
@@ -41,7 +42,7 @@ type Case struct {
 	Error string `json:"error,omitempty" yaml:"error,omitempty"`
 }
 
-// Taken is a name that somebody holds.
+// Taken is a name that somebody holds; the holder "joiner" is the joiner of the test.
 type Taken struct {
 	Space  string `json:"space" yaml:"space"`
 	Name   string `json:"name" yaml:"name"`
@@ -99,6 +100,44 @@ func (t taken) Holder(_ context.Context, space, name string) (string, error) {
 	}
 	return "", nil
 }
+
+var _ Names = taken(nil)
+
+// Holders knows names by the equality of their space.
+func (t taken) Holders(_ context.Context, names []naming.Name) ([]string, error) {
+	out := make([]string, len(names))
+	for i, n := range names {
+		_, key, scoped := strings.Cut(n.Key, "\x1f")
+		if !scoped {
+			key = n.Key
+		}
+		for _, x := range t {
+			if x.Space == n.Space && x.Holder != theJoiner && n.Equality.Key(x.Name) == key {
+				if out[i] = x.Holder; x.Holder == "" {
+					out[i] = "held for somebody else"
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// theJoiner as the holder of a taken name makes it the joiner's own.
+const theJoiner = "joiner"
+
+// Own gives the names that the test says are the joiner's.
+func (t taken) Own(context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	for _, x := range t {
+		if x.Holder == theJoiner {
+			out[x.Space] = x.Name
+		}
+	}
+	return out, nil
+}
+
+// Live finds nothing: a test calls no system.
+func (taken) Live(context.Context, naming.Name, SpaceRow, string) (string, error) { return "", nil }
 
 func checkCases(cases []Case) []fault.Problem {
 	var out []fault.Problem

@@ -16,6 +16,7 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/form"
 	"joinery/internal/joiner"
+	"joinery/internal/naming"
 )
 
 // Content is a policy as it is written, reviewed and hashed. Exactly the rules of
@@ -26,6 +27,7 @@ type Content struct {
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 	// Type is one of Types.
 	Type     string    `json:"type" yaml:"type"`
+	Naming   *Naming   `json:"naming,omitempty" yaml:"naming,omitempty"`
 	Groups   *Groups   `json:"groups,omitempty" yaml:"groups,omitempty"`
 	Mapping  *Mapping  `json:"mapping,omitempty" yaml:"mapping,omitempty"`
 	Calendar *Calendar `json:"calendar,omitempty" yaml:"calendar,omitempty"`
@@ -67,7 +69,9 @@ type kind struct {
 	rules func(c Content) (Rules, bool)
 }
 
-func kinds() []kind { return []kind{groupsKind(), mappingKind(), calendarKind(), writeBackKind()} }
+func kinds() []kind {
+	return []kind{namingKind(), groupsKind(), mappingKind(), calendarKind(), writeBackKind()}
+}
 
 // Types lists the types of policy.
 func Types() []string {
@@ -135,6 +139,8 @@ type Outcome struct {
 	Output map[string]any
 	// Reasons tell how it came to that, in the order it was decided.
 	Reasons []Reason
+	// Names are what a naming policy wants held for the joiner, all or none.
+	Names []naming.Name
 	// Person says why a person has to decide; "" when the rules could.
 	Person string
 }
@@ -214,6 +220,9 @@ func Check(c Content, k Known) []fault.Problem {
 // given names the rule fields that are filled.
 func (c Content) given() []string {
 	var out []string
+	if c.Naming != nil {
+		out = append(out, "naming")
+	}
 	if c.Groups != nil {
 		out = append(out, "groups")
 	}
