@@ -111,6 +111,7 @@ func (h *house) work(ctx context.Context, engine func(context.Context), serve fu
 	working.Go(func() { engine(front) })
 	sealing.Go(func() { h.seal(back) })
 	sealing.Go(func() { h.db.KeepClock(back) })
+	sealing.Go(func() { h.db.KeepNames(back) })
 	if h.ours {
 		sealing.Go(func() { h.private.Keep(back) })
 	}

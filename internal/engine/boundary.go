@@ -36,7 +36,8 @@ type boundary struct {
 	// groups are the memberships this try saw, ours those that Joinery made.
 	groups, ours map[member][]string
 	// guard stands before each write; nil when the flow has no invariants.
-	guard *guard
+	guard  *guard
+	called []string // what accounts are called now
 }
 
 // Change is one effect of a step, made or planned, as pages show it.

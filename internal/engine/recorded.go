@@ -59,9 +59,12 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 		}
 		if found {
 			old.Existed = true
-			r.keep(key, old)
+			r.keep(key, old, want.Attributes)
 			return old, nil
 		}
+	}
+	if err := r.mayBeCalled(ctx, want.Name, want.Attributes); err != nil {
+		return connector.Account{}, err
 	}
 	key, intended, err := r.b.intend(ctx, r.key, opCreate, want.Stamp)
 	if err != nil {
@@ -84,14 +87,15 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 	if err != nil {
 		return connector.Account{}, err
 	}
-	r.keep(key, account)
+	r.keep(key, account, want.Attributes)
 	return account, nil
 }
 
-func (r *recorded) keep(key string, a connector.Account) {
+func (r *recorded) keep(key string, a connector.Account, asked map[string]any) {
 	k := r.b.k
 	enabled := a.Enabled
 	row := &postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: a.ID, Name: a.Name, Enabled: &enabled, Created: !a.Existed, Run: k.c.ID}
+	r.b.isCalled(k.nowCalled(a.Name, asked))
 	r.b.receipt(key, opCreate, r.key, map[string]any{"existed": a.Existed, "account": a.ID, "changed": !a.Existed}, row)
 	if a.Existed {
 		r.b.logf("The account %s was there before.", a.Name)
@@ -105,6 +109,9 @@ func (r *recorded) keep(key string, a connector.Account) {
 }
 
 func (r *recorded) UpdateAccount(ctx context.Context, id string, set map[string]any) ([]connector.Change, error) {
+	if err := r.mayBeCalled(ctx, "", set); err != nil {
+		return nil, err
+	}
 	key, _, err := r.b.intend(ctx, r.key, opUpdate, id)
 	if err != nil {
 		return nil, err
@@ -114,6 +121,7 @@ func (r *recorded) UpdateAccount(ctx context.Context, id string, set map[string]
 		return nil, err
 	}
 	r.b.receipt(key, opUpdate, r.key, map[string]any{"account": id, "changes": changes, "changed": len(changes) > 0}, nil)
+	r.b.isCalled(r.b.k.nowCalled("", set))
 	if len(changes) > 0 {
 		r.b.note(Change{Connection: r.key, Operation: opUpdate, Target: id, Sentence: fmt.Sprintf("%d attributes changed in %s", len(changes), r.key), Attributes: changes})
 	}

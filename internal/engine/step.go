@@ -150,7 +150,7 @@ func (t *try) call(params node.Params) node.Call {
 	return node.Call{
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
-		Log: t.b.logf, Policy: k.rel.policy, Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		Log: t.b.logf, Policy: k.rel.policy, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
 		HRIS: t.b.hris, Exception: t.b.exception, Memory: t.memory,
 	}
 }
@@ -171,7 +171,7 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	}
 	old := k.c.Steps[r.node.ID]
 	row := postgres.StepRow{Node: r.node.ID, Type: r.node.Type, Input: r.input, Attempts: old.Attempts + 1, StartedAt: &r.started, Note: old.Note}
-	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes}
+	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes, Names: r.boundary.called}
 	row.Changes = r.boundary.changed(old.Changes)
 	if breach := r.boundary.guard.stopped(); breach != nil {
 		r.err = breach
@@ -275,6 +275,7 @@ func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepR
 	}
 	if res.Joiner != nil {
 		k.worker, cp.Worker = res.Joiner, res.Joiner
+		cp.Leaves = k.leaves()
 	}
 	if res.Wait != nil {
 		row.State, row.WaitFor, row.Attempts = run.StepWaiting, res.Wait.For, row.Attempts-1

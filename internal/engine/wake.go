@@ -85,7 +85,7 @@ func (k *carrier) reread(ctx context.Context) error {
 		return nil
 	}
 	k.worker = &w
-	return k.checkpoint(ctx, &postgres.Checkpoint{Worker: &w, Attempts: []postgres.AttemptRow{}, Steps: k.touch()})
+	return k.checkpoint(ctx, &postgres.Checkpoint{Worker: &w, Leaves: k.leaves(), Attempts: []postgres.AttemptRow{}, Steps: k.touch()})
 }
 
 // touch gives a waiting step unchanged, so that a checkpoint without progress is written.

@@ -17,6 +17,8 @@ type Name struct {
 	// Key is the name by the space's equality: two names are the same there when
 	// their keys are.
 	Key string `json:"key"`
+	// Within is the place (an OU) whose names are told apart from others', folded.
+	Within string `json:"within,omitempty"`
 	// Equality is by which the key was made.
 	Equality Equality `json:"equality"`
 }

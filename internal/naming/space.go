@@ -139,14 +139,11 @@ func (s Space) Limit(domain string) int {
 // Make makes the name of a local part: with the domain, where the kind has one.
 // within sets names of different places (an OU) apart.
 func (s Space) Make(local, domain, within string) Name {
-	n := Name{Space: s.Name, Name: local, Equality: s.By()}
+	n := Name{Space: s.Name, Name: local, Within: fold(within), Equality: s.By()}
 	if kinds[s.Kind].domain {
 		n.Name = local + "@" + strings.ToLower(domain)
 	}
 	n.Key = n.Equality.Key(n.Name)
-	if within != "" {
-		n.Key = fold(within) + "\x1f" + n.Key
-	}
 	return n
 }
 

@@ -11,6 +11,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/flow"
 	"joinery/internal/joiner"
+	"joinery/internal/naming"
 	"joinery/internal/policy"
 )
 
@@ -42,6 +43,8 @@ type Call struct {
 
 	// Policy gives a policy by key, as the run's release pins it.
 	Policy func(key string) (policy.Content, error)
+	// Names is who holds which names, and holds them for the joiner.
+	Names Reservations
 	// Directory, Workers open a connection by key. The engine stands between:
 	// it records an intent before and a receipt after each write, and in a
 	// simulated run lists the write as a planned change instead of making it.
@@ -61,6 +64,29 @@ type Call struct {
 	// Memory is the Output that this step gave when it began to wait; nil on the first run.
 	Memory map[string]any
 	Mail   func(ctx context.Context, m Mail) error
+}
+
+// Reservations is what a node may do with names. In a simulated run it reads what
+// is held and holds nothing.
+type Reservations interface {
+	// Holders, Own and Holder are those of policy.Names. With fresh only names that
+	// this run chose are the joiner's own.
+	Lookups(fresh bool) policy.Names
+	// Stamps are the marks of accounts that are the joiner's own.
+	Stamps(ctx context.Context) ([]string, error)
+	// Found records that a name is in use in a system, by an account with a mark.
+	Found(ctx context.Context, n naming.Name, connection, stamp string) error
+	// Claim holds all names or none. It gives those that are taken; again says that
+	// the joiner got other names meanwhile, so that the choice has to be made anew.
+	Claim(ctx context.Context, c NameClaim) (taken []naming.Name, again bool, err error)
+}
+
+// NameClaim asks for all names of a joiner at once.
+type NameClaim struct {
+	Policy string
+	Names  []naming.Name
+	Keep   policy.Keep
+	Fresh  bool
 }
 
 // RunInfo is what a node may know of its run.

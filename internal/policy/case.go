@@ -107,12 +107,8 @@ var _ Names = taken(nil)
 func (t taken) Holders(_ context.Context, names []naming.Name) ([]string, error) {
 	out := make([]string, len(names))
 	for i, n := range names {
-		_, key, scoped := strings.Cut(n.Key, "\x1f")
-		if !scoped {
-			key = n.Key
-		}
 		for _, x := range t {
-			if x.Space == n.Space && x.Holder != theJoiner && n.Equality.Key(x.Name) == key {
+			if x.Space == n.Space && x.Holder != theJoiner && n.Equality.Key(x.Name) == n.Key {
 				if out[i] = x.Holder; x.Holder == "" {
 					out[i] = "held for somebody else"
 				}

@@ -289,22 +289,13 @@ func (t *namingTry) kept(places []place) (idea, bool) {
 	i := idea{from: "kept"}
 	for _, p := range places {
 		if name, ok := t.own[p.Name]; ok {
-			key := p.Make(name, "", p.within)
-			i.names = append(i.names, naming.Name{Space: p.Name, Name: name, Key: keyOf(p, name, key), Equality: p.By()})
+			local, domain, _ := strings.Cut(name, "@")
+			i.names = append(i.names, p.Make(local, domain, p.within))
 			continue
 		}
 		i.names = append(i.names, p.Make(local, p.domain, p.within))
 	}
 	return i, true
-}
-
-// keyOf gives the key of a whole name, its domain included.
-func keyOf(p place, name string, made naming.Name) string {
-	if !p.Kind.HasDomain() {
-		return made.Key
-	}
-	local, domain, _ := strings.Cut(name, "@")
-	return p.Make(local, domain, p.within).Key
 }
 
 // set makes the names of a group from one local part, and tells what keeps it from

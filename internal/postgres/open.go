@@ -69,6 +69,7 @@ type DB struct {
 	uses      lastUses
 	seals     sync.Map // connection and name → sealedRows
 	alarms    sync.Map // releases found changed, by id
+	spaces    sync.Map // name space → its equality
 	hands     atomic.Pointer[Hands]
 	flows     lastFlows
 	batchers  batchers

@@ -29,7 +29,13 @@ type Checkpoint struct {
 	Receipts []Receipt
 	Signoff  *SignoffRow
 	// Worker is a new reading of the joiner.
-	Worker   *joiner.Worker
+	Worker *joiner.Worker
+	// Leaves says that the joiner is on the way out by that reading: "terminated" or
+	// "rescinded"; the names are kept then.
+	Leaves string
+	// Names are what accounts of the joiner are called by now: names that are held
+	// for the joiner and among them are confirmed.
+	Names    []string
 	JoinerID string
 	// State moves the run on; "" keeps it running in these hands.
 	State      run.State
@@ -159,7 +165,7 @@ func (db *DB) finishHeld(ctx context.Context, items []Checkpoint) ([]Fence, erro
 }
 
 func (db *DB) writeCheckpoints(t *trips, items []Checkpoint) error {
-	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeSignoffs, db.writeWorkers, writeActs} {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
 		}

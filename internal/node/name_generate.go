@@ -1,0 +1,222 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"joinery/internal/connector"
+	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/form"
+	"joinery/internal/joiner"
+	"joinery/internal/naming"
+	"joinery/internal/policy"
+)
+
+// NameGenerate chooses the joiner's names by a policy and holds them all at once.
+type NameGenerate struct{}
+
+var _ Type = NameGenerate{}
+
+// Spec describes the node.
+func (NameGenerate) Spec() flow.Spec {
+	return flow.Spec{
+		Kind: "name.generate", Version: 1, Category: "people", Title: "Choose names", Icon: "at-sign",
+		Help: "Chooses the joiner's names by a policy: user name, e-mail address and all others at once, each free in its systems. They are held until an account is made with them. A joiner who has names already keeps them. Where no candidate is free, or the name has no Latin form, the step fails and a person has to help: connect its port error to a sign-off to ask for a name.",
+		Fields: []form.Field{
+			policyField("naming"),
+			{Key: "existing", Label: "If the joiner has names already", Kind: form.Select, Default: "keep", Options: []form.Option{{Value: "keep", Label: "keep them"}, {Value: "anew", Label: "choose anew (after a change of name)"}},
+				Help: "The old names stay theirs, whatever is chosen."},
+			{Key: "first_name", Label: "First name instead", Kind: form.Text, Expr: true, Placeholder: "=steps.ask.form.first_name", Help: "Where a person gave one. Empty: what the HRIS says."},
+			{Key: "last_name", Label: "Last name instead", Kind: form.Text, Expr: true, Placeholder: "=steps.ask.form.last_name"},
+		},
+		Ports: []flow.Port{{Name: "done", Label: "done"}},
+		Outputs: []flow.Output{
+			{Name: "names", Type: "map", Help: "Every name by its space: names.login."},
+			{Name: "login", Type: "string", Help: "The name of the first space of kind Active Directory login or POSIX."},
+			{Name: "upn", Type: "string", Help: "Of the first space of user principal names."}, {Name: "mail", Type: "string", Help: "Of the first space of e-mail addresses."}, {Name: "cn", Type: "string", Help: "Of the first space of common names."},
+			{Name: "reasons", Type: "list", Help: "Every candidate that was tried, and who holds it."},
+		},
+	}
+}
+
+// claimTries is how often names are chosen anew because others were quicker.
+const claimTries = 60
+
+// Run chooses and holds.
+func (NameGenerate) Run(ctx context.Context, call Call) (Result, error) {
+	p, err := call.Policy(call.Params.Text("policy"))
+	if err != nil {
+		return Result{}, err
+	}
+	rules := p.Naming
+	if rules == nil {
+		return Result{}, fault.New(fault.Invalid, "The policy %s has no naming rules.", p.Key)
+	}
+	fresh := call.Params.Text("existing") == "anew"
+	look := &liveNames{Names: call.Names.Lookups(fresh), call: call, open: map[string]connector.Directory{}, seen: map[naming.Name]string{}}
+	subject := policy.Subject{Worker: call.named(), Now: call.Now(), Lookups: look}
+	for range claimTries {
+		o, err := rules.Try(ctx, subject)
+		if err != nil {
+			return Result{}, err
+		}
+		if o.Person != "" {
+			tell(call, o)
+			return Result{}, fault.New(fault.Invalid, "%s", o.Person)
+		}
+		taken, again, err := call.Names.Claim(ctx, NameClaim{Policy: p.Key, Names: o.Names, Keep: rules.Keeps(), Fresh: fresh})
+		if err != nil {
+			return Result{}, err
+		}
+		if len(taken) == 0 && !again {
+			tell(call, o)
+			return Result{Port: "done", Output: nameOutput(rules, o)}, nil
+		}
+	}
+	return Result{}, fault.New(fault.Unavailable, "Too many joiners want the same names at this moment.")
+}
+
+// named is the joiner with the names that a person gave.
+func (c Call) named() joiner.Worker {
+	w := c.Joiner
+	first, last := strings.TrimSpace(c.Params.Text("first_name")), strings.TrimSpace(c.Params.Text("last_name"))
+	if first == "" && last == "" {
+		return w
+	}
+	w.Attributes = maps.Clone(w.Attributes)
+	if w.Attributes == nil {
+		w.Attributes = map[string]any{}
+	}
+	if first != "" {
+		w.Attributes[joiner.FirstName] = first
+		delete(w.Attributes, joiner.PreferredName)
+	}
+	if last != "" {
+		w.Attributes[joiner.LastName] = last
+	}
+	return w
+}
+
+// tell writes into the step's log what was tried.
+func tell(call Call, o policy.Outcome) {
+	for _, r := range o.Reasons {
+		call.Log("%s — %s", r.Title, r.Detail)
+	}
+}
+
+func nameOutput(rules *policy.Naming, o policy.Outcome) map[string]any {
+	names := map[string]any{}
+	for _, n := range o.Names {
+		names[n.Space] = n.Name
+	}
+	out := map[string]any{"names": names, "reasons": reasonList(o)}
+	for _, s := range rules.Spaces {
+		key := map[naming.Kind]string{naming.ADLogin: "login", naming.POSIX: "login", naming.UPN: "upn", naming.MailSpace: "mail", naming.CN: "cn"}[naming.Kind(s.Kind)]
+		if _, there := out[key]; key != "" && !there {
+			out[key] = names[s.Space]
+		}
+	}
+	return out
+}
+
+func reasonList(o policy.Outcome) []any {
+	out := []any{}
+	for _, r := range o.Reasons {
+		out = append(out, map[string]any{"row": r.Row, "took": r.Took, "title": r.Title, "detail": r.Detail})
+	}
+	return out
+}
+
+// liveNames are the names held here, and a look into the systems of a space. What
+// was found free there is not looked for again in the same step.
+type liveNames struct {
+	policy.Names
+	call   Call
+	open   map[string]connector.Directory
+	stamps []string
+	seen   map[naming.Name]string
+}
+
+// Live looks in each connection of the space.
+func (l *liveNames) Live(ctx context.Context, n naming.Name, in policy.SpaceRow, within string) (string, error) {
+	if where, known := l.seen[n]; known {
+		return where, nil
+	}
+	for _, key := range in.Connections {
+		found, stamp, err := l.inUse(ctx, n, in, within, key)
+		if err != nil {
+			return "", err
+		}
+		if found {
+			l.seen[n] = "in use in " + key
+			return l.seen[n], l.call.Names.Found(ctx, n, key, stamp)
+		}
+	}
+	l.seen[n] = ""
+	return "", nil
+}
+
+// inUse looks in one connection. An account of the joiner's own is no obstacle.
+func (l *liveNames) inUse(ctx context.Context, n naming.Name, in policy.SpaceRow, within, key string) (bool, string, error) {
+	dir := l.open[key]
+	if dir == nil {
+		var err error
+		if dir, err = l.call.Directory(ctx, key); err != nil {
+			return false, "", err
+		}
+		l.open[key] = dir
+		if l.stamps == nil {
+			if l.stamps, err = l.call.Names.Stamps(ctx); err != nil {
+				return false, "", err
+			}
+		}
+	}
+	by := []connector.Lookup{{Name: n.Name}}
+	if len(in.Attributes) > 0 {
+		by = nil
+		for _, a := range in.Attributes {
+			value := n.Name
+			if strings.EqualFold(a, "proxyAddresses") {
+				value = "smtp:" + value
+			}
+			by = append(by, connector.Lookup{Attribute: a, Value: value})
+		}
+	}
+	for _, b := range by {
+		a, found, err := dir.FindAccount(ctx, b)
+		switch {
+		case fault.Is(err, fault.Conflict):
+			return true, "", nil // several have it
+		case err != nil:
+			return false, "", err
+		case !found, a.Stamp != "" && slices.Contains(l.stamps, a.Stamp), elsewhere(a.ID, within):
+			continue
+		}
+		return true, a.Stamp, nil
+	}
+	return false, "", nil
+}
+
+// elsewhere reports whether an account that is named by its place (a DN) lies
+// outside the one in which a name has to be unique.
+func elsewhere(id, within string) bool {
+	if within == "" || !strings.Contains(id, "=") {
+		return false
+	}
+	plain := func(dn string) string {
+		parts := strings.Split(strings.ToLower(dn), ",")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		return strings.Join(parts, ",")
+	}
+	_, place, _ := strings.Cut(plain(id), ",")
+	return place != plain(within) && !strings.HasSuffix(place, ","+plain(within))
+}
+
+// String keeps names out of logs that print a claim.
+func (c NameClaim) String() string { return fmt.Sprintf("%d names by %s", len(c.Names), c.Policy) }
