@@ -22,13 +22,7 @@ const (
 // heldNames are the names of a live run: claims are written.
 type heldNames struct{ b *boundary }
 
-// plannedNames are those of a simulated run: claims are listed as planned changes.
-type plannedNames struct{ heldNames }
-
-var (
-	_ node.Reservations = heldNames{}
-	_ node.Reservations = plannedNames{}
-)
+var _ node.Reservations = heldNames{}
 
 func (b *boundary) names() node.Reservations {
 	if b.k.sim != nil {
@@ -71,17 +65,6 @@ func (h heldNames) Claim(ctx context.Context, c node.NameClaim) (taken []naming.
 	k.e.reached(AfterClaim)
 	for _, n := range c.Names {
 		h.b.note(Change{Operation: opName, Target: n.Name, Sentence: fmt.Sprintf("The name %s is held in %s", n.Name, n.Space)})
-	}
-	return nil, false, nil
-}
-
-// Found records nothing in a simulated run.
-func (plannedNames) Found(context.Context, naming.Name, string, string) error { return nil }
-
-// Claim lists the names.
-func (p plannedNames) Claim(_ context.Context, c node.NameClaim) (taken []naming.Name, again bool, err error) {
-	for _, n := range c.Names {
-		p.b.note(Change{Operation: opName, Target: n.Name, Sentence: fmt.Sprintf("The name %s would be held in %s", n.Name, n.Space), Planned: true})
 	}
 	return nil, false, nil
 }

@@ -71,7 +71,7 @@ func (h *house) names(f postgres.NameFilter) []postgres.NameRow {
 	return out
 }
 
-func state(rows []postgres.NameRow) map[string]string {
+func stateOf(rows []postgres.NameRow) map[string]string {
 	out := map[string]string{}
 	for _, r := range rows {
 		out[r.Space+" "+r.Name] = r.State
@@ -87,7 +87,7 @@ func TestNames_F1_HeldThenConfirmed(t *testing.T) {
 	h.start()
 	h.hire("1", map[string]any{"first_name": "Jorg", "last_name": "Muller", "country": "US"})
 	d := h.until(run.Succeeded)
-	require.Equal(t, map[string]string{"login jmuller": "confirmed", "upn jorg.muller@x.example": "confirmed", "mail jorg.muller@x.example": "confirmed", "cn Jorg Muller": "confirmed"}, state(h.names(postgres.NameFilter{})))
+	require.Equal(t, map[string]string{"login jmuller": "confirmed", "upn jorg.muller@x.example": "confirmed", "mail jorg.muller@x.example": "confirmed", "cn Jorg Muller": "confirmed"}, stateOf(h.names(postgres.NameFilter{})))
 	require.Contains(t, string(step(t, d, "names").Changes), "The name jmuller is held in login")
 
 	h.hire("E1042", map[string]any{"first_name": "Jörg", "last_name": "Müller", "country": "DE"})
@@ -129,7 +129,7 @@ func pgEventually(t *testing.T, h *house, succeeded int) {
 		if n == succeeded {
 			return
 		}
-		require.True(t, time.Now().Before(end), "%d of %d runs succeeded", n, succeeded)
+		require.True(t, time.Now().Before(end), "%d of %d runs succeeded: %v", n, succeeded, h.runs())
 		h.e.Kick()
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -146,7 +146,7 @@ func TestNames_R10_R11_FoundInTheSystem(t *testing.T) {
 	h.start()
 	h.hire("1", map[string]any{"first_name": "Ada", "last_name": "Byron"})
 	h.until(run.Succeeded)
-	got := state(h.names(postgres.NameFilter{}))
+	got := stateOf(h.names(postgres.NameFilter{}))
 	require.Equal(t, "confirmed", got["login abyron2"])
 	require.Equal(t, "confirmed", got["mail ada.byron2@x.example"])
 	require.Equal(t, "confirmed", got["upn ada.byron2@x.example"], "one local part")
@@ -168,22 +168,22 @@ func TestNames_F3_FutureHireRescinded(t *testing.T) {
 	later := map[string]any{"first_name": "Ada", "last_name": "Byron", "start_date": h.clock.Now().AddDate(0, 0, 45).Format(time.DateOnly)}
 	h.hire("1", later)
 	h.until(run.Waiting)
-	require.Equal(t, "held", state(h.names(postgres.NameFilter{}))["login abyron"])
+	require.Equal(t, "held", stateOf(h.names(postgres.NameFilter{}))["login abyron"])
 	// However long the run waits, the names stay.
 	require.NoError(t, h.db.RawExec(t.Context(), `UPDATE reservations SET until = now() - interval '1 hour'`))
 	_, err := h.db.SweepNames(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, "held", state(h.names(postgres.NameFilter{}))["login abyron"])
+	require.Equal(t, "held", stateOf(h.names(postgres.NameFilter{}))["login abyron"])
 
 	later["status"] = "rescinded"
 	h.person("1", later)
 	h.event("gone-1", "worker.rescinded", "1")
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{}))["login abyron"] == "tombstone" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{}))["login abyron"] == "tombstone" })
 	row := h.names(postgres.NameFilter{Space: "login"})[0]
 	require.WithinDuration(t, time.Now().Add(30*24*time.Hour), *row.Until, time.Hour)
 
 	h.hire("2", map[string]any{"first_name": "Ada", "last_name": "Byron"})
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{}))["login abyron2"] == "confirmed" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{}))["login abyron2"] == "confirmed" })
 	// The same joiner after all: the same names.
 	delete(later, "status")
 	later["start_date"] = h.clock.Now().Format(time.DateOnly)
@@ -194,7 +194,7 @@ func TestNames_F3_FutureHireRescinded(t *testing.T) {
 		}
 	}
 	h.event("again-1", "worker.hired", "1")
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{}))["login abyron"] == "confirmed" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{}))["login abyron"] == "confirmed" })
 }
 
 func eventually(t *testing.T, ok func() bool) {
@@ -209,16 +209,26 @@ func eventually(t *testing.T, ok func() bool) {
 func TestNames_F4_RehireGetsTheOldNames(t *testing.T) {
 	t.Parallel()
 	h := nameHouse(t)
+	h.live(review.Flow, "join", strings.Replace(nameFlow, "[worker.hired, worker.updated, worker.rescinded, worker.terminated]", "[worker.hired]", 1))
+	h.live(review.Flow, "leave", `
+key: leave
+name: Leave
+trigger: gone
+nodes:
+  - {id: gone, type: hris.event, params: {connection: hr, events: [worker.terminated]}}
+  - {id: off, type: account.disable, params: {directory: dir}}
+edges: [{from: gone.started, to: off}]
+`)
 	h.start()
 	h.hire("1", map[string]any{"first_name": "Ada", "last_name": "Byron"})
 	h.until(run.Succeeded)
 	h.person("1", map[string]any{"first_name": "Ada", "last_name": "Byron", "status": "terminated"})
 	h.event("left-1", "worker.terminated", "1")
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{}))["login abyron"] == "tombstone" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{}))["login abyron"] == "tombstone" })
 	require.Nil(t, h.names(postgres.NameFilter{Space: "login"})[0].Until, "for ever")
 	// A namesake does not get them.
 	h.hire("2", map[string]any{"first_name": "Ada", "last_name": "Byron"})
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{}))["login abyron2"] == "confirmed" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{}))["login abyron2"] == "confirmed" })
 	// The directory has forgotten the account; the person is known by correlation.
 	require.NoError(t, fake.Change(h.dir, func(s *fake.State) { delete(s.Accounts, "a1") }))
 	start := map[string]any{"first_name": "Ada", "last_name": "Byron", "start_date": h.clock.Now().AddDate(0, 0, 9).Format(time.DateOnly)}
@@ -228,7 +238,7 @@ func TestNames_F4_RehireGetsTheOldNames(t *testing.T) {
 	require.NoError(t, h.db.RawScan(t.Context(), &back, `SELECT id FROM joiners WHERE worker = '9'`))
 	require.NoError(t, h.db.MoveNames(t.Context(), auth.Engine(), first, back))
 	h.hire("9", start)
-	eventually(t, func() bool { return state(h.names(postgres.NameFilter{Joiner: back}))["login abyron"] == "held" })
+	eventually(t, func() bool { return stateOf(h.names(postgres.NameFilter{Joiner: back}))["login abyron"] == "held" })
 	require.Len(t, h.names(postgres.NameFilter{Joiner: back}), 4)
 	require.Empty(t, h.names(postgres.NameFilter{Joiner: first}))
 }
@@ -254,14 +264,14 @@ edges: [{from: hired.started, to: names}, {from: names.done, to: change}]
 	h.person("1", map[string]any{"first_name": "Ann", "last_name": "Smith"})
 	h.event("mend-1", "worker.updated", "1")
 	eventually(t, func() bool {
-		got := state(h.names(postgres.NameFilter{}))
+		got := stateOf(h.names(postgres.NameFilter{}))
 		return got["login asmith"] == "confirmed" && got["login asmiht"] == "tombstone" && got["mail ann.smiht@x.example"] == "tombstone" && got["mail ann.smith@x.example"] == "confirmed"
 	})
 	// HR flips back: the old names are theirs still.
 	h.person("1", map[string]any{"first_name": "Ann", "last_name": "Smiht"})
 	h.event("back-1", "worker.updated", "1")
 	eventually(t, func() bool {
-		got := state(h.names(postgres.NameFilter{}))
+		got := stateOf(h.names(postgres.NameFilter{}))
 		return got["login asmiht"] == "confirmed" && got["login asmith"] == "tombstone"
 	})
 	require.Len(t, h.names(postgres.NameFilter{}), 8, "no name was held twice")
@@ -293,7 +303,7 @@ edges: [{from: hired.started, to: names}, {from: names.error, to: ask}, {from: a
 	require.NoError(t, err)
 	h.e.Kick()
 	h.until(run.Succeeded)
-	require.Equal(t, "held", state(h.names(postgres.NameFilter{}))["login xwang"])
+	require.Equal(t, "held", stateOf(h.names(postgres.NameFilter{}))["login xwang"])
 }
 
 // A simulated run shows what would be held and holds nothing.
@@ -324,12 +334,12 @@ func TestNames_LapsedAndRetried(t *testing.T) {
 	n, err := h.db.SweepNames(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 4, n)
-	require.Equal(t, "released", state(h.names(postgres.NameFilter{}))["login abyron"])
+	require.Equal(t, "released", stateOf(h.names(postgres.NameFilter{}))["login abyron"])
 	h.clock.Forward(4 * 24 * time.Hour)
 	require.NoError(t, h.db.RetryRun(t.Context(), ben, d.ID))
 	h.e.Kick()
 	h.until(run.Succeeded)
-	require.Equal(t, "confirmed", state(h.names(postgres.NameFilter{}))["login abyron"])
+	require.Equal(t, "confirmed", stateOf(h.names(postgres.NameFilter{}))["login abyron"])
 
 	// The same again, but somebody else got the name meanwhile.
 	h.hire("2", map[string]any{"first_name": "Bob", "last_name": "Lee", "start_date": h.clock.Now().AddDate(0, 0, 3).Format(time.DateOnly)})
@@ -340,7 +350,7 @@ func TestNames_LapsedAndRetried(t *testing.T) {
 	require.NoError(t, err)
 	h.hire("3", map[string]any{"first_name": "Bob", "last_name": "Lee"})
 	eventually(t, func() bool {
-		return state(h.names(postgres.NameFilter{Query: "blee", State: "confirmed"}))["login blee"] != ""
+		return stateOf(h.names(postgres.NameFilter{Query: "blee", State: "confirmed"}))["login blee"] != ""
 	})
 	h.clock.Forward(4 * 24 * time.Hour)
 	require.NoError(t, h.db.RetryRun(t.Context(), ben, d.ID))

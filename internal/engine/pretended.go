@@ -12,6 +12,7 @@ import (
 
 	"joinery/internal/connector"
 	"joinery/internal/fault"
+	"joinery/internal/naming"
 )
 
 // pretence is what a simulated run has pretended so far: accounts that a live run
@@ -21,6 +22,8 @@ type pretence struct {
 	mu       sync.Mutex
 	accounts map[string]*shelf         // by connection
 	fields   map[string]map[string]any // by worker: fields that would be written back
+	// names are those that were pretended to be held, and for whom (a stamp).
+	names map[naming.Name]string
 }
 
 // shelf holds the pretended accounts of one connection, found by what people ask for.
@@ -31,7 +34,9 @@ type shelf struct {
 	valued  map[[2]string]string // attribute and value → id
 }
 
-func newPretence() *pretence { return &pretence{accounts: map[string]*shelf{}} }
+func newPretence() *pretence {
+	return &pretence{accounts: map[string]*shelf{}, names: map[naming.Name]string{}}
+}
 
 const simulated = "simulated:"
 

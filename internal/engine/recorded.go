@@ -95,6 +95,9 @@ func (r *recorded) keep(key string, a connector.Account, asked map[string]any) {
 	k := r.b.k
 	enabled := a.Enabled
 	row := &postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: a.ID, Name: a.Name, Enabled: &enabled, Created: !a.Existed, Run: k.c.ID}
+	if a.Existed {
+		asked = a.Attributes // nothing of what was asked for was set
+	}
 	r.b.isCalled(k.nowCalled(a.Name, asked))
 	r.b.receipt(key, opCreate, r.key, map[string]any{"existed": a.Existed, "account": a.ID, "changed": !a.Existed}, row)
 	if a.Existed {

@@ -14,7 +14,7 @@ import (
 
 // lapsed is true of a reservation r whose time is over. A hold stands while its
 // run is under way, however long that takes.
-const lapsed = `(r.until < clock_timestamp() AND (r.state <> 'held' OR NOT EXISTS (SELECT 1 FROM runs u WHERE u.id = r.run_id AND u.state IN ('queued', 'running', 'waiting', 'parked'))))`
+const lapsed = `(coalesce(r.until < clock_timestamp(), false) AND (r.state <> 'held' OR NOT EXISTS (SELECT 1 FROM runs u WHERE u.id = r.run_id AND u.state IN ('queued', 'running', 'waiting', 'parked'))))`
 
 // Names answers a naming policy from what is held here. It only reads, and looks
 // into no system.
