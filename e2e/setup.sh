@@ -19,9 +19,24 @@ tryton_wanted() { have apt-get && ! tryton_found; }
 smtp_found() { python_with_smtp >/dev/null; }
 python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
 
+# What cannot be tried on this machine is said before and after the tests: go test does not show that tests were skipped.
+unproven() {
+  local why=""
+  if [ "$(uname)" != Linux ]; then why="Samba's domain controller runs on Linux only"
+  elif ! samba_found; then why="samba-ad-dc, samba-ad-provision or samba-dsdb-modules is not installed"
+  elif [ "$(id -u)" -ne 0 ]; then why="a domain controller listens on ports 389 and 636, which needs root"; fi
+  [ -z "$why" ] || echo "NOT PROVEN on this machine: Active Directory. Its tests are skipped: $why." >&2
+  why=""
+  if [ "$(uname)" != Linux ]; then why="Tryton is installed from Debian packages"
+  elif ! tryton_found; then why="tryton-server, its modules or python3-psycopg2 is not installed"; fi
+  [ -z "$why" ] || echo "NOT PROVEN on this machine: Tryton, a real HR system. Its tests are skipped: $why." >&2
+}
+
 # axe-core, which judges pages in the browser tests.
 assets() { [ -f "$root/static/node_modules/axe-core/axe.min.js" ] || (cd "$root/static" && npm ci --ignore-scripts --no-audit --no-fund --silent); }
 root="$(cd "$(dirname "$0")/.." && pwd)"
+
+if [ "${1:-}" = unproven ]; then unproven; exit 0; fi
 
 want=()
 postgres_found || want+=(postgres)
@@ -34,7 +49,7 @@ have cc || have gcc || want+=(cc)
 extra=()
 samba_wanted && extra+=(samba)
 tryton_wanted && extra+=(tryton)
-if [ ${#want[@]} -eq 0 ] && [ ${#extra[@]} -eq 0 ]; then assets; exit 0; fi
+if [ ${#want[@]} -eq 0 ] && [ ${#extra[@]} -eq 0 ]; then assets; unproven; exit 0; fi
 
 echo "Installing for the tests: $(printf '%s\n' ${want[@]+"${want[@]}"} ${extra[@]+"${extra[@]}"} | sort -u | tr '\n' ' ')"
 if have apt-get; then
@@ -89,3 +104,4 @@ else
   exit 1
 fi
 assets
+unproven
