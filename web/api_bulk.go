@@ -29,12 +29,13 @@ const (
 	maxProblems   = 100
 )
 
-var bulkPath = regexp.MustCompile(`^/api/v1/flows/[^/?]+/bulk(\?|$)`)
+var bulkPath = regexp.MustCompile(`^/api/v1/flows/[^/?]+/(bulk|lists)(\?|$)`)
 
 // bodyLimits lets a list of workers be larger than other bodies, if it comes with
 // a token. It is asked once the header is read and before the body is.
 func bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if bytes.HasPrefix(h.Peek("Authorization"), []byte("Bearer jnr_")) && bulkPath.Match(h.RequestURI()) {
+	token, session := bytes.HasPrefix(h.Peek("Authorization"), []byte("Bearer jnr_")), len(h.Cookie("joinery"))+len(h.Cookie("__Host-joinery")) > 0
+	if token && bulkPath.Match(h.RequestURI()) || session && uploadPath.Match(h.RequestURI()) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: bulkBodyLimit}
 	}
 	return fasthttp.RequestConfig{}

@@ -48,6 +48,13 @@ func (s *Server) apiOps() []apiOp {
 
 		{route{post, v1 + "/flows/:key/runs", auth.RunSimulate, s.apiRunStart}, "Start a live or simulated run by hand", "RunStart", "ID", 202, nil},
 		{route{post, v1 + "/flows/:key/bulk", auth.RunStart, s.apiBulk}, "Start a live run of each worker in a CSV or JSON Lines list", "Lines", "Started", 202, nil},
+		{route{post, v1 + "/flows/:key/lists", auth.RunStart, s.apiListAdd}, "Read a list of people (CSV or JSON Lines) for a flow; nothing is started", "Lines", "List", 201, nil},
+		{route{get, v1 + "/lists", auth.RunRead, s.apiLists}, "Lists of people, newest first", "", "ListPage", 200, []string{"flow", "limit", "cursor"}},
+		{route{get, v1 + "/lists/:id", auth.RunRead, s.apiListShow}, "Read a list with its report and stages", "", "List", 200, nil},
+		{route{post, v1 + "/lists/:id/columns", auth.RunStart, s.apiListColumns}, "Say what the columns are", "ListColumns", "List", 200, nil},
+		{route{post, v1 + "/lists/:id/check", auth.RunStart, s.apiListCheck}, "Work out what the runs of a list would do; state becomes checked", "ListCheck", "List", 202, nil},
+		{route{post, v1 + "/lists/:id/start", auth.RunStart, s.apiListStart}, "Start the first stage of a list", "ListStart", "List", 202, nil},
+		{route{post, v1 + "/lists/:id/continue", auth.RunStart, s.apiListContinue}, "Start the next stage of a list", "ListContinue", "List", 202, nil},
 		{route{get, v1 + "/runs", auth.RunRead, s.apiRuns}, "List runs, newest first", "", "RunPage", 200, []string{"flow", "state", "joiner", "since", "q", "mode", "limit", "cursor"}},
 		{route{get, v1 + "/runs/:id", auth.RunRead, s.apiRunShow}, "Read a run with its steps", "", "Run", 200, nil},
 		{route{post, v1 + "/runs/:id/retry", auth.RunOperate, s.apiOperate(func(c *fiber.Ctx, who auth.Actor, id, _ string) error { return s.DB.RetryRun(c.UserContext(), who, id) })}, "Run again from where it stopped", "OptionalReason", "Run", 202, nil},

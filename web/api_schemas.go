@@ -51,13 +51,21 @@ func apiSchemas() doc {
 		"Decision": object(doc{"decision": doc{"enum": []any{"approved", "rejected"}}, "comment?": text, "form?": doc{"type": "object"}}),
 		"Decided":  object(doc{"run": text, "decision": text}),
 
+		"ListColumns":  object(doc{"worker": text, "attributes": doc{"type": "object"}, "dates?": doc{"enum": []any{"iso", "dmy-dot", "dmy", "mdy"}}}),
+		"ListCheck":    object(doc{"live?": yes}),
+		"ListStart":    object(doc{"plan?": list(number), "onward?": yes, "reason": text, "release": text}),
+		"ListContinue": object(doc{"release": text}),
+		"List": object(doc{"id": text, "flow": text, "connection": text, "state": doc{"enum": []any{"draft", "mapped", "checking", "checked", "started", "done", "discarded"}}, "columns": texts, "mapping": object(doc{"worker": text, "attributes": doc{"type": "object"}, "dates": text}),
+			"rows": number, "bad": number, "looked_at": number, "plan": list(number), "stage": number, "onward": yes, "stopped": text, "release": text, "report": doc{"type": []any{"object", "null"}},
+			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "problems?": list(ref("Finding")), "created_at": moment}),
+
 		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number}),
 		"Replayed": object(doc{"events": list(object(doc{"event": text, "runs": texts, "duplicate": yes}))}),
 		"Joiner": object(doc{"id": text, "connection": text, "worker": text, "name": text, "department": text, "start_date": text, "status": text, "created_at": moment, "last_run?": text, "last_state?": text, "attributes?": doc{"type": "object"},
 			"accounts?": list(object(doc{"connection": text, "id": text, "name": text, "enabled": yes, "created": yes, "groups": texts, "run": text})), "runs?": list(ref("Run"))}),
 		"Audit": object(doc{"seq": number, "at": moment, "actor": text, "name": text, "address": text, "action": text, "kind": text, "id": text, "detail": doc{"type": "object"}, "hash": hash}),
 	}
-	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "Signoff", "Event", "Joiner", "Audit"} {
+	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "List", "Signoff", "Event", "Joiner", "Audit"} {
 		out[name+"Page"] = pageSchema(name)
 	}
 	return out

@@ -202,7 +202,11 @@ func (s *Server) flowSide(a postgres.Artifact, f flow.Content, who auth.Actor) [
 		if who.Can(auth.RunStart) {
 			mode.Options = append(mode.Options, ui.Option{Value: "live", Label: "Live"})
 		}
-		out = append(out, artifacts.Side{Title: "Run it for one person", Text: "Runs the live revision.", Action: at + "/runs", Submit: "Start", Fields: []ui.Field{worker, mode}})
+		one := artifacts.Side{Title: "Run it for one person", Text: "Runs the live revision.", Action: at + "/runs", Submit: "Start", Fields: []ui.Field{worker, mode}}
+		if who.Can(auth.RunStart) {
+			one.Actions = []ui.Button{{Text: "Bring in a list", Icon: "upload", URL: at + "/bulk"}}
+		}
+		out = append(out, one)
 	}
 	if a.Live != nil && who.Can(auth.RunOperate) {
 		pause := artifacts.Side{Title: "Pause"}

@@ -25,6 +25,7 @@ func navOf(routes map[string]bool) []navItem {
 		{"", "Home", "/", "house", auth.SignedIn},
 		{"", "Joiners", "/joiners", "users", auth.RunRead},
 		{"", "Runs", "/runs", "history", auth.RunRead},
+		{"", "Bulk", "/bulk", "upload", auth.RunRead},
 		{"Design", "Flows", "/flows", "workflow", auth.ArtifactRead},
 		{"Design", "Functions", "/functions", "file-code-2", auth.ArtifactRead},
 		{"Design", "Policies", "/policies", "scale", auth.ArtifactRead},

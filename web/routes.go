@@ -76,6 +76,7 @@ func (s *Server) routes() []route {
 		{get, "/runs/:id", auth.RunRead, s.runShow},
 		{get, "/runs/:id/live", auth.RunRead, s.runLive},
 		{post, "/runs/:id/retry", auth.RunOperate, s.runRetry},
+		{post, "/runs/:id/retry-newest", auth.RunOperate, s.runRetryNewest},
 		{post, "/runs/:id/cancel", auth.RunOperate, s.runCancel},
 		{post, "/runs/:id/resume", auth.RunOperate, s.runResume},
 		{post, "/runs/:id/compensate", auth.RunOperate, s.runCompensate},
@@ -92,9 +93,24 @@ func (s *Server) routes() []route {
 		{post, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeSave},
 		{post, "/flows/:key/nodes/:node/remove", auth.ArtifactWrite, s.nodeRemove},
 		{post, "/flows/:key/runs", auth.RunSimulate, s.runStart},
+		{get, "/flows/:key/bulk", auth.RunStart, s.bulkNew},
+		{post, "/flows/:key/bulk", auth.RunStart, s.bulkUpload},
 		{post, "/flows/:key/pause", auth.RunOperate, s.flowPause(true)},
 		{post, "/flows/:key/resume", auth.RunOperate, s.flowPause(false)},
 		{post, "/flows/:key/refresh", auth.ReleaseRollback, s.artifactRefresh(review.Flow)},
+
+		// Lists of people.
+		{get, "/bulk", auth.RunRead, s.bulkIndex},
+		{get, "/bulk/:id", auth.RunRead, s.bulkShow},
+		{get, "/bulk/:id/live", auth.RunRead, s.bulkLive},
+		{post, "/bulk/:id/columns", auth.RunStart, s.bulkColumns},
+		{post, "/bulk/:id/check", auth.RunStart, s.bulkCheck},
+		{post, "/bulk/:id/start", auth.RunStart, s.bulkStart},
+		{post, "/bulk/:id/continue", auth.RunStart, s.bulkContinue},
+		{post, "/bulk/:id/discard", auth.RunStart, s.bulkDiscard},
+		{post, "/bulk/:id/retry", auth.RunOperate, s.bulkRetry},
+		{post, "/bulk/:id/resume", auth.RunOperate, s.bulkResume},
+		{post, "/bulk/:id/cancel", auth.RunOperate, s.bulkCancel},
 
 		// Reviews.
 		{get, "/reviews", auth.ArtifactRead, s.reviewIndex},

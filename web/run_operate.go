@@ -26,6 +26,11 @@ func (s *Server) runRetry(c *fiber.Ctx, who auth.Actor) error {
 	return s.operate(c, "The run goes on from where it stopped.", func(id string) error { return s.DB.RetryRun(c.UserContext(), who, id) })
 }
 
+// runRetryNewest is POST /runs/:id/retry-newest.
+func (s *Server) runRetryNewest(c *fiber.Ctx, who auth.Actor) error {
+	return s.operate(c, "The run goes on by the live revision.", func(id string) error { return s.DB.RetryRunNewest(c.UserContext(), who, id) })
+}
+
 // runCancel is POST /runs/:id/cancel.
 func (s *Server) runCancel(c *fiber.Ctx, who auth.Actor) error {
 	return s.operate(c, "The run is canceled.", func(id string) error { return s.DB.CancelRun(c.UserContext(), who, id, c.FormValue("reason")) })

@@ -119,6 +119,9 @@ func runActions(d postgres.RunDetail, who auth.Actor) (acts []ui.Button, dangers
 	switch d.State {
 	case run.Failed, run.Canceled:
 		acts = append(acts, ui.Button{Text: "Retry from where it stopped", Icon: "rotate-ccw", Tone: "primary", Post: at + "/retry"})
+		if d.Newer > 0 {
+			acts = append(acts, ui.Button{Text: fmt.Sprintf("Retry by revision %d, the live one", d.Newer), Icon: "rotate-ccw", Post: at + "/retry-newest"})
+		}
 	case run.Parked:
 		dangers = append(dangers, ui.Danger{Button: "Let it go on", Title: "Let this run go on", Text: "It goes on although a limit or a pause stopped it. Your reason is kept.", Post: at + "/resume", Fields: []ui.Field{reason}})
 	}

@@ -37,6 +37,7 @@ func (w *world) acts() []func() act {
 	}
 	w.flowActs(add)
 	w.runActs(add)
+	w.bulkActs(add)
 	w.systemActs(add)
 	w.peopleActs(add)
 	return out
@@ -220,6 +221,9 @@ func (w *world) runActs(add func(func() act)) {
 			return act{route: "POST /api/v1/runs/:id/" + v.verb, by: w.bo, path: "/api/v1/runs/" + w.run(v.state) + "/" + v.verb, json: v.json, records: []string{v.action}}
 		})
 	}
+	add(func() act {
+		return act{route: "POST /runs/:id/retry-newest", by: w.bo, path: "/runs/" + w.run(run.Failed) + "/retry-newest", form: fields(), records: []string{"run.retry_newest"}}
+	})
 	add(func() act {
 		return act{route: "POST /signoffs/:id", by: w.bo, path: "/signoffs/" + w.signoff() + "?decision=approved", form: fields("comment", "fine"), records: []string{"signoff.approved"}}
 	})

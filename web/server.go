@@ -56,6 +56,8 @@ type Server struct {
 	Nodes node.Types
 	Pool  *connector.Pool
 	Kick  func()
+	// CheckList foresees an uploaded list beside; nil where no engine runs.
+	CheckList func(id, release string)
 	// Beat is when the engine last went round its loop, InHand how many runs it
 	// carries; nil where no engine runs beside the site.
 	Beat   func() time.Time
@@ -95,7 +97,7 @@ func (s *Server) App() (*fiber.App, error) {
 	}
 	app := fiber.New(fiber.Config{
 		AppName: "Joinery", Immutable: true, BodyLimit: bodyLimit, ReadTimeout: readLimit, IdleTimeout: idleLimit, ReadBufferSize: 16 << 10,
-		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true, DisablePreParseMultipartForm: true, // we have no form with files
+		DisableStartupMessage: true, StrictRouting: true, CaseSensitive: true, ErrorHandler: s.fail, GETOnly: false, UnescapePath: true, DisablePreParseMultipartForm: true, // only one form has a file
 	})
 	app.Server().FormValueFunc = formValue
 	app.Server().HeaderReceived = bodyLimits
@@ -109,6 +111,9 @@ func (s *Server) App() (*fiber.App, error) {
 // formValue gives the first value of a field of the form itself: one in the
 // address must not stand in for it.
 func formValue(c *fasthttp.RequestCtx, name string) []byte {
+	if v, ok := uploaded(c, name); ok {
+		return v
+	}
 	return c.PostArgs().Peek(name)
 }
 

@@ -20,6 +20,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector"
 	"joinery/internal/connector/all"
+	"joinery/internal/connector/peoplefile"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/fault"
@@ -102,7 +103,7 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		h.close()
 		return nil, err
 	}
-	h.pool = &connector.Pool{Catalog: h.kinds.Connectors, Guard: h.guard, Secret: h.db.Secret, Now: h.db.Now, Log: cfg.Log}
+	h.pool = &connector.Pool{Catalog: all.New().With(peoplefile.Type{Store: h.db}), Guard: h.guard, Secret: h.db.Secret, Now: h.db.Now, Log: cfg.Log}
 	return h, nil
 }
 

@@ -25,6 +25,7 @@ const (
 	CapWorkers   Capability = "workers"    // read workers
 	CapWebhook   Capability = "webhook"    // sends events
 	CapWriteBack Capability = "write_back" // update worker fields
+	CapUpload    Capability = "upload"     // its workers come from lists that people upload
 )
 
 // Info describes a kind of outside system.

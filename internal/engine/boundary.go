@@ -168,7 +168,7 @@ func (b *boundary) use(ctx context.Context, key string) (connector.Conn, error) 
 }
 
 func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, error) {
-	if f := b.k.foresees; f != nil && (!f.Live || key == b.k.c.Ref.Connection) {
+	if f := b.k.foresees; f != nil && (!f.Live || !f.FromHRIS && key == b.k.c.Ref.Connection) {
 		return assumedWorkers{b.k, key}, nil
 	}
 	conn, err := b.use(ctx, key)

@@ -75,6 +75,7 @@ type Engine struct {
 	behind   atomic.Bool // runs wait for a place
 	ending   chan struct{}
 	work     sync.WaitGroup
+	checks   sync.WaitGroup
 }
 
 // Kick looks for due runs now instead of at the next poll.
@@ -105,6 +106,7 @@ func (e *Engine) Run(ctx context.Context) {
 	defer poll.Stop()
 	defer sweep.Stop()
 	e.work.Go(func() { e.renewing(ctx) })
+	e.work.Go(func() { e.goOnward(ctx) })
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	e.DB.Into(&postgres.Hands{Owner: e.Owner, Room: e.room, Take: func(runs []postgres.Claimed, reserved int, asked time.Time) { e.taken(hands, runs, reserved, asked) }})
@@ -322,7 +324,7 @@ func (e *Engine) isPaused(connection string) bool {
 // leases to end. What takes too long is cut off; another process repeats it.
 func (e *Engine) drain(drop context.CancelFunc) {
 	done := make(chan struct{})
-	go func() { e.work.Wait(); close(done) }()
+	go func() { e.work.Wait(); e.checks.Wait(); close(done) }()
 	keep, release := context.WithCancel(context.Background())
 	var leases sync.WaitGroup
 	leases.Go(func() { e.renewing(keep) }) // beside, so that a silent database holds up nothing

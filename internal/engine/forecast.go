@@ -50,6 +50,9 @@ type Forecaster struct {
 	Engine *Engine
 	// Live asks directories what is there; else nothing is, and every group is.
 	Live bool
+	// FromHRIS reads the joiners themselves from their HRIS if Live is set; else they
+	// are what the prospect says.
+	FromHRIS bool
 	// People finds other workers of the same HRIS, such as managers; nil asks the
 	// HRIS if Live is set, and finds nobody else.
 	People func(ctx context.Context, connection, worker string) (joiner.Worker, bool, error)

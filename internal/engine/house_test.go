@@ -18,6 +18,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/connector/all"
 	"joinery/internal/connector/fake"
+	"joinery/internal/connector/peoplefile"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/joiner"
@@ -72,7 +73,7 @@ var (
 
 func types(plan ...string) (all.Catalog, func(file string) all.Catalog) {
 	with := func(file string) all.Catalog {
-		return all.Of(fake.Mishaps{Type: fake.Directory{}, File: file, Plan: plan}, fake.Mishaps{Type: fake.HRIS{}, File: file, Plan: plan})
+		return all.Of(fake.Mishaps{Type: fake.Directory{}, File: file, Plan: plan}, fake.Mishaps{Type: fake.HRIS{}, File: file, Plan: plan}, peoplefile.Type{})
 	}
 	return with(""), with
 }
@@ -85,7 +86,7 @@ func open(t *testing.T, plan ...string) *house {
 	catalog := with(file)
 	h := &house{t: t, dir: file, clock: &clock{now: time.Now().UTC()}, mails: &outbox{}}
 	h.db = pgtest.Open(t, postgres.Config{Now: h.clock.Now, Artifacts: artifact.Kinds{Flows: node.All(), Connectors: catalog}})
-	h.e = newEngine(t.Name(), h.db, catalog, h.clock.Now, h.mails)
+	h.e = newEngine(t.Name(), h.db, catalog.With(peoplefile.Type{Store: h.db}), h.clock.Now, h.mails)
 	require.NoError(t, fake.Change(file, func(s *fake.State) {
 		s.Groups["all-staff"], s.Groups["engineering"], s.Groups["sales"] = nil, nil, nil
 	}))

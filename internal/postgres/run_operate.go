@@ -129,6 +129,38 @@ func (db *DB) RetryRun(ctx context.Context, by Actor, id string) error {
 	})
 }
 
+// RetryRunNewest runs a failed or canceled run again by the live release of its
+// flow. What is done and the same in it stays.
+func (db *DB) RetryRunNewest(ctx context.Context, by Actor, id string) error {
+	return db.operate(ctx, by, id, "run.retry_newest", "", func(tx pgx.Tx, r operated) error {
+		if r.State != run.Failed && r.State != run.Canceled || r.Undoing {
+			return fault.New(fault.Conflict, "Only a failed or canceled run is retried; this one is %s.", r.State)
+		}
+		f, err := db.startable(ctx, tx, r.Flow)
+		if err != nil {
+			return err
+		}
+		was, steps, err := db.graph(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		forget, err := run.Newest(was, f.content, steps)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $2, revision = $3 WHERE id = $1`, id, f.release, f.revision); err != nil {
+			return fmt.Errorf("move run to the newest release: %w", err)
+		}
+		// What the run ended with is decided anew.
+		for node, s := range steps {
+			if n, ok := f.content.Find(node); ok && n.Type == "stop" && s.State == run.StepSucceeded {
+				forget = append(forget, node)
+			}
+		}
+		return requeue(ctx, tx, db, id, forget, false)
+	})
+}
+
 // SkipStep goes on after a failed step as if it had left by a port.
 func (db *DB) SkipStep(ctx context.Context, by Actor, id string, nodeID flow.NodeID, port, reason string) error {
 	if len([]rune(strings.TrimSpace(reason))) < 5 {

@@ -162,6 +162,8 @@ type RunDetail struct {
 	Steps    []StepRow
 	Attempts []AttemptLine
 	Signoffs []SignoffLine
+	// Newer is the flow's live revision when the run stopped by an earlier release; 0 else.
+	Newer int
 	// Personal are the joiner's personal values, to be hidden from those who may
 	// not see them wherever a flow put them.
 	Personal []string
@@ -181,6 +183,12 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 		return RunDetail{}, asFault(err)
 	}
 	d := RunDetail{RunRow: head}
+	if head.State == run.Failed || head.State == run.Canceled {
+		err := db.pool.QueryRow(ctx, `SELECT coalesce((SELECT revision FROM live_releases WHERE kind = 'flow' AND key = $1 AND id <> $2), 0)`, head.Flow, head.Release).Scan(&d.Newer)
+		if err != nil {
+			return d, asFault(err)
+		}
+	}
 	_, raw, err := storedRelease(db.gorm.WithContext(ctx), head.Release)
 	if err != nil {
 		return d, err

@@ -1,0 +1,235 @@
+package engine_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/auth"
+	"joinery/internal/bulk"
+	"joinery/internal/fault"
+	"joinery/internal/postgres"
+	"joinery/internal/review"
+	"joinery/internal/run"
+)
+
+var olga = auth.Actor{Kind: auth.User, ID: "u_olga", UserID: "u_olga", Name: "Olga", Roles: []auth.Role{auth.Operator}}
+
+// listFlow brings in people from lists; an unknown department needs a person.
+const listFlow = `
+key: acquired
+name: Acquired
+trigger: asked
+nodes:
+  - id: asked
+    type: manual
+    params: {connection: people}
+  - id: dept
+    type: switch
+    params: {cases: [{when: joiner.department == "Engineering", port: eng}, {when: joiner.department == "Sales", port: sales}]}
+  - id: unknown
+    type: stop
+    params: {outcome: failed, reason: "No rule for the department {{ joiner.department }}."}
+  - id: create
+    type: account.ensure
+    params: {directory: dir, name: =Lower(joiner.first_name + "." + joiner.last_name), attributes: {mail: "{{ Lower(joiner.last_name) }}@x.example"}}
+  - id: groups
+    type: group.add
+    params: {directory: dir, groups: [all-staff, "=Lower(joiner.department)"]}
+edges:
+  - {from: asked.started, to: dept}
+  - {from: dept.eng, to: create}
+  - {from: dept.sales, to: create}
+  - {from: dept.default, to: unknown}
+  - {from: create.created, to: groups}
+  - {from: create.existed, to: groups}
+`
+
+// upload keeps a list of n people, every fourteenth of them with a department that
+// nobody knows, and names its columns.
+func (h *house) upload(n int) string {
+	h.t.Helper()
+	var text strings.Builder
+	text.WriteString("Worker ID;First name;Last name;Department;Manager ID;Start date\n")
+	for i := range n {
+		department := []string{"Engineering", "Sales"}[i%2]
+		if i%14 == 13 {
+			department = "Ops"
+		}
+		fmt.Fprintf(&text, "%d;Ada;L%d;%s;%s;2026-02-01\n", i+1, i+1, department, map[bool]string{true: "nobody", false: "1"}[i == 3])
+	}
+	text.WriteString("1;Twice;Over;Sales;;2026-02-01\n99;Bad;Date;Sales;;soon\n")
+	sheet, err := bulk.Read(bulk.CSV, []byte(text.String()))
+	require.NoError(h.t, err)
+	id, err := h.db.CreateList(h.t.Context(), olga, "acquired", "people.csv", bulk.CSV, sheet)
+	require.NoError(h.t, err)
+	require.NoError(h.t, h.db.MapList(h.t.Context(), olga, id, bulk.Guess(sheet.Columns)))
+	return id
+}
+
+func (h *house) check(id string) postgres.List {
+	h.t.Helper()
+	release, err := h.db.BeginCheck(h.t.Context(), olga, id, false)
+	require.NoError(h.t, err)
+	require.NoError(h.t, h.e.CheckList(h.t.Context(), id, release))
+	l, err := h.db.List(h.t.Context(), id)
+	require.NoError(h.t, err)
+	require.Equal(h.t, postgres.ListChecked, l.State)
+	return l
+}
+
+func acquired(t *testing.T) (h *house, release string) {
+	h = open(t)
+	h.live(review.Connection, "people", `{"key":"people","name":"Acquired people","type":"people-file"}`)
+	h.live(review.Flow, "acquired", listFlow)
+	a, err := h.db.Artifact(t.Context(), review.Flow, "acquired")
+	require.NoError(t, err)
+	return h, a.Live.ID
+}
+
+func (h *house) stages(id string) map[int]map[run.State]int {
+	h.t.Helper()
+	counts, err := h.db.ListStages(h.t.Context(), id)
+	require.NoError(h.t, err)
+	out := map[int]map[run.State]int{}
+	for _, c := range counts {
+		out[c.Stage] = c.States
+	}
+	return out
+}
+
+// settled waits until no run of the list is under way.
+func (h *house) settled(id string) map[int]map[run.State]int {
+	h.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		moving := 0
+		for _, states := range h.stages(id) {
+			moving += states[run.Queued] + states[run.Running]
+		}
+		if moving == 0 {
+			return h.stages(id)
+		}
+	}
+	h.t.Fatalf("the runs of the list do not settle: %v", h.stages(id))
+	return nil
+}
+
+// An acquired company comes in: looked at first, five, then ten, then all; those
+// with a department that no rule knows need a person and are retried, two first.
+func TestBulk_ListInStages(t *testing.T) {
+	t.Parallel()
+	h, release := acquired(t)
+	id := h.upload(40)
+	l := h.check(id)
+	require.Equal(t, 42, l.Rows)
+	require.Equal(t, 2, l.Bad, "the repeated worker and the bad date")
+	r := l.Report
+	require.Equal(t, []int{40, 38, 2}, []int{r.People, r.Ready, r.Failing})
+	require.Equal(t, map[string]int{"dir": 38}, r.Creates)
+	require.Equal(t, []bulk.GroupCount{{Connection: "dir", Group: "all-staff", People: 38}, {Connection: "dir", Group: "engineering", People: 20}, {Connection: "dir", Group: "sales", People: 18}}, r.Groups)
+	require.Equal(t, []bulk.MissingManager{{Worker: "nobody", People: 1, Lines: []int{5}}}, r.Managers)
+	require.Len(t, r.Failures, 1)
+	require.Equal(t, "No rule for the department Ops.", r.Failures[0].Why)
+	require.Equal(t, "unknown", r.Failures[0].Node)
+	require.Equal(t, []int{15, 29}, r.Failures[0].Lines)
+	require.Empty(t, h.runs(), "a forecast starts nothing")
+	require.Empty(t, h.state().Accounts)
+
+	require.Error(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Release: release}), "a reason is needed")
+	require.Error(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Release: "rl_other", Reason: "acquisition"}), "the person saw another release")
+	require.NoError(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Plan: []int{5, 10}, Release: release, Reason: "acquisition"}))
+	require.Equal(t, 5, h.stages(id)[1][run.Queued])
+	require.Equal(t, 35, h.stages(id)[0][""])
+	h.start()
+	require.Equal(t, 5, h.settled(id)[1][run.Succeeded])
+	require.NoError(t, h.db.ContinueList(t.Context(), olga, id, release))
+	h.e.Kick()
+	require.Equal(t, map[run.State]int{run.Succeeded: 9, run.Failed: 1}, h.settled(id)[2])
+	require.NoError(t, h.db.ContinueList(t.Context(), olga, id, release))
+	h.e.Kick()
+	require.Equal(t, map[run.State]int{run.Succeeded: 24, run.Failed: 1}, h.settled(id)[3])
+	require.True(t, fault.Is(h.db.ContinueList(t.Context(), olga, id, release), fault.Conflict), "nobody is left")
+	require.Len(t, h.state().Accounts, 38)
+
+	// The department is known now; the two who failed are retried.
+	h.live(review.Flow, "acquired", strings.Replace(listFlow, `"Sales", port: sales}`, `"Sales" || joiner.department == "Ops", port: sales}`, 1))
+	failed, err := h.db.ListRuns(t.Context(), id, run.Failed, 100)
+	require.NoError(t, err)
+	require.Len(t, failed, 2)
+	change0 := h.state()
+	require.NoError(t, h.db.RetryRun(t.Context(), olga, failed[0]))
+	h.e.Kick()
+	require.Equal(t, 1, h.settled(id)[2][run.Failed], "the revision it began with does not know the department")
+	require.NoError(t, change(h, func(s *state) { s.Groups["ops"] = nil }))
+	for _, r := range failed {
+		require.NoError(t, h.db.RetryRunNewest(t.Context(), olga, r))
+	}
+	h.e.Kick()
+	require.Equal(t, map[run.State]int{run.Succeeded: 10}, h.settled(id)[2])
+	require.Len(t, h.state().Accounts, len(change0.Accounts)+2)
+}
+
+// A list goes on by itself while nobody fails, and stops at the first stage where
+// somebody does.
+func TestBulk_OnwardStopsAtTrouble(t *testing.T) {
+	t.Parallel()
+	h, release := acquired(t)
+	id := h.upload(20)
+	require.NoError(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Plan: []int{3, 11}, Onward: true, Release: release, Reason: "acquisition"}))
+	h.start()
+	var l postgres.List
+	for end := time.Now().Add(20 * time.Second); l.Stopped == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		var err error
+		l, err = h.db.List(t.Context(), id)
+		require.NoError(t, err)
+	}
+	require.Equal(t, "1 of the last stage did not come through. Look at them, then go on by hand.", l.Stopped)
+	require.Equal(t, 2, l.Stage)
+	require.Equal(t, 6, h.stages(id)[0][""], "the rest is not started")
+	require.Equal(t, map[run.State]int{run.Succeeded: 10, run.Failed: 1}, h.stages(id)[2])
+}
+
+// The flow's limit of accounts within an hour parks what is past it, and nothing is lost.
+func TestBulk_LimitParksTheRest(t *testing.T) {
+	t.Parallel()
+	h, _ := acquired(t)
+	h.live(review.Flow, "acquired", listFlow+"limits: {creates_per_hour: 25}\n")
+	a, err := h.db.Artifact(t.Context(), review.Flow, "acquired")
+	require.NoError(t, err)
+	id := h.upload(40)
+	require.Equal(t, []bulk.Limit{{What: "accounts made by this flow", Limit: 25, Planned: 38}}, h.check(id).Report.Limits)
+	require.NoError(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Release: a.Live.ID, Reason: "acquisition"}))
+	h.start()
+	require.Equal(t, map[run.State]int{run.Succeeded: 25, run.Failed: 2, run.Parked: 13}, h.settled(id)[1])
+	require.Len(t, h.state().Accounts, 25, "the twenty-sixth waits for a person")
+}
+
+// A list of ten thousand is foreseen within half a minute and a bounded memory.
+// Two thousand in the ordinary run; JOINERY_LIST=10000 for the promise itself.
+func TestBulk_ManyPeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	n := 2000
+	if v := os.Getenv("JOINERY_LIST"); v != "" {
+		_, err := fmt.Sscan(v, &n)
+		require.NoError(t, err)
+	}
+	h, _ := acquired(t)
+	id := h.upload(n)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	l := h.check(id)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	t.Logf("%d people in %d ms; %d kB more in use", n, l.Report.Milliseconds, (int64(after.HeapInuse)-int64(before.HeapInuse))/1024)
+	require.Equal(t, n, l.Report.People)
+	require.Less(t, l.Report.Milliseconds, int64(30_000))
+	require.Less(t, int64(after.HeapInuse)-int64(before.HeapInuse), int64(64<<20))
+}
