@@ -101,6 +101,7 @@ func (s *Server) apiArtifactPut(kind review.Kind) handler {
 		if err != nil {
 			return err
 		}
+		s.askSchemas(c.UserContext(), kind, doc.Content)
 		saved, err := s.DB.SaveRevision(c.UserContext(), who, postgres.Save{Doc: doc, Message: in.Message, Base: in.BaseRevision, Via: "api"})
 		if err != nil {
 			return err

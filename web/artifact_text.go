@@ -54,7 +54,11 @@ func (s *Server) artifactText(kind review.Kind) handler {
 		if err != nil {
 			return err
 		}
-		return s.textPage(c, who, a, string(text), rev.Number, "", 0, nil)
+		notices, err := s.warnings(c.UserContext(), kind, []byte(rev.Content))
+		if err != nil {
+			return err
+		}
+		return s.textPage(c, who, a, string(text), rev.Number, "", 0, notices)
 	}
 }
 
@@ -154,6 +158,7 @@ func (s *Server) saveText(c *fiber.Ctx, who auth.Actor, kind review.Kind, key st
 	if err != nil {
 		return postgres.Saved{}, err
 	}
+	s.askSchemas(c.UserContext(), kind, doc.Content)
 	return s.DB.SaveRevision(c.UserContext(), who, postgres.Save{Doc: doc, Message: c.FormValue("message"), Base: base, Via: "console"})
 }
 
@@ -172,12 +177,20 @@ func (s *Server) artifactCheck(kind review.Kind) handler {
 		doc, err := s.kinds().ReadText(kind, a.Key, []byte(c.FormValue("text")))
 		if err != nil {
 			notice = refusal(err)
-		} else if problems, err := s.DB.Problems(c.UserContext(), kind, doc.Content); err != nil {
+		} else if problems, err := s.problems(c.UserContext(), kind, doc.Content); err != nil {
 			return err
 		} else if len(problems) > 0 {
 			notice = refusal(fault.Refuse(plural(len(problems), "problem", "problems")+" to solve. Nothing was saved.", problems))
 		}
-		return s.textPage(c, who, a, c.FormValue("text"), base, c.FormValue("message"), 0, []ui.Notice{notice})
+		notices := []ui.Notice{notice}
+		if doc.Key != "" {
+			more, err := s.warnings(c.UserContext(), kind, doc.Content)
+			if err != nil {
+				return err
+			}
+			notices = append(notices, more...)
+		}
+		return s.textPage(c, who, a, c.FormValue("text"), base, c.FormValue("message"), 0, notices)
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *Server) connectionPages(who auth.Actor) ConnectionPages {
 	}
 	return ConnectionPages{
 		Catalog: s.Catalog, BaseURL: s.BaseURL, List: s.connectionStates, Load: s.connectionState,
-		Try: s.Pool.Test, TryDraft: s.Pool.TestDraft, CSRF: csrf,
+		Try: s.tryConnection, TryDraft: s.Pool.TestDraft, CSRF: csrf,
 		SaveRevision: func(c *fiber.Ctx, settings connector.Settings, message string, base int) error {
 			raw, err := canon.Value(settings)
 			if err != nil {

@@ -187,18 +187,18 @@ func (k Kinds) YAML(kind review.Kind, content []byte) ([]byte, error) {
 }
 
 // Check finds what keeps content from going live.
-func (k Kinds) Check(kind review.Kind, content []byte, known flow.Known) []fault.Problem {
+func (k Kinds) Check(kind review.Kind, content []byte, known Known) []fault.Problem {
 	return append(hiddenIn(content), k.check(kind, content, known)...)
 }
 
-func (k Kinds) check(kind review.Kind, content []byte, known flow.Known) []fault.Problem {
+func (k Kinds) check(kind review.Kind, content []byte, known Known) []fault.Problem {
 	switch kind {
 	case review.Flow:
 		c, err := flow.Decode(content)
 		if err != nil {
 			return asProblems(err)
 		}
-		return flow.Check(c, k.Flows, known)
+		return flow.Check(c, k.Flows, known.Known)
 	case review.Function:
 		c, err := function.Decode(content)
 		if err != nil {
@@ -210,7 +210,7 @@ func (k Kinds) check(kind review.Kind, content []byte, known flow.Known) []fault
 		if err != nil {
 			return asProblems(err)
 		}
-		return policy.Check(c, policy.Known{Connections: known.Connections})
+		return policy.Check(c, known.policy())
 	}
 	s, err := Settings(content)
 	if err != nil {

@@ -304,7 +304,10 @@ func (h *plannedHRIS) Read(ctx context.Context) (joiner.Worker, map[string]node.
 }
 
 // Write lists the planned change.
-func (h *plannedHRIS) Write(_ context.Context, set, was map[string]any) (string, error) {
+func (h *plannedHRIS) Write(ctx context.Context, set, was map[string]any) (string, error) {
+	if err := h.b.guard.write(ctx); err != nil {
+		return "", err
+	}
 	rows, err := h.rows(set, was)
 	if err != nil {
 		return "", err

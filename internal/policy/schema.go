@@ -103,7 +103,7 @@ func (a Attribute) takes(source string, gives expr.Type) string {
 
 // near suggests the name that was probably meant.
 func (s Schema) near(name string) string {
-	best, least := "", max(len(name)/3, 1)+1
+	best, least := "", min(max(len(name)/3, 2)+1, len(name))
 	for _, n := range s.Names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < least {
 			best, least = n, d

@@ -114,7 +114,11 @@ func (db *DB) Problems(ctx context.Context, kind review.Kind, content []byte) ([
 	if err != nil {
 		return nil, err
 	}
-	return db.artifacts.Check(kind, content, known), nil
+	k := artifact.Known{Known: known}
+	if k.Schemas, err = db.schemas(ctx, kind, content); err != nil {
+		return nil, err
+	}
+	return db.artifacts.Check(kind, content, k), nil
 }
 
 // known gives what content may name: connections and what they can do, policies

@@ -36,6 +36,11 @@ type State struct {
 	Made map[string]time.Time `json:"made,omitempty"`
 	// Updates are the write-backs that changed something, in order: "worker.field=value".
 	Updates []string `json:"updates,omitempty"`
+	// Schema is what the directory tells about attributes; empty: it tells nothing.
+	Schema []connector.SchemaAttribute `json:"schema,omitempty"`
+	// SchemaAsked counts how often it was asked, SchemaAway makes it not answer.
+	SchemaAsked int  `json:"schema_asked,omitempty"`
+	SchemaAway  bool `json:"schema_away,omitempty"`
 	// Reads counts readings of workers.
 	Reads int `json:"reads"`
 }
@@ -288,4 +293,21 @@ func (h *hris) Changed(_ context.Context, since time.Time, _ string) (out []join
 		}
 	})
 	return out, "", err
+}
+
+var _ connector.SchemaReader = (*directory)(nil)
+
+// Schema gives what the state says.
+func (d *directory) Schema(context.Context) (out []connector.SchemaAttribute, err error) {
+	away := false
+	err = Change(d.path, func(s *State) { s.SchemaAsked++; out, away = s.Schema, s.SchemaAway })
+	switch {
+	case err != nil:
+		return nil, err
+	case away:
+		return nil, fault.New(fault.Unavailable, "The fake directory is not reachable.")
+	case len(out) == 0:
+		return nil, fault.New(fault.NotFound, "The fake directory publishes no schema.")
+	}
+	return out, nil
 }
