@@ -33,14 +33,13 @@ func (c *conn) Test(ctx context.Context) []connector.Finding {
 		return out
 	}
 	add("Sign in", true, "%s signed in to %s.", hris.Short(c.set.user), c.set.database)
-	newest := c.testEmployees(ctx, add)
-	if newest == 0 {
+	newest, ok := c.testEmployees(ctx, add)
+	if !ok || !c.testFields(ctx, add) {
 		return out
 	}
-	if !c.testFields(ctx, add) {
-		return out
+	if newest != 0 {
+		c.testEmployee(ctx, newest, add)
 	}
-	c.testEmployee(ctx, newest, add)
 	c.testWriteBack(ctx, add)
 	return out
 }
@@ -67,9 +66,9 @@ func (c *conn) version(ctx context.Context) (string, error) {
 	return hris.Short(text(v)), nil
 }
 
-// testEmployees gives the newest employee that is seen; 0 when none, or when more
-// makes no sense.
-func (c *conn) testEmployees(ctx context.Context, add func(string, bool, string, ...any) bool) int64 {
+// testEmployees gives the newest employee that is seen, 0 when there is none; ok
+// is false when more makes no sense.
+func (c *conn) testEmployees(ctx context.Context, add func(string, bool, string, ...any) bool) (newest int64, ok bool) {
 	const title = "See employees"
 	domain := c.inCompany()
 	if domain == nil {
@@ -78,34 +77,31 @@ func (c *conn) testEmployees(ctx context.Context, add func(string, bool, string,
 	count, err := c.rpc(ctx, nil, "model."+employees+".search_count", domain)
 	if fault.Is(err, fault.Invalid) {
 		add(title, false, "Tryton does not know employees: the company module is not activated in %s, or this is another version than Joinery knows. (%s)", c.set.database, fault.Sentence(err))
-		return 0
+		return 0, false
 	}
 	if err != nil {
-		add(title, false, "%s", fault.Sentence(err))
-		return 0
+		return 0, add(title, false, "%s", fault.Sentence(err))
 	}
 	if number(count) == 0 && c.set.company != "" {
 		found, err := c.search(ctx, "company.company", []any{[]any{"party.name", "=", c.set.company}}, nil, []string{"id"}, nil)
 		if err == nil && len(found) == 0 {
-			add(title, false, "Tryton has no company named %s, or does not show it to %s. Correct the company in the settings.", hris.Short(c.set.company), hris.Short(c.set.user))
-			return 0
+			return 0, add(title, false, "Tryton has no company named %s, or does not show it to %s. Correct the company in the settings.", hris.Short(c.set.company), hris.Short(c.set.user))
 		}
 	}
 	if number(count) == 0 {
-		add(title, true, "There is no employee yet%s, so reading one was not tried.", c.within())
-		return 0
+		return 0, add(title, true, "There is no employee yet%s, so reading one was not tried.", c.within())
 	}
-	newest, err := c.rpc(ctx, nil, "model."+employees+".search", domain, 0, 1, []any{[]any{"id", "DESC"}})
+	found, err := c.rpc(ctx, nil, "model."+employees+".search", domain, 0, 1, []any{[]any{"id", "DESC"}})
 	if err != nil {
-		add(title, false, "%s", fault.Sentence(err))
-		return 0
+		return 0, add(title, false, "%s", fault.Sentence(err))
 	}
-	add(title, true, "%d employees%s.", number(count), c.within())
-	list, _ := newest.([]any)
-	if len(list) == 0 {
-		return 0
+	if list, _ := found.([]any); len(list) > 0 {
+		newest = number(list[0])
 	}
-	return number(list[0])
+	if number(count) == 1 {
+		return newest, add(title, true, "One employee%s.", c.within())
+	}
+	return newest, add(title, true, "%d employees%s.", number(count), c.within())
 }
 
 // testFields looks whether the mapped fields exist: one that does not makes every

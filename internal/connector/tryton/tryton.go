@@ -64,7 +64,7 @@ func (Type) Info() connector.Info {
 			{Key: "overlap", Label: "Look back", Kind: form.Duration, Default: "2m", Group: more, Help: "How far before the last poll changes are asked for again: what is saved in a long transaction carries the time at which that began."},
 			{Key: "timeout", Label: "Time limit of one call", Kind: form.Duration, Default: "15s", Group: more},
 		},
-		Credentials:  []connector.CredentialSpec{{Name: credPassword, Label: "Password", Required: true, Help: "Of the user above."}},
+		Credentials:  []connector.CredentialSpec{{Name: credPassword, Label: "Password", Required: true, Help: "Of the login in the settings."}},
 		Capabilities: []connector.Capability{connector.CapWorkers, connector.CapWriteBack},
 	}
 }
