@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
@@ -221,6 +222,16 @@ func (h *written) Verified(write, field string) {
 func (h *written) NotVerified(write, field string) {
 	h.b.mark(write, field, postgres.WriteNotVerified)
 	h.b.k.e.Metrics.WriteBack("not_verified")
+}
+
+// Lag is how long the HRIS may still show old values.
+func (h *written) Lag() time.Duration { return readLag(h.back) }
+
+func readLag(back connector.WriteBack) time.Duration {
+	if l, ok := back.(connector.Lagging); ok {
+		return l.ReadLag()
+	}
+	return 0
 }
 
 // Exceptions reads how far exceptions are.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"joinery/internal/exception"
 	"joinery/internal/joiner"
@@ -17,6 +18,8 @@ type HRIS interface {
 	Write(ctx context.Context, set, was map[string]any) (string, error)
 	// Confirm says that an earlier try of this step made a write after all.
 	Confirm(ctx context.Context, write string) error
+	// Lag is how long the HRIS may still show old values, as its connector knows.
+	Lag() time.Duration
 	// Verified and NotVerified keep what reading a field back came to.
 	Verified(write, field string)
 	NotVerified(write, field string)

@@ -270,7 +270,7 @@ func refusal(err error) bool {
 
 // lag is how long the slowest of the written fields may show its old value.
 func (w *writing) lag() time.Duration {
-	var most time.Duration
+	most := w.hris.Lag()
 	for field := range w.Writes {
 		most = max(most, w.row(field).Lag())
 	}

@@ -235,7 +235,7 @@ func (db *DB) applyResolution(ctx context.Context, tx pgx.Tx, by Actor, x Except
 			_, err = tx.Exec(ctx, `UPDATE write_backs SET state = 'released', check_at = NULL WHERE joiner_id = $1 AND connection = $2 AND field = $3 AND state NOT IN ('undone', 'replaced', 'released')`, x.JoinerID, x.Connection, x.Field)
 		}
 	case exception.Push:
-		err = set(`push_at = $4, push_tries = 0, push_phase = '', until = NULL`, now)
+		err = set(`push_at = $4, push_tries = 0, push_phase = '', push_key = $5, until = NULL`, now, newID("push:"))
 	case exception.Refuse:
 		err = set(`push_at = NULL`)
 	case exception.Until:

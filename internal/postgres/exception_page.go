@@ -29,16 +29,16 @@ type ExceptionRow struct {
 	ResolvedAt                                    *time.Time
 	Seen                                          int
 	OpenedAt, ChangedAt                           time.Time
-	PushPhase                                     string
+	PushKey, PushPhase                            string
 	PushTries                                     int
 }
 
 const exceptionSQL = `SELECT e.id, e.kind, e.state, e.title, e.reason, e.connection, e.worker, e.joiner_id, coalesce((SELECT label FROM joiners j WHERE j.id = e.joiner_id), ''), e.field, e.policy, e.flow, e.run_id, e.node, e.ours, e.theirs, e.detail,
-	e.owner_id, e.owner_name, e.until, e.resolution, e.resolved_by, e.resolved_name, e.comment, e.resolved_at, e.seen, e.opened_at, e.changed_at, e.push_phase, e.push_tries FROM exceptions e`
+	e.owner_id, e.owner_name, e.until, e.resolution, e.resolved_by, e.resolved_name, e.comment, e.resolved_at, e.seen, e.opened_at, e.changed_at, e.push_phase, e.push_tries, e.push_key FROM exceptions e`
 
 func (x *ExceptionRow) scan() []any {
 	return []any{&x.ID, &x.Kind, &x.State, &x.Title, &x.Reason, &x.Connection, &x.Worker, &x.JoinerID, &x.JoinerLabel, &x.Field, &x.Policy, &x.Flow, &x.RunID, &x.Node, &x.Ours, &x.Theirs, &x.Detail,
-		&x.OwnerID, &x.OwnerName, &x.Until, &x.Resolution, &x.ResolvedBy, &x.ResolvedName, &x.Comment, &x.ResolvedAt, &x.Seen, &x.OpenedAt, &x.ChangedAt, &x.PushPhase, &x.PushTries}
+		&x.OwnerID, &x.OwnerName, &x.Until, &x.Resolution, &x.ResolvedBy, &x.ResolvedName, &x.Comment, &x.ResolvedAt, &x.Seen, &x.OpenedAt, &x.ChangedAt, &x.PushPhase, &x.PushTries, &x.PushKey}
 }
 
 // Rule is what the rules look at.

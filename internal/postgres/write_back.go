@@ -214,3 +214,27 @@ func (db *DB) TakeDuty(ctx context.Context, name, owner string, within time.Dura
 		SELECT EXISTS (SELECT 1 FROM taken)`, name, owner, within.Seconds()).Scan(&got)
 	return got, asFault(err)
 }
+
+// Looked keeps what looking again at a field came to, unless it was taken back,
+// replaced or released meanwhile.
+func (db *DB) Looked(ctx context.Context, w FieldWrite, state string, next time.Time) error {
+	_, err := db.pool.Exec(ctx, `UPDATE write_backs SET state = $3, check_at = $4, checked_at = $5 WHERE intent = $1 AND field = $2 AND state IN ('verified', 'drifted')`, w.Intent, w.Field, state, next, db.now())
+	return asFault(err)
+}
+
+// IntendPush records that an exception's value is about to be written again. It
+// counts as a write-back of the hour, and is not held back by the limit: a person
+// has just decided it.
+func (db *DB) IntendPush(ctx context.Context, exceptionID string, w FieldWrite) error {
+	if err := db.IntendWrites(ctx, []FieldWrite{w}, WriteIntended); err != nil {
+		return err
+	}
+	return db.ptx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO intents (key, run_id, node, flow, connection, operation, target, at) VALUES ($1, $2, '', $3, $4, 'hris.write_back', $5, clock_timestamp()) ON CONFLICT (key) DO NOTHING`,
+			w.Intent, exceptionID, w.Flow, w.Connection, w.Worker); err != nil {
+			return fmt.Errorf("write intent: %w", err)
+		}
+		_, err := tx.Exec(ctx, `UPDATE exceptions SET push_phase = 'sending' WHERE id = $1 AND state = 'pushing'`, exceptionID)
+		return err
+	})
+}
