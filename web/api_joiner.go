@@ -25,11 +25,12 @@ type apiEvent struct {
 	Joiner     string   `json:"joiner"`
 	Runs       []string `json:"runs"`
 	Repeats    int      `json:"repeats"`
+	Echo       bool     `json:"echo"`
 }
 
 func asAPIEvent(e postgres.EventRow) apiEvent {
 	return apiEvent{ID: e.ID, Connection: e.Connection, Key: e.Key, Type: e.Type, Worker: e.Worker, Changed: append([]string{}, e.Changed...), At: stampOf(e.At), ReceivedAt: stamp(e.ReceivedAt), State: e.State, Reason: e.Reason,
-		Joiner: e.JoinerID, Runs: append([]string{}, e.Runs...), Repeats: e.Repeats}
+		Joiner: e.JoinerID, Runs: append([]string{}, e.Runs...), Repeats: e.Repeats, Echo: e.EchoOf != ""}
 }
 
 func (s *Server) apiEvents(c *fiber.Ctx, _ auth.Actor) error {

@@ -33,6 +33,7 @@ var (
 	joinerCursor     = cursorKind{"joiner", shaped(`^j_[0-9A-Za-z_-]{1,80}$`)}
 	reviewCursor     = cursorKind{"review", shaped(`^rv_[0-9A-Za-z_-]{1,80}$`)}
 	signoffCursor    = cursorKind{"signoff", shaped(`^so_[0-9A-Za-z_-]{1,80}$`)}
+	exceptionCursor  = cursorKind{"exception", shaped(`^ex_[0-9A-Za-z_-]{1,80}$`)}
 	credentialCursor = cursorKind{"credential", shaped(`^cr_[0-9A-Za-z_-]{1,80}$`)}
 	revisionCursor   = cursorKind{"revision", shaped(`^[1-9][0-9]{0,8}$`)}
 	auditCursor      = cursorKind{"audit", shaped(`^[1-9][0-9]{0,17}$`)}

@@ -59,13 +59,17 @@ func apiSchemas() doc {
 			"rows": number, "bad": number, "looked_at": number, "plan": list(number), "stage": number, "onward": yes, "stopped": text, "release": text, "report": doc{"type": []any{"object", "null"}},
 			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "problems?": list(ref("Finding")), "created_at": moment}),
 
-		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number}),
+		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number, "echo": yes}),
 		"Replayed": object(doc{"events": list(object(doc{"event": text, "runs": texts, "duplicate": yes}))}),
+		"Exception": object(doc{"id": text, "kind": text, "state": doc{"enum": []any{"open", "asked", "pushing", "excepted", "resolved"}}, "title": text, "reason": text, "connection": text, "worker": text, "joiner": text, "field": text, "ours": anything, "theirs": anything,
+			"seen": text, "times": number, "policy": text, "flow": text, "run": text, "owner": text, "until": maybe, "resolution": doc{"enum": []any{"", "accept_hr", "push", "close", "agrees"}}, "resolved_by": text, "resolved_at": maybe, "opened_at": moment,
+			"story?": list(object(doc{"at": moment, "by": text, "act": text, "text": text}))}),
+		"Resolve": object(doc{"action": doc{"enum": []any{"accept_hr", "push", "refuse", "until", "assign", "close"}}, "reason?": text, "until?": text, "owner?": text, "seen?": text}),
 		"Joiner": object(doc{"id": text, "connection": text, "worker": text, "name": text, "department": text, "start_date": text, "status": text, "created_at": moment, "last_run?": text, "last_state?": text, "attributes?": doc{"type": "object"},
 			"accounts?": list(object(doc{"connection": text, "id": text, "name": text, "enabled": yes, "created": yes, "groups": texts, "run": text})), "runs?": list(ref("Run"))}),
 		"Audit": object(doc{"seq": number, "at": moment, "actor": text, "name": text, "address": text, "action": text, "kind": text, "id": text, "detail": doc{"type": "object"}, "hash": hash}),
 	}
-	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "List", "Signoff", "Event", "Joiner", "Audit"} {
+	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "List", "Signoff", "Event", "Exception", "Joiner", "Audit"} {
 		out[name+"Page"] = pageSchema(name)
 	}
 	return out

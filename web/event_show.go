@@ -76,6 +76,9 @@ func (s *Server) eventCells(e postgres.EventRow) []ui.Cell {
 		runs = plural(len(e.Runs), "run", "runs")
 	}
 	badges := []ui.Badge{eventBadge(e.State)}
+	if e.EchoOf != "" {
+		badges = append(badges, ui.Badge{Tone: "neutral", Text: "Our own echo"})
+	}
 	if e.Repeats > 0 {
 		badges = append(badges, ui.Badge{Tone: "neutral", Text: fmt.Sprintf("came %d times", e.Repeats+1)})
 	}
@@ -114,6 +117,10 @@ func (s *Server) eventShow(c *fiber.Ctx, who auth.Actor) error {
 	}
 	pairs = append(pairs, ui.Pair{Label: "Signed", Value: signed}, ui.Pair{Label: "Came", Value: plural(e.Repeats+1, "time", "times")})
 	p.Wide = append(p.Wide, sections.Section{Title: "Event", Pairs: pairs})
+	if e.EchoOf != "" {
+		p.Head.Badges = append(p.Head.Badges, ui.Badge{Tone: "neutral", Text: "Our own echo"})
+		p.Notices = append(p.Notices, ui.Notice{Text: "This event only tells of what Joinery wrote itself, so it started no run. Replay it if a run is wanted all the same."})
+	}
 	if e.Reason != "" {
 		p.Notices = append(p.Notices, ui.Notice{Tone: "bad", Text: e.Reason})
 	}

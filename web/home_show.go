@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/exception"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
 	"joinery/views/home"
@@ -31,7 +32,7 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 			{Label: "Succeeded", Value: fmt.Sprint(h.SucceededDay), Note: "in 24 hours", URL: "/runs?state=succeeded"},
 			{Label: "Failed", Value: fmt.Sprint(h.FailedDay), Note: "in 24 hours", URL: "/runs?state=failed"},
 		},
-		Calm:     ui.Empty{Icon: "circle-check", Title: "Nothing needs you", Text: "No failed run, no open question, no review, no credential that expires soon."},
+		Calm:     ui.Empty{Icon: "circle-check", Title: "Nothing needs you", Text: "No failed run, no open question, no exception, no review, no credential that expires soon."},
 		NoJoiner: ui.Empty{Icon: "users", Title: "No joiner yet", Text: "Joiners appear here when the HRIS announces one, or when a run is started by hand."},
 		Joiners:  ui.Table{Label: "Newest joiners", Columns: ui.Columns("Joiner", "Department", "Starts", "Accounts", "Last run")},
 	}
@@ -54,6 +55,10 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 	add("Failed runs", "bad", s.homeRuns(h.Failed, who), &ui.Link{Text: "All failed runs", URL: "/runs?state=failed"})
 	add("Parked runs", "warn", s.homeRuns(h.Parked, who), &ui.Link{Text: "All parked runs", URL: "/runs?state=parked"})
 	add("Sign-offs", "warn", s.homeSignoffs(h.Signoffs, who), nil)
+	if h.ExceptionCount > 0 && who.Can(auth.RunRead) {
+		more := &ui.Link{Text: "All exceptions", URL: "/exceptions"}
+		p.Groups = append(p.Groups, home.Group{Title: "Exceptions", Badge: ui.Badge{Tone: "bad", Text: fmt.Sprint(h.ExceptionCount)}, Items: s.homeExceptions(h.Exceptions), More: more})
+	}
 	add("Reviews", "info", s.homeReviews(h.Reviews), &ui.Link{Text: "All reviews", URL: "/reviews"})
 	add("Released without approval", "bad", homeUnratified(h.Unratified), nil)
 	if h.DeadLetters > 0 {
@@ -102,6 +107,18 @@ func (s *Server) homeReviews(rows []postgres.ReviewRow) []home.Item {
 	var out []home.Item
 	for _, r := range rows {
 		out = append(out, home.Item{Text: fmt.Sprintf("%s, revision %d", r.Name, r.Revision), Sub: string(r.Kind) + " · by " + r.OpenedByName, URL: "/reviews/" + r.ID, When: s.ago(r.OpenedAt), ISO: iso(r.OpenedAt)})
+	}
+	return out
+}
+
+func (s *Server) homeExceptions(rows []postgres.ExceptionRow) []home.Item {
+	var out []home.Item
+	for _, x := range rows {
+		i := home.Item{Text: x.Title, Sub: joinerName(x.JoinerLabel, x.Worker) + " · " + exceptionKind(x.Kind), URL: "/exceptions/" + x.ID, When: s.ago(x.OpenedAt), ISO: iso(x.OpenedAt)}
+		if x.State == exception.Asked {
+			i.Badge = &ui.Badge{Tone: "warn", Text: "push asked for"}
+		}
+		out = append(out, i)
 	}
 	return out
 }

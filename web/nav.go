@@ -33,6 +33,7 @@ func navOf(routes map[string]bool) []navItem {
 		{"Systems", "Connections", "/connections", "plug", auth.ArtifactRead},
 		{"Systems", "Credentials", "/credentials", "key-round", auth.CredentialRead},
 		{"Systems", "Events", "/events", "inbox", auth.RunRead},
+		{"Systems", "Exceptions", "/exceptions", "circle-alert", auth.RunRead},
 		{"Settings", "Audit", "/audit", "shield-check", auth.AuditRead},
 		{"Settings", "Users", "/users", "user-cog", auth.UserManage},
 		{"Settings", "Tokens", "/tokens", "fingerprint", auth.TokenManage},
@@ -66,12 +67,26 @@ func (s *Server) navigation(c *fiber.Ctx, who auth.Actor, current string) []layo
 		}
 		last := &out[len(out)-1]
 		item := layout.Item{Text: i.text, URL: i.url, Icon: i.icon, Current: i.url == current}
-		if i.url == "/reviews" {
+		switch i.url {
+		case "/reviews":
 			item.Count = waiting
+		case "/exceptions":
+			item.Count = s.openExceptions(c, who)
 		}
 		last.Items = append(last.Items, item)
 	}
 	return out
+}
+
+// openExceptions counts what a person may reconcile, for the navigation.
+func (s *Server) openExceptions(c *fiber.Ctx, who auth.Actor) string {
+	if !who.Can(auth.SignoffDecide) {
+		return ""
+	}
+	if n, err := s.DB.OpenExceptions(c.UserContext()); err == nil && n > 0 {
+		return strconv.Itoa(n)
+	}
+	return ""
 }
 
 // paletteItem is one thing the command palette can go to.

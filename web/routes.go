@@ -87,6 +87,12 @@ func (s *Server) routes() []route {
 		{get, "/signoffs/:id", auth.RunRead, s.signoffShow},
 		{post, "/signoffs/:id", auth.SignedIn, s.signoffDecide},
 
+		// Exceptions: whoever may decide a sign-off may reconcile; the contract's role is
+		// asked where it wants a sign-off.
+		{get, "/exceptions", auth.RunRead, s.exceptionIndex},
+		{get, "/exceptions/:id", auth.RunRead, s.exceptionShow},
+		{post, "/exceptions/:id/resolve", auth.SignoffDecide, s.exceptionResolve},
+
 		// Flows: the outline, and one node's form.
 		{get, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeEdit},
 		{post, "/flows/:key/nodes", auth.ArtifactWrite, s.nodeAdd},

@@ -230,6 +230,12 @@ func (w *world) runActs(add func(func() act)) {
 	add(func() act {
 		return act{route: "POST /api/v1/signoffs/:id", by: w.bo, path: "/api/v1/signoffs/" + w.signoff(), json: obj{"decision": "rejected", "comment": "no"}, records: []string{"signoff.rejected"}}
 	})
+	add(func() act {
+		return act{route: "POST /exceptions/:id/resolve", by: w.bo, path: "/exceptions/" + w.exception() + "/resolve", form: fields("action", "accept_hr", "reason", "HR is right"), records: []string{"exception.accept_hr"}}
+	})
+	add(func() act {
+		return act{route: "POST /api/v1/exceptions/:id/resolve", by: w.bo, path: "/api/v1/exceptions/" + w.exception() + "/resolve", json: obj{"action": "accept_hr", "reason": "HR is right"}, records: []string{"exception.accept_hr"}}
+	})
 }
 
 func (w *world) systemActs(add func(func() act)) {

@@ -192,7 +192,7 @@ func TestS56_S60_S93_Canaries(t *testing.T) {
 // addresses gives every address of a route, with every id there is.
 func addresses(w *world, path string) []string {
 	area, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "/api/v1"), "/"), "/")
-	table := map[string]string{"runs": "runs", "events": "events", "joiners": "joiners", "users": "users", "credentials": "credentials", "reviews": "reviews", "signoffs": "signoffs"}[area]
+	table := map[string]string{"runs": "runs", "events": "events", "joiners": "joiners", "users": "users", "credentials": "credentials", "reviews": "reviews", "signoffs": "signoffs", "exceptions": "exceptions"}[area]
 	ids := []string{""}
 	switch {
 	case strings.Contains(path, ":id") && table != "":

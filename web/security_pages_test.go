@@ -25,7 +25,7 @@ import (
 func (w *world) pages() map[string]string {
 	dead, err := w.server.DB.KeepDeadLetter(w.t.Context(), "hr", "k1", "odd: "+w.marker, "cr_1", "10.0.0.1", []byte(w.marker))
 	require.NoError(w.t, err)
-	ids := map[string]string{"/bulk": w.list(postgres.ListStarted, run.Failed), "/lists": w.list(postgres.ListStarted, run.Failed), "/runs": w.run(run.Failed), "/signoffs": w.signoff(), "/events": dead, "/reviews": w.review(review.Flow, "c-flow", 3).ID, "/users": w.boID,
+	ids := map[string]string{"/bulk": w.list(postgres.ListStarted, run.Failed), "/lists": w.list(postgres.ListStarted, run.Failed), "/runs": w.run(run.Failed), "/signoffs": w.signoff(), "/events": dead, "/exceptions": w.exception(), "/reviews": w.review(review.Flow, "c-flow", 3).ID, "/users": w.boID,
 		"/credentials": w.value(`SELECT id FROM credentials LIMIT 1`), "/joiners": w.value(`SELECT id FROM joiners LIMIT 1`)}
 	out := map[string]string{}
 	for _, r := range w.server.routes() {

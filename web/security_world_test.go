@@ -18,6 +18,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/connector/hrisrest"
+	"joinery/internal/exception"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -132,6 +133,14 @@ func (w *world) signoff() string {
 	return "sg_" + id
 }
 
+// exception is one about two values of a field, with the marker in all its words.
+func (w *world) exception() string {
+	out, err := w.server.DB.OpenException(w.t.Context(), w.boWho, postgres.NewException{Kind: exception.WriteBack, Subject: fmt.Sprint("field|hr|", time.Now().UnixNano()), Title: "T " + w.marker, Reason: "R " + w.marker, Connection: "hr", Worker: "w1",
+		JoinerID: w.value(`SELECT coalesce(min(id), '') FROM joiners`), Field: "work_email", Policy: "c-policy", Ours: "ours " + w.marker, Theirs: "theirs " + w.marker})
+	require.NoError(w.t, err)
+	return out.ID
+}
+
 func (w *world) exec(sql string, args ...any) {
 	w.t.Helper()
 	require.NoError(w.t, w.server.DB.RawExec(context.Background(), sql, args...))
@@ -153,7 +162,7 @@ func (k *console) value(t *testing.T, sql string, args ...any) string {
 func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 // tables are all tables with what people and runs left in them.
-const tables = `artifacts revisions reviews review_comments approvals releases ratifications users sessions setup_links sign_in_failures api_tokens settings credentials joiners events runs steps attempts intents signoffs joiner_accounts audit_events audit_chain`
+const tables = `artifacts revisions reviews review_comments approvals releases ratifications users sessions setup_links sign_in_failures api_tokens settings credentials joiners events runs steps attempts intents signoffs joiner_accounts write_backs exceptions exception_acts audit_events audit_chain`
 
 // digest changes with any row, apart from when something was last seen.
 func (w *world) digest() string {

@@ -67,7 +67,8 @@ func (db *DB) Exception(ctx context.Context, id string) (ExceptionRow, error) {
 }
 
 // ExceptionFilter narrows a list of exceptions. State "" is all that are not
-// resolved; "any" is all.
+// resolved; "any" is all, and
+// "waiting" those that wait for a person.
 type ExceptionFilter struct {
 	State, Kind, Connection, Joiner, Query, Owner, Run string
 	Before                                             string
@@ -86,6 +87,8 @@ func (db *DB) Exceptions(ctx context.Context, f ExceptionFilter) (page []Excepti
 	case "":
 		where += " AND e.state <> 'resolved'"
 	case "any":
+	case "waiting":
+		where += " AND e.state IN ('open', 'asked')"
 	default:
 		add("e.state = $%d", f.State)
 	}

@@ -9,18 +9,21 @@ import (
 
 // Home is what the first page shows.
 type Home struct {
-	Failed       []RunRow
-	Parked       []RunRow
-	Signoffs     []SignoffLine
-	Reviews      []ReviewRow
-	Unratified   []Artifact
-	DeadLetters  int
-	Expiring     []Credential
-	Joiners      []JoinerRow
-	Running      int
-	Waiting      int
-	SucceededDay int
-	FailedDay    int
+	Failed     []RunRow
+	Parked     []RunRow
+	Signoffs   []SignoffLine
+	Reviews    []ReviewRow
+	Unratified []Artifact
+	// Exceptions are the newest that wait for a person; ExceptionCount is how many do.
+	Exceptions     []ExceptionRow
+	ExceptionCount int
+	DeadLetters    int
+	Expiring       []Credential
+	Joiners        []JoinerRow
+	Running        int
+	Waiting        int
+	SucceededDay   int
+	FailedDay      int
 }
 
 // Home reads what needs a person, and how today goes.
@@ -35,6 +38,14 @@ func (db *DB) Home(ctx context.Context) (Home, error) {
 	}
 	if h.Signoffs, err = db.OpenSignoffs(ctx); err != nil {
 		return h, err
+	}
+	if h.ExceptionCount, err = db.OpenExceptions(ctx); err != nil {
+		return h, err
+	}
+	if h.ExceptionCount > 0 {
+		if h.Exceptions, _, err = db.Exceptions(ctx, ExceptionFilter{State: "waiting", Limit: 8}); err != nil {
+			return h, err
+		}
 	}
 	if h.Reviews, _, err = db.Reviews(ctx, "open", "", 8); err != nil {
 		return h, err
