@@ -11,6 +11,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
+	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/views/artifacts"
@@ -230,20 +231,43 @@ func (s *Server) changes(kind review.Kind, old, now string) ([]string, []ui.Diff
 	if err != nil {
 		return nil, nil, err
 	}
-	var words []string
-	if kind == review.Flow {
+	words, err := s.differences(kind, old, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return words, diffLines(visible(a), visible(b)), nil
+}
+
+// differences tells in words what changed, for the kinds whose content has them.
+func (s *Server) differences(kind review.Kind, old, now string) (words []string, err error) {
+	switch kind {
+	case review.Policy:
+		var x, y policy.Content
+		if old != "" {
+			if x, err = policy.Decode([]byte(old)); err != nil {
+				return nil, err
+			}
+		}
+		if y, err = policy.Decode([]byte(now)); err != nil {
+			return nil, err
+		}
+		words = policy.Differences(x, y)
+	case review.Flow:
 		var x, y flow.Content
 		if old != "" {
 			if x, err = flow.Decode([]byte(old)); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		if y, err = flow.Decode([]byte(now)); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		words = flow.Differences(x, y, s.Nodes)
 	}
-	return words, diffLines(visible(a), visible(b)), nil
+	for i := range words {
+		words[i] = visible(words[i])
+	}
+	return words, nil
 }
 
 // diffLines gives a unified difference with line numbers on both sides.

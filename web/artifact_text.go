@@ -27,6 +27,9 @@ func artifactTabs(kind review.Kind, key, current string) []ui.Tab {
 	if kind == review.Flow {
 		out = append(out, ui.Tab{Text: "Outline", URL: at})
 		out = append(out, ui.Tab{Text: "YAML", URL: at + "/yaml"})
+	} else if kind == review.Policy {
+		out = append(out, ui.Tab{Text: "Rules", URL: at})
+		out = append(out, ui.Tab{Text: "YAML", URL: at + "/yaml"})
 	} else if kind == review.Connection {
 		out = append(out, ui.Tab{Text: "Settings", URL: at})
 	} else {
@@ -75,7 +78,7 @@ func (s *Server) textPage(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, tex
 	at := "/" + a.Kind.Plural() + "/" + a.Key
 	p := artifacts.TextPage{Head: ui.Head{Title: a.Name, Badges: artifactBadges(a)}, Tabs: artifactTabs(a.Kind, a.Key, "Content"), Text: text, Base: itoa(base), Action: at + "/yaml", CheckURL: at + "/check", Message: message,
 		Rows: itoa(min(max(strings.Count(text, "\n")+3, 16), 40)), ReadOnly: !who.Can(auth.ArtifactWrite), Notices: notices}
-	if a.Kind == review.Flow {
+	if a.Kind == review.Flow || a.Kind == review.Policy {
 		p.Tabs = artifactTabs(a.Kind, a.Key, "YAML")
 	}
 	p.Head.Actions = append(p.Head.Actions, s.submitButton(who, a)...)
@@ -112,7 +115,7 @@ func (s *Server) artifactSave(kind review.Kind) handler {
 			return err
 		}
 		to := "/" + kind.Plural() + "/" + a.Key
-		if kind == review.Flow {
+		if kind == review.Flow || kind == review.Policy {
 			to += "/yaml"
 		}
 		return s.done(c, to, savedSentence(saved))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -9,8 +10,10 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/fault"
+	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
+	"joinery/views/policies"
 	"joinery/views/reviews"
 	"joinery/views/settings"
 	"joinery/views/ui"
@@ -64,14 +67,14 @@ func (s *Server) reviewShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.reviewPage(d, deps, who)
+	p, err := s.reviewPage(c.UserContext(), d, deps, who)
 	if err != nil {
 		return err
 	}
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: []ui.Link{{Text: "Reviews", URL: "/reviews"}}}, reviews.Show(p))
 }
 
-func (s *Server) reviewPage(d postgres.ReviewDetail, deps []postgres.Dependent, who auth.Actor) (reviews.Page, error) {
+func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps []postgres.Dependent, who auth.Actor) (reviews.Page, error) {
 	p := reviews.Page{Head: ui.Head{Title: fmt.Sprintf("%s, revision %d", d.Name, d.Revision), Badges: []ui.Badge{reviewBadge(d.State)}, Text: d.Message}, Hash: d.Hash, Same: d.BaseContent == d.Content}
 	var err error
 	if p.Words, p.Lines, err = s.changes(d.Kind, d.BaseContent, d.Content); err != nil {
@@ -82,6 +85,11 @@ func (s *Server) reviewPage(d postgres.ReviewDetail, deps []postgres.Dependent, 
 		return p, err
 	}
 	p.Content = visible(string(text))
+	if d.Kind == review.Policy {
+		if p.Tests, err = reviewTests(ctx, d.Content); err != nil {
+			return p, err
+		}
+	}
 	at := "/" + d.Kind.Plural() + "/" + d.Key
 	against := ui.Pair{Label: "Compared with", Value: "nothing: it is new"}
 	if d.BaseRevision > 0 {
@@ -107,6 +115,19 @@ func (s *Server) reviewPage(d postgres.ReviewDetail, deps []postgres.Dependent, 
 	}
 	s.reviewActs(&p, d, who)
 	return p, nil
+}
+
+// reviewTests runs the tests of the revision that is reviewed.
+func reviewTests(ctx context.Context, content string) (*policies.Results, error) {
+	c, err := policy.Decode([]byte(content))
+	if err != nil {
+		return nil, err
+	}
+	out := testResults(policy.RunCases(ctx, c))
+	if len(out.Tests) == 0 {
+		out.Text = "This policy has no tests. Ask for one that shows what the change is for."
+	}
+	return &out, nil
 }
 
 func (s *Server) reviewMoment(m postgres.ReviewComment) ui.Moment {

@@ -118,6 +118,13 @@ func (s *Server) routes() []route {
 		{post, "/bulk/:id/resume", auth.RunOperate, s.bulkResume},
 		{post, "/bulk/:id/cancel", auth.RunOperate, s.bulkCancel},
 
+		// Policies: the form of every type. Drafts are judged and tried without being kept.
+		{post, "/policies/form", auth.ArtifactWrite, s.policyAct},
+		{post, "/policies/draft", auth.ArtifactRead, s.policyJudge},
+		{post, "/policies/condition", auth.ArtifactRead, s.policyCondition},
+		{post, "/policies/:key/form", auth.ArtifactWrite, s.policyAct},
+		{post, "/policies/:key/draft", auth.ArtifactRead, s.policyJudge},
+
 		// Reviews.
 		{get, "/reviews", auth.ArtifactRead, s.reviewIndex},
 		{get, "/reviews/:id", auth.ArtifactRead, s.reviewShow},
@@ -171,13 +178,16 @@ func (s *Server) artifactRoutes() []route {
 	for _, k := range review.Kinds() {
 		at := "/" + k.Plural()
 		if k != review.Connection {
-			show := s.artifactText(k)
-			if k == review.Flow {
+			index, show, start := s.artifactIndex(k), s.artifactText(k), s.artifactNew(k)
+			switch k {
+			case review.Flow:
 				show = s.flowShow
+			case review.Policy:
+				index, show, start = s.policyIndex, s.policyShow, s.policyNew
 			}
 			out = append(out,
-				route{get, at, auth.ArtifactRead, s.artifactIndex(k)},
-				route{get, at + "/new", auth.ArtifactWrite, s.artifactNew(k)},
+				route{get, at, auth.ArtifactRead, index},
+				route{get, at + "/new", auth.ArtifactWrite, start},
 				route{post, at, auth.ArtifactWrite, s.artifactAdd(k)},
 				route{get, at + "/:key", auth.ArtifactRead, show},
 				route{get, at + "/:key/yaml", auth.ArtifactRead, s.artifactText(k)},

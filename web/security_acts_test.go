@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,6 +77,14 @@ func (w *world) artifactActs(k review.Kind, add func(func() act)) {
 		add(func() act {
 			return act{route: "POST " + at + "/:key/yaml", by: w.bo, path: one + "/yaml", form: fields("text", w.text(k, key, 4), "message", "why", "base", n(w.head(k, key))), records: []string{"revision.save"}}
 		})
+	}
+	if k == review.Policy {
+		form := func(path, key string, base int, group string) act {
+			return act{route: "POST " + strings.Replace(path, key, ":key", 1), by: w.bo, path: path, records: []string{"revision.save"},
+				form: fields("op", "save", "type", "groups", "key", key, "name", "By form", "description", "", "message", "why", "base", n(base), "p_hit", "all", "r.rows", "n0", "t.rows.n0.when", "", "t.rows.n0.groups", group)}
+		}
+		add(func() act { return form(at+"/form", "brand-newer", 0, "a") })
+		add(func() act { return form(one+"/form", key, w.head(k, key), "b") })
 	}
 	add(func() act {
 		return act{route: "POST " + at + "/:key/reviews", by: w.bo, path: one + "/reviews", form: fields("revision", n(w.head(k, key)), "message", "please"), records: []string{"review.open"}}

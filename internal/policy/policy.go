@@ -62,6 +62,9 @@ type Spec struct {
 	Starter string
 }
 
+// Field is the content's field that holds the rules of this type.
+func (s Spec) Field() string { return field(s.Type) }
+
 // kind is one type of policy. A new one is a file of its own and a line in kinds.
 type kind struct {
 	spec Spec

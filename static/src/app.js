@@ -2,6 +2,8 @@
 // without this file; it only adds comfort.
 import { openPalette } from "./palette.js";
 import { startLive } from "./live.js";
+import { startSheets } from "./sheet.js";
+import { startPolicy } from "./policy.js";
 
 const root = document.documentElement;
 
@@ -99,8 +101,10 @@ document.addEventListener("change", (event) => {
 const dirty = new Set();
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (form?.matches("form.form[method=post], form[data-warn-dirty]")) dirty.add(form);
+  if (form?.matches("form.form[method=post], form[data-warn-dirty]") && !event.target.closest("[data-try]")) dirty.add(form);
 });
+document.addEventListener("joinery:changed", (event) => dirty.add(event.target));
+for (const form of document.querySelectorAll("form[data-changed]")) dirty.add(form);
 window.addEventListener("beforeunload", (event) => {
   if ([...dirty].some((form) => form.isConnected)) event.preventDefault();
 });
@@ -154,3 +158,5 @@ const toggle = document.querySelector("[data-theme-toggle]");
 if (toggle) showTheme(toggle, root.dataset.theme || "system");
 showFields(document);
 startLive();
+startSheets();
+startPolicy();
