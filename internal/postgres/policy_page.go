@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"joinery/internal/artifact"
 	"joinery/internal/fault"
 	"joinery/internal/review"
 )
@@ -43,7 +44,11 @@ func (db *DB) Policies(ctx context.Context, q, after string, limit int) (page []
 	}
 	for _, a := range all {
 		content := contents[a.Key]
-		page = append(page, PolicyRow{Artifact: a, Type: db.artifacts.PolicyType(content), Flows: uses[a.Key], Problems: db.artifacts.Check(review.Policy, content, known)})
+		k := artifact.Known{Known: known}
+		if k.Schemas, err = db.schemas(ctx, review.Policy, content); err != nil {
+			return nil, "", err
+		}
+		page = append(page, PolicyRow{Artifact: a, Type: db.artifacts.PolicyType(content), Flows: uses[a.Key], Problems: db.artifacts.Check(review.Policy, content, k)})
 	}
 	return page, next, nil
 }
