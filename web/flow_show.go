@@ -66,6 +66,7 @@ func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fau
 	if edits {
 		p.Add = &artifacts.AddNode{Action: at + "/nodes", Base: itoa(a.Head), Fields: s.addFields(f)}
 	}
+	p.Invariants = invariantLines(a.Key, f, problems, edits)
 	p.Side = s.flowSide(a, f, who)
 	return p
 }

@@ -27,7 +27,7 @@ func (s *Server) nodeField(c *fiber.Ctx, f form.Field, v any) (ui.Field, error) 
 	case form.LongText:
 		out.Input, out.Rows = "lines", 5
 	case form.Mapping:
-		out.Input, out.Rows, out.Help = "code", max(3, strings.Count(out.Value, "\n")+2), strings.TrimSpace(f.Help+" One a line: name: value.")
+		out.Input, out.Rows, out.Help = "code", max(3, strings.Count(out.Value, "\n")+2), strings.TrimSpace(f.Help+" One a line: name: value. Or one =expression that gives all of them.")
 	case form.List:
 		if len(f.Options) > 0 {
 			out.Input = "checks"

@@ -62,6 +62,9 @@ func postedParam(c *fiber.Ctx, f form.Field) any {
 		}
 		return linesOf(trimmed, func(line string) any { return line })
 	case form.Mapping:
+		if strings.HasPrefix(trimmed, "=") {
+			return trimmed
+		}
 		out := map[string]any{}
 		for line := range strings.SplitSeq(trimmed, "\n") {
 			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) != "" {

@@ -188,6 +188,12 @@ func (w *world) flowActs(add func(func() act)) {
 	add(func() act {
 		return act{route: "POST /flows/:key/nodes/:node/remove", by: w.bo, path: "/flows/c-flow/nodes/ok/remove", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}
 	})
+	add(func() act {
+		return act{route: "POST /flows/:key/invariants/:invariant", by: w.bo, path: "/flows/c-flow/invariants/new", form: fields("p_name", "Nobody gets admins", "p_never_groups", "admins", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/invariants/:invariant/remove", by: w.bo, path: "/flows/c-flow/invariants/1/remove", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}
+	})
 	for _, k := range []string{"flow", "connection"} {
 		at, key := "/flows", "c-flow"
 		if k == "connection" {
