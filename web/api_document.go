@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/postgres"
 	"joinery/internal/review"
 )
 
@@ -158,6 +159,8 @@ func querySchema(op apiOp, name string) doc {
 			return words(exceptionStates())
 		case "/reviews":
 			return words(reviewStates())
+		case "/names":
+			return words(postgres.NameStates())
 		}
 		word := "(" + strings.Join(runStates(), "|") + ")"
 		return doc{"type": "string", "pattern": "^" + word + "(," + word + ")*$"}

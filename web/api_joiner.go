@@ -82,6 +82,7 @@ type apiJoiner struct {
 	LastState  string       `json:"last_state,omitempty"`
 	Attributes any          `json:"attributes,omitempty"`
 	Accounts   []apiAccount `json:"accounts,omitempty"`
+	Names      []apiName    `json:"names,omitempty"`
 	Runs       []apiRun     `json:"runs,omitempty"`
 }
 
@@ -124,6 +125,9 @@ func (s *Server) apiJoinerShow(c *fiber.Ctx, who auth.Actor) error {
 	out.Attributes = redact(d.Attributes, who)
 	for _, a := range d.Accounts {
 		out.Accounts = append(out.Accounts, apiAccount{a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Groups...), a.RunID})
+	}
+	for _, n := range d.Names {
+		out.Names = append(out.Names, asAPIName(n))
 	}
 	for _, r := range d.Runs {
 		out.Runs = append(out.Runs, asAPIRun(r))

@@ -30,6 +30,7 @@ var (
 	runCursor        = cursorKind{"run", shaped(`^rn_[0-9A-Za-z_-]{1,80}$`)}
 	listCursor       = cursorKind{"list", shaped(`^bl_[0-9A-Za-z_-]{1,80}$`)}
 	eventCursor      = cursorKind{"event", shaped(`^ev_[0-9A-Za-z_-]{1,80}$`)}
+	nameCursor       = cursorKind{"name", shaped(`^nm_[0-9A-Za-z_-]{1,80}$`)}
 	joinerCursor     = cursorKind{"joiner", shaped(`^j_[0-9A-Za-z_-]{1,80}$`)}
 	reviewCursor     = cursorKind{"review", shaped(`^rv_[0-9A-Za-z_-]{1,80}$`)}
 	signoffCursor    = cursorKind{"signoff", shaped(`^so_[0-9A-Za-z_-]{1,80}$`)}

@@ -79,6 +79,8 @@ func (s *Server) apiOps() []apiOp {
 		{route{post, v1 + "/exceptions/:id/resolve", auth.SignoffDecide, s.apiExceptionResolve}, "Accept HR's value, push ours again, or let it stay until a date", "Resolve", "Exception", 200, nil},
 		{route{get, v1 + "/joiners", auth.RunRead, s.apiJoiners}, "List joiners, newest first", "", "JoinerPage", 200, []string{"q", "limit", "cursor"}},
 		{route{get, v1 + "/joiners/:id", auth.RunRead, s.apiJoinerShow}, "Read a joiner with accounts and runs", "", "Joiner", 200, nil},
+		{route{get, v1 + "/names", auth.RunRead, s.apiNames}, "List names, newest first; q finds a name in any spelling that its space takes for the same", "", "NamePage", 200, []string{"q", "space", "state", "joiner", "limit", "cursor"}},
+		{route{post, v1 + "/names/:id/release", auth.RunOperate, s.apiNameRelease}, "Give a name free for everybody", "Reason", "Name", 200, nil},
 		{route{get, v1 + "/audit", auth.AuditRead, s.apiAuditList}, "Sealed audit records in the order of the chain", "", "AuditPage", 200, []string{"after", "limit", "cursor"}},
 		{route{get, v1 + "/schemas/flow.json", auth.Public, s.apiFlowSchema}, "The JSON Schema of a flow's content", "", "Anything", 200, nil},
 		{route{get, v1 + "/openapi.json", auth.Public, s.apiDocument}, "This document", "", "Anything", 200, nil},

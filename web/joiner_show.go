@@ -87,6 +87,7 @@ func (s *Server) joinerPage(d postgres.JoinerDetail, who auth.Actor) sections.Pa
 	}
 	p.Wide = []sections.Section{
 		{Title: "Accounts", Table: &accounts, Empty: &ui.Empty{Icon: "id-card", Title: "No account yet", Text: "No run has made or found an account of this joiner."}},
+		{Title: "Names", Table: s.nameTable(d.Names), Empty: &ui.Empty{Icon: "at-sign", Title: "No names yet", Text: "No run has chosen names for this joiner by a policy."}},
 		{Title: "Runs", Table: &runs, Empty: &ui.Empty{Icon: "history", Title: "No run yet", Text: "No live flow listened to what the HRIS said about this joiner."}},
 		{Title: "What happened", Timeline: s.joinerTimeline(d)},
 	}

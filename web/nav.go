@@ -24,6 +24,7 @@ func navOf(routes map[string]bool) []navItem {
 	all := []navItem{
 		{"", "Home", "/", "house", auth.SignedIn},
 		{"", "Joiners", "/joiners", "users", auth.RunRead},
+		{"", "Names", "/names", "at-sign", auth.RunRead},
 		{"", "Runs", "/runs", "history", auth.RunRead},
 		{"", "Bulk", "/bulk", "upload", auth.RunRead},
 		{"Design", "Flows", "/flows", "workflow", auth.ArtifactRead},
@@ -139,7 +140,7 @@ func (s *Server) paletteFind(c *fiber.Ctx, who auth.Actor) error {
 
 // finders lists what the palette searches besides the places. An area adds its line.
 func (s *Server) finders() []finder {
-	out := []finder{{auth.RunRead, s.findJoiners}, {auth.UserManage, s.findUsers}}
+	out := []finder{{auth.RunRead, s.findJoiners}, {auth.RunRead, s.findNames}, {auth.UserManage, s.findUsers}}
 	for _, k := range review.Kinds() {
 		for _, i := range s.nav {
 			if i.url == "/"+k.Plural() {

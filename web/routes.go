@@ -72,6 +72,9 @@ func (s *Server) routes() []route {
 		// Joiners, runs, events and sign-offs.
 		{get, "/joiners", auth.RunRead, s.joinerIndex},
 		{get, "/joiners/:id", auth.RunRead, s.joinerShow},
+		{get, "/names", auth.RunRead, s.nameIndex},
+		{get, "/names/:id", auth.RunRead, s.nameShow},
+		{post, "/names/:id/release", auth.RunOperate, s.nameRelease},
 		{get, "/runs", auth.RunRead, s.runIndex},
 		{get, "/runs/:id", auth.RunRead, s.runShow},
 		{get, "/runs/:id/live", auth.RunRead, s.runLive},

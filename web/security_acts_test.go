@@ -39,6 +39,7 @@ func (w *world) acts() []func() act {
 	w.flowActs(add)
 	w.runActs(add)
 	w.bulkActs(add)
+	w.nameActs(add)
 	w.systemActs(add)
 	w.peopleActs(add)
 	return out

@@ -162,7 +162,7 @@ func (k *console) value(t *testing.T, sql string, args ...any) string {
 func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 // tables are all tables with what people and runs left in them.
-const tables = `artifacts revisions reviews review_comments approvals releases ratifications users sessions setup_links sign_in_failures api_tokens settings credentials joiners events runs steps attempts intents signoffs joiner_accounts write_backs exceptions exception_acts audit_events audit_chain`
+const tables = `artifacts revisions reviews review_comments approvals releases ratifications users sessions setup_links sign_in_failures api_tokens settings credentials joiners events runs steps attempts intents signoffs joiner_accounts reservations name_spaces write_backs exceptions exception_acts audit_events audit_chain`
 
 // digest changes with any row, apart from when something was last seen.
 func (w *world) digest() string {

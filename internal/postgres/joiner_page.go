@@ -33,6 +33,7 @@ type JoinerDetail struct {
 	Attributes map[string]any
 	ReadAt     *time.Time
 	Accounts   []AccountLine
+	Names      []NameRow
 	Runs       []RunRow
 	Events     []EventRow
 }
@@ -113,6 +114,9 @@ func (db *DB) Joiner(ctx context.Context, id string) (JoinerDetail, error) {
 	})
 	if err != nil {
 		return d, asFault(err)
+	}
+	if d.Names, _, err = db.Names(ctx, NameFilter{Joiner: id, Limit: 50}); err != nil {
+		return d, err
 	}
 	if d.Runs, _, err = db.Runs(ctx, RunFilter{Joiner: id, Limit: 50}); err != nil {
 		return d, err
