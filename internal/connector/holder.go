@@ -27,14 +27,23 @@ type Holder struct {
 	Value     string `json:"value"`
 }
 
+// NameQuery asks who holds a name: by which attribute, and where. Within is a
+// place (a DN) below which alone it has to be unique, at any depth; "" is
+// everywhere. Systems without places take no notice of it.
+type NameQuery struct {
+	Attribute string // LoginName for the login, whatever it is called in the system
+	Value     string
+	Within    string
+}
+
 // NameKeeper is a directory that can tell who holds a name. The equality is the
-// system's own (case, diacritics, spaces), and so is where the name must be
-// unique: a login of Active Directory in the whole domain, among users, groups
-// and computers; a common name among the entries of one folder; a mail address
-// wherever mail could be delivered. No holder means that the system would take
-// the name now, as far as we may see.
+// system's own (case, diacritics, spaces), and everything that the name must be
+// told apart from counts: a login of Active Directory is shared by users, groups
+// and computers of the whole domain; a mail address is taken wherever mail could
+// be delivered by it. No holder means that the system would take the name now, as
+// far as we may see.
 type NameKeeper interface {
-	Holders(ctx context.Context, attribute, value string) ([]Holder, error)
+	Holders(ctx context.Context, q NameQuery) ([]Holder, error)
 }
 
 // LoginName is the attribute that stands for the login, whatever it is called in
@@ -43,23 +52,23 @@ const LoginName = "login"
 
 // Holders asks a directory who holds a name. One that is no NameKeeper is asked
 // for an account, which finds only what accounts hold.
-func Holders(ctx context.Context, dir Directory, attribute, value string) ([]Holder, error) {
+func Holders(ctx context.Context, dir Directory, q NameQuery) ([]Holder, error) {
 	if k, ok := dir.(NameKeeper); ok {
-		return k.Holders(ctx, attribute, value)
+		return k.Holders(ctx, q)
 	}
-	by := Lookup{Attribute: attribute, Value: value}
-	if strings.EqualFold(attribute, LoginName) {
-		by = Lookup{Name: value}
+	by := Lookup{Attribute: q.Attribute, Value: q.Value}
+	if strings.EqualFold(q.Attribute, LoginName) {
+		by = Lookup{Name: q.Value}
 	}
 	a, ok, err := dir.FindAccount(ctx, by)
 	if fault.Is(err, fault.Conflict) { // several have it
-		return []Holder{{Kind: HolderOther, Label: value, Attribute: attribute, Value: value}}, nil
+		return []Holder{{Kind: HolderOther, Label: q.Value, Attribute: q.Attribute, Value: q.Value}}, nil
 	}
 	if err != nil || !ok {
 		return nil, err
 	}
-	h := Holder{ID: a.ID, Kind: HolderAccount, Label: a.Name, Stamp: a.Stamp, Attribute: attribute, Value: value}
-	if s, ok := a.Attributes[attribute].(string); ok {
+	h := Holder{ID: a.ID, Kind: HolderAccount, Label: a.Name, Stamp: a.Stamp, Attribute: q.Attribute, Value: q.Value}
+	if s, ok := a.Attributes[q.Attribute].(string); ok {
 		h.Value = s
 	}
 	return []Holder{h}, nil

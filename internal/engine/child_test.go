@@ -21,6 +21,7 @@ import (
 	"joinery/internal/connector/all"
 	"joinery/internal/connector/fake"
 	"joinery/internal/connector/ldap"
+	"joinery/internal/connectortest"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/node"
@@ -53,9 +54,14 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("joinery/internal/pgserver.startLocked.func1"), goleak.IgnoreTopFunction("os/exec.(*Cmd).watchCtx"),
+	goleak.VerifyTestMain(shared{m}, goleak.IgnoreAnyFunction("joinery/internal/pgserver.startLocked.func1"), goleak.IgnoreTopFunction("os/exec.(*Cmd).watchCtx"),
 		goleak.IgnoreAnyFunction("github.com/peterldowns/pgtestdb.init.func1"), goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
 }
+
+// shared runs the tests and stops the real systems they shared.
+type shared struct{ m *testing.M }
+
+func (s shared) Run() int { return connectortest.Run(s.m) }
 
 func childTypes(file string, plan []string) all.Catalog {
 	wrap := func(t connector.Type) connector.Type { return fake.Mishaps{Type: t, File: file, Plan: plan} }

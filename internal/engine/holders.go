@@ -19,34 +19,34 @@ var (
 	_ connector.NameKeeper = guardedDirectory{}
 )
 
-func (d countedDirectory) Holders(ctx context.Context, attribute, value string) (found []connector.Holder, err error) {
+func (d countedDirectory) Holders(ctx context.Context, q connector.NameQuery) (found []connector.Holder, err error) {
 	err = d.k.called(ctx, d.key, opFindHolder, func(ctx context.Context) error {
-		found, err = connector.Holders(ctx, d.dir, attribute, value)
+		found, err = connector.Holders(ctx, d.dir, q)
 		return err
 	})
 	return found, err
 }
 
-func (r *recorded) Holders(ctx context.Context, attribute, value string) ([]connector.Holder, error) {
-	return connector.Holders(ctx, r.dir, attribute, value)
+func (r *recorded) Holders(ctx context.Context, q connector.NameQuery) ([]connector.Holder, error) {
+	return connector.Holders(ctx, r.dir, q)
 }
 
-func (d guardedDirectory) Holders(ctx context.Context, attribute, value string) ([]connector.Holder, error) {
-	return connector.Holders(ctx, d.Directory, attribute, value)
+func (d guardedDirectory) Holders(ctx context.Context, q connector.NameQuery) ([]connector.Holder, error) {
+	return connector.Holders(ctx, d.Directory, q)
 }
 
 // Holders knows the accounts that the simulated run has pretended to make, too.
-func (p *pretended) Holders(ctx context.Context, attribute, value string) ([]connector.Holder, error) {
-	found, err := connector.Holders(ctx, p.dir, attribute, value)
+func (p *pretended) Holders(ctx context.Context, q connector.NameQuery) ([]connector.Holder, error) {
+	found, err := connector.Holders(ctx, p.dir, q)
 	if err != nil {
 		return nil, err
 	}
-	by := connector.Lookup{Attribute: attribute, Value: value}
-	if strings.EqualFold(attribute, connector.LoginName) {
-		by = connector.Lookup{Name: value}
+	by := connector.Lookup{Attribute: q.Attribute, Value: q.Value}
+	if strings.EqualFold(q.Attribute, connector.LoginName) {
+		by = connector.Lookup{Name: q.Value}
 	}
 	if a, ok := p.own(by); ok {
-		found = append(found, connector.Holder{ID: a.ID, Kind: connector.HolderAccount, Label: a.Name, Stamp: a.Stamp, Attribute: attribute, Value: value})
+		found = append(found, connector.Holder{ID: a.ID, Kind: connector.HolderAccount, Label: a.Name, Stamp: a.Stamp, Attribute: q.Attribute, Value: q.Value})
 	}
 	return found, nil
 }

@@ -147,12 +147,15 @@ func (l *liveNames) Live(ctx context.Context, n naming.Name, in policy.SpaceRow,
 		return where, nil
 	}
 	for _, key := range in.Connections {
-		found, stamp, err := l.inUse(ctx, n, in, within, key)
+		by, stamp, err := l.inUse(ctx, n, in, within, key)
 		if err != nil {
 			return "", err
 		}
-		if found {
+		if by != "" {
 			l.seen[n] = "in use in " + key
+			if by != connector.HolderAccount && by != connector.HolderOther {
+				l.seen[n] += " by a " + by
+			}
 			return l.seen[n], l.call.Names.Found(ctx, n, key, stamp)
 		}
 	}
@@ -160,45 +163,42 @@ func (l *liveNames) Live(ctx context.Context, n naming.Name, in policy.SpaceRow,
 	return "", nil
 }
 
-// inUse looks in one connection. An account of the joiner's own is no obstacle.
-func (l *liveNames) inUse(ctx context.Context, n naming.Name, in policy.SpaceRow, within, key string) (bool, string, error) {
+// inUse looks in one connection, by the system's own equality: by is the
+// kind of what holds the name, "" for nothing. What is the joiner's own is no obstacle.
+func (l *liveNames) inUse(ctx context.Context, n naming.Name, in policy.SpaceRow, within, key string) (by, stamp string, err error) {
 	dir := l.open[key]
 	if dir == nil {
-		var err error
 		if dir, err = l.call.Directory(ctx, key); err != nil {
-			return false, "", err
+			return "", "", err
 		}
 		l.open[key] = dir
 		if l.stamps == nil {
 			if l.stamps, err = l.call.Names.Stamps(ctx); err != nil {
-				return false, "", err
+				return "", "", err
 			}
 		}
 	}
-	by := []connector.Lookup{{Name: n.Name}}
-	if len(in.Attributes) > 0 {
-		by = nil
-		for _, a := range in.Attributes {
-			value := n.Name
-			if strings.EqualFold(a, "proxyAddresses") {
-				value = "smtp:" + value
+	attributes := in.Attributes
+	if len(attributes) == 0 {
+		attributes = []string{connector.LoginName}
+	}
+	for _, a := range attributes {
+		q := connector.NameQuery{Attribute: a, Value: n.Name, Within: within}
+		if strings.EqualFold(a, "proxyAddresses") {
+			q.Value = "smtp:" + q.Value
+		}
+		held, err := connector.Holders(ctx, dir, q)
+		if err != nil {
+			return "", "", err
+		}
+		for _, h := range held {
+			if h.Stamp != "" && slices.Contains(l.stamps, h.Stamp) || elsewhere(h.ID, within) {
+				continue
 			}
-			by = append(by, connector.Lookup{Attribute: a, Value: value})
+			return h.Kind, h.Stamp, nil
 		}
 	}
-	for _, b := range by {
-		a, found, err := dir.FindAccount(ctx, b)
-		switch {
-		case fault.Is(err, fault.Conflict):
-			return true, "", nil // several have it
-		case err != nil:
-			return false, "", err
-		case !found, a.Stamp != "" && slices.Contains(l.stamps, a.Stamp), elsewhere(a.ID, within):
-			continue
-		}
-		return true, a.Stamp, nil
-	}
-	return false, "", nil
+	return "", "", nil
 }
 
 // elsewhere reports whether an account that is named by its place (a DN) lies

@@ -165,7 +165,7 @@ func TestActiveDirectory(t *testing.T) {
 		"the same mail address twice is for the flow to refuse": func(t *testing.T) {
 			ensure(t, adWant("mail1", map[string]any{"mail": "same@corp.example"}))
 			ensure(t, adWant("mail2", map[string]any{"mail": "same@corp.example"}))
-			held, err := dir.(connector.NameKeeper).Holders(t.Context(), "mail", "Same@corp.example")
+			held, err := dir.(connector.NameKeeper).Holders(t.Context(), connector.NameQuery{Attribute: "mail", Value: "Same@corp.example"})
 			require.NoError(t, err)
 			require.Len(t, held, 2)
 			_, _, err = dir.FindAccount(t.Context(), connector.Lookup{Attribute: "mail", Value: "same@corp.example"})

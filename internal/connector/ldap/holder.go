@@ -13,28 +13,33 @@ import (
 )
 
 // Holders finds who holds a name, by the server's own equality.
-func (c *conn) Holders(ctx context.Context, attribute, value string) ([]connector.Holder, error) {
-	if fold(attribute, connector.LoginName) {
-		attribute = c.set.login
+func (c *conn) Holders(ctx context.Context, q connector.NameQuery) ([]connector.Holder, error) {
+	if fold(q.Attribute, connector.LoginName) {
+		q.Attribute = c.set.login
 	}
-	if !attributeName.MatchString(attribute) {
-		return nil, fault.New(fault.Invalid, "%q cannot be the name of an LDAP attribute.", short(attribute))
+	if !attributeName.MatchString(q.Attribute) {
+		return nil, fault.New(fault.Invalid, "%q cannot be the name of an LDAP attribute.", short(q.Attribute))
 	}
-	if err := checkValue(attribute, value); err != nil || strings.TrimSpace(value) == "" {
+	if err := checkValue(q.Attribute, q.Value); err != nil || strings.TrimSpace(q.Value) == "" {
 		return nil, err
 	}
-	n, err := c.nameSpace(ctx, attribute, value)
+	root, err := c.root(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if q.Within != "" && !inside(q.Within, root.base) && !fold(q.Within, root.base) {
+		return nil, fault.New(fault.Invalid, "%q is no place in this directory (%s). Correct where the name has to be unique.", short(q.Within), short(root.base))
+	}
+	n := c.nameSpace(q.Attribute, q.Value, root.domain)
+	base := or(q.Within, root.base)
 	wants := append([]string{"objectClass", "displayName", "cn", c.set.login, c.set.stamp}, n.attributes...)
-	found, err := c.search(ctx, n.base, n.scope, n.filter, wants, "look for who holds a name")
-	if fault.Is(err, fault.Invalid) && noSuchObject(err) || fault.Is(err, fault.Forbidden) {
-		if n.base == c.set.peopleBase {
-			return nil, err
-		}
-		// The account may see its own part only; that is what can be told.
-		found, err = c.search(ctx, c.set.peopleBase, n.scope, n.filter, wants, "look for who holds a name")
+	found, err := c.search(ctx, base, goldap.ScopeWholeSubtree, n.filter, wants, "look for who holds a name")
+	if (noSuchObject(err) || fault.Is(err, fault.Forbidden)) && q.Within == "" && base != c.set.peopleBase {
+		// The bind account may see its own part only; that is what can be told.
+		found, err = c.search(ctx, c.set.peopleBase, goldap.ScopeWholeSubtree, n.filter, wants, "look for who holds a name")
+	}
+	if noSuchObject(err) && q.Within != "" {
+		return nil, nil // nothing lies there yet
 	}
 	if err != nil {
 		return nil, err
@@ -46,27 +51,17 @@ func (c *conn) Holders(ctx context.Context, attribute, value string) ([]connecto
 	return out, nil
 }
 
-// nameSpace is where and how a name is looked for.
+// nameSpace is how a name is looked for.
 type nameSpace struct {
-	base       string
-	scope      int
 	filter     string
 	attributes []string // where it may stand
 	written    []string // how it may be written there
 }
 
-func (c *conn) nameSpace(ctx context.Context, attribute, value string) (nameSpace, error) {
-	if fold(attribute, c.set.rdn) && !fold(attribute, c.set.login) {
-		// The naming attribute is unique among what lies in the same folder.
-		return nameSpace{base: c.set.peopleBase, scope: goldap.ScopeSingleLevel, filter: is(attribute, value), attributes: []string{attribute}, written: []string{value}}, nil
-	}
-	root, err := c.root(ctx)
-	if err != nil {
-		return nameSpace{}, err
-	}
-	n := nameSpace{base: root.base, scope: goldap.ScopeWholeSubtree, filter: is(attribute, value), attributes: []string{attribute}, written: []string{value}}
+func (c *conn) nameSpace(attribute, value, domain string) nameSpace {
+	n := nameSpace{filter: is(attribute, value), attributes: []string{attribute}, written: []string{value}}
 	if !c.ad() {
-		return n, nil
+		return n
 	}
 	switch {
 	case fold(attribute, "mail") || fold(attribute, "proxyAddresses"):
@@ -79,15 +74,15 @@ func (c *conn) nameSpace(ctx context.Context, attribute, value string) (nameSpac
 		n.filter = "(|" + is("mail", address) + is("proxyAddresses", "smtp:"+address) + ")"
 	case fold(attribute, "userPrincipalName"):
 		// login@domain is a principal name of every account, written down or not.
-		if login, suffix, ok := strings.Cut(value, "@"); ok && fold(suffix, root.domain) && login != "" {
+		if login, suffix, ok := strings.Cut(value, "@"); ok && fold(suffix, domain) && login != "" {
 			n.attributes, n.written = []string{"userPrincipalName", "sAMAccountName"}, []string{value, login}
 			n.filter = "(|" + n.filter + is("sAMAccountName", login) + ")"
 		}
-	case fold(attribute, "sAMAccountName") && root.domain != "":
-		n.attributes, n.written = []string{"sAMAccountName", "userPrincipalName"}, []string{value, value + "@" + root.domain}
-		n.filter = "(|" + n.filter + is("userPrincipalName", value+"@"+root.domain) + ")"
+	case fold(attribute, "sAMAccountName") && domain != "":
+		n.attributes, n.written = []string{"sAMAccountName", "userPrincipalName"}, []string{value, value + "@" + domain}
+		n.filter = "(|" + n.filter + is("userPrincipalName", value+"@"+domain) + ")"
 	}
-	return n, nil
+	return n
 }
 
 func is(attribute, value string) string {

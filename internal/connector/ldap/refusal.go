@@ -65,7 +65,11 @@ func (c *conn) takenAttribute(ctx context.Context, dn string, attrs map[string][
 		if len(vs) != 1 {
 			continue
 		}
-		held, err := c.Holders(ctx, name, vs[0])
+		q := connector.NameQuery{Attribute: name, Value: vs[0]}
+		if fold(name, c.set.rdn) {
+			q.Within = c.set.peopleBase
+		}
+		held, err := c.Holders(ctx, q)
 		if err == nil && slices.ContainsFunc(held, func(h connector.Holder) bool { return !fold(h.ID, dn) || fold(name, c.set.rdn) }) {
 			return name
 		}

@@ -12,7 +12,8 @@ const maxHolders = 5
 
 // Holders finds who holds a name. Services differ in whether they tell upper from
 // lower case; here none is told apart, because most do not and mail never does.
-func (c *conn) Holders(ctx context.Context, attribute, value string) ([]connector.Holder, error) {
+func (c *conn) Holders(ctx context.Context, q connector.NameQuery) ([]connector.Holder, error) {
+	attribute, value := q.Attribute, q.Value
 	if err := checkText(attribute, value); err != nil || strings.TrimSpace(value) == "" {
 		return nil, err
 	}
