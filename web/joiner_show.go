@@ -25,7 +25,7 @@ func (s *Server) joinerIndex(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	p := settings.ListPage{
-		Head:    ui.Head{Title: "Joiners", Text: "Everybody an HRIS told us about, by the HRIS's own id."},
+		Head:    ui.Head{Title: "Joiners", Text: "Everybody an HRIS told us about, by the HRIS's own id.", Actions: []ui.Button{{Text: "Managers not there yet", Icon: "network", URL: "/managers"}}},
 		Filters: &ui.Filters{Action: "/joiners", Fields: []ui.Field{{Name: "q", Label: "Name, worker id or department", Input: "search", Value: q}}},
 		Table:   ui.Table{Label: "Joiners", Columns: []ui.Column{{Title: "Joiner"}, {Title: "Department"}, {Title: "Starts"}, {Title: "Accounts", Num: true}, {Title: "Last run"}, {Title: "Known since"}}},
 		Empty:   ui.Empty{Icon: "users", Title: "No joiners", Text: "A joiner appears as soon as the HRIS sends an event about one."},

@@ -75,6 +75,7 @@ func (s *Server) routes() []route {
 		{get, "/names", auth.RunRead, s.nameIndex},
 		{get, "/names/:id", auth.RunRead, s.nameShow},
 		{post, "/names/:id/release", auth.RunOperate, s.nameRelease},
+		{get, "/managers", auth.RunRead, s.managerIndex},
 		{get, "/runs", auth.RunRead, s.runIndex},
 		{get, "/runs/:id", auth.RunRead, s.runShow},
 		{get, "/runs/:id/live", auth.RunRead, s.runLive},

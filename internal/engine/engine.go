@@ -108,6 +108,7 @@ func (e *Engine) Run(ctx context.Context) {
 	e.work.Go(func() { e.renewing(ctx) })
 	e.work.Go(func() { e.goOnward(ctx) })
 	e.work.Go(func() { e.reconciling(ctx) })
+	e.work.Go(func() { e.wakeAwaiting(ctx) })
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	e.DB.Into(&postgres.Hands{Owner: e.Owner, Room: e.room, Take: func(runs []postgres.Claimed, reserved int, asked time.Time) { e.taken(hands, runs, reserved, asked) }})

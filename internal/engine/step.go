@@ -151,7 +151,7 @@ func (t *try) call(params node.Params) node.Call {
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
 		Log: t.b.logf, Policy: k.rel.policy, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
-		HRIS: t.b.hris, Exception: t.b.exception, Memory: t.memory,
+		HRIS: t.b.hris, Exception: t.b.exception, Settled: t.b.settledMatter, Memory: t.memory,
 	}
 }
 
@@ -281,6 +281,9 @@ func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepR
 		row.State, row.WaitFor, row.Attempts = run.StepWaiting, res.Wait.For, row.Attempts-1
 		if !res.Wait.Until.IsZero() {
 			row.WakeAt = &res.Wait.Until
+		}
+		if a := res.Wait.Account; a != nil {
+			cp.Awaited = &postgres.AwaitedRow{Node: r.node.ID, HRIS: a.HRIS, Worker: a.Worker, Directory: a.Directory, Other: a.Other, Since: a.Since, Deadline: a.Deadline}
 		}
 		if s := res.Wait.Signoff; s != nil {
 			row.WakeAt = nil

@@ -38,6 +38,9 @@ const (
 // Kinds lists the kinds that Joinery opens itself.
 func Kinds() []string { return []string{WriteBack, Drift, Correlation, Manager, Mailbox} }
 
+// Agrees is how an exception ends whose matter is right by itself.
+const Agrees = "agrees"
+
 // Act is what a person does with an exception.
 type Act string
 

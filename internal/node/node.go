@@ -61,6 +61,9 @@ type Call struct {
 	// is. Exception raises what a person has to reconcile; raising it again finds it.
 	HRIS      func(ctx context.Context, connection, policy string) (HRIS, error)
 	Exception func(ctx context.Context, x Exception) (Raised, error)
+	// Settled ends an exception whose matter is right by itself now; nothing happens
+	// when there is none.
+	Settled func(ctx context.Context, subject, text string) error
 	// Memory is the Output that this step gave when it began to wait; nil on the first run.
 	Memory map[string]any
 	Mail   func(ctx context.Context, m Mail) error
@@ -135,6 +138,16 @@ type Wait struct {
 	Until   time.Time
 	For     string // a sentence: "until 1 Dec 2026 08:00 in Berlin"
 	Signoff *Signoff
+	// Account wakes the step as soon as that account is there.
+	Account *Awaited
+}
+
+// Awaited is the account of another worker.
+type Awaited struct {
+	HRIS, Worker string
+	// Directory or Other is where it has to be.
+	Directory, Other string
+	Since, Deadline  time.Time
 }
 
 // Signoff is a question put to people.

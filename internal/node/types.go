@@ -22,7 +22,7 @@ func All() Types {
 		HRISEvent{}, Manual{},
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
-		HRISRead{}, HRISWriteBack{}, NameGenerate{}, GroupsResolve{}, AttributesMap{},
+		HRISRead{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},
 		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},
 		NotifyEmail{}, HTTPRequest{},
 	)

@@ -28,6 +28,7 @@ type Checkpoint struct {
 	Attempts []AttemptRow
 	Receipts []Receipt
 	Signoff  *SignoffRow
+	Awaited  *AwaitedRow
 	// Worker is a new reading of the joiner.
 	Worker *joiner.Worker
 	// Leaves says that the joiner is on the way out by that reading: "terminated" or
@@ -165,7 +166,7 @@ func (db *DB) finishHeld(ctx context.Context, items []Checkpoint) ([]Fence, erro
 }
 
 func (db *DB) writeCheckpoints(t *trips, items []Checkpoint) error {
-	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, db.writeWorkers, writeActs} {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
 		}
