@@ -81,7 +81,11 @@ func (s *Server) exceptionPage(c *fiber.Ctx, who auth.Actor, x postgres.Exceptio
 			Rows: [][]ui.Cell{{{Text: "HR", Sub: "in " + x.Connection}, {Text: theirs}}, {{Text: "Ours", Sub: "what Joinery " + wroteOrWants(x)}, {Text: ours}}}}})
 	}
 	if who.Can(auth.SignoffDecide) && x.State != exception.Resolved {
-		p.Wide = append(p.Wide, s.exceptionActs(c, who, x, problem)...)
+		consent, allowed, err := s.DB.PushConsent(c.UserContext(), x)
+		if err != nil {
+			return err
+		}
+		p.Wide = append(p.Wide, exceptionActs(c, who, x, pushing{consent, allowed}, problem))
 		p.Narrow = append(p.Narrow, exceptionOwnerForm(c, who, x, problem))
 	}
 	p.Wide = append(p.Wide, sections.Section{Title: "What happened", Timeline: s.exceptionStory(story, x, who)})
@@ -136,8 +140,14 @@ func resolutionWord(r string) string {
 	return map[string]string{"accept_hr": "HR's value was accepted", "push": "our value was written again and read back", "close": "settled by hand", "agrees": "the two values agree again"}[r]
 }
 
+// pushing is what the contract says of writing the value again.
+type pushing struct {
+	consent exception.Consent
+	allowed bool
+}
+
 // exceptionActs are the acts that a person may choose from, each with what it will do.
-func (s *Server) exceptionActs(c *fiber.Ctx, who auth.Actor, x postgres.ExceptionRow, problem error) []sections.Section {
+func exceptionActs(c *fiber.Ctx, who auth.Actor, x postgres.ExceptionRow, may pushing, problem error) sections.Section {
 	act := func(a exception.Act, button, title, text string, fields ...ui.Field) ui.Danger {
 		d := ui.Danger{Button: button, Title: title, Text: text, Post: "/exceptions/" + x.ID + "/resolve", Values: []ui.Pair{{Label: "action", Value: string(a)}, {Label: "seen", Value: x.Hash()}}}
 		mine := problem != nil && c.FormValue("action") == string(a)
@@ -157,15 +167,23 @@ func (s *Server) exceptionActs(c *fiber.Ctx, who auth.Actor, x postgres.Exceptio
 	needed := ui.Field{Name: "reason", Label: "Reason", Required: true}
 	owner := ui.Field{Name: "owner", Label: "Who answers for it", Input: "email", Value: who.Email, Required: true, Help: "The e-mail address of a user of this console."}
 	var all []ui.Danger
+	note := ""
 	ours, theirs := exceptionValues(x, who)
 	rule := x.Rule()
 	if rule.Values && x.State != exception.Pushing {
 		all = append(all, act(exception.AcceptHR, "Accept HR's value", "Accept HR's value?", "Joinery gives up “"+ours+"” and keeps HR's “"+theirs+"”. It is not raised again while HR's value stays.", reason))
 		push := "Joinery writes “" + ours + "” over HR's “" + theirs + "”, if HR still says that, and reads it back."
-		if x.State == exception.Asked {
+		switch {
+		case !may.allowed:
+			note = "No live contract lets this field be written any more, so ours cannot be pushed."
+		case x.State == exception.Asked && !may.consent.Given(who):
+			note = "Somebody asked to push our value. The contract wants a person with the role " + may.consent.Role + " to agree."
+		case x.State == exception.Asked:
 			all = append(all, act(exception.Push, "Agree to push ours", "Agree that ours is written?", push, reason), act(exception.Refuse, "Do not push", "Say no?", "The exception is open again, and HR's value stays.", reason))
-		} else {
-			all = append(all, act(exception.Push, "Push ours again", "Write our value again?", push+" Where the contract asks for a sign-off, a person with that role has to agree first.", reason))
+		case may.consent.Given(who):
+			all = append(all, act(exception.Push, "Push ours again", "Write our value again?", push, reason))
+		default:
+			all = append(all, act(exception.Push, "Push ours again", "Ask to write our value again?", push+" The contract wants a person with the role "+may.consent.Role+" to agree first.", reason))
 		}
 	}
 	if !rule.Values && x.State != exception.Pushing {
@@ -176,9 +194,9 @@ func (s *Server) exceptionActs(c *fiber.Ctx, who auth.Actor, x postgres.Exceptio
 		all = append(all, act(exception.Until, "Let it stay until a date", "Let it stay so until a date?", "It is not raised again before. Then it is open again.", until, owner, needed))
 	}
 	if len(all) == 0 {
-		return []sections.Section{{Title: "Reconcile", Text: "Our value is being written again just now. It is read back before this counts as resolved."}}
+		return sections.Section{Title: "Reconcile", Text: "Our value is being written again just now. It is read back before this counts as resolved."}
 	}
-	return []sections.Section{{Title: "Reconcile", Dangers: all}}
+	return sections.Section{Title: "Reconcile", Text: note, Dangers: all}
 }
 
 func exceptionOwnerForm(c *fiber.Ctx, who auth.Actor, x postgres.ExceptionRow, problem error) sections.Section {

@@ -83,6 +83,9 @@ type Consent struct {
 	Role   string
 }
 
+// Given reports whether a person's word is all that is needed.
+func (c Consent) Given(by auth.Actor) bool { return !c.Needed || holds(by, c.Role) }
+
 const maxReason = 2000
 
 // maxUntil bounds an exception until a date: what lasts longer is a rule, and
@@ -119,7 +122,7 @@ func (e Exception) Next(by auth.Actor, w Wish, c Consent, now time.Time) (State,
 		if e.State != Asked {
 			return "", fault.New(fault.Conflict, "Nobody asked to push this again.")
 		}
-		if c.Needed && !holds(by, c.Role) {
+		if !c.Given(by) {
 			return "", fault.New(fault.Forbidden, "The contract asks for the role %s.", c.Role)
 		}
 		return Open, nil
@@ -155,7 +158,7 @@ func (e Exception) push(by auth.Actor, c Consent) (State, error) {
 	if !e.Values {
 		return "", fault.New(fault.Invalid, "There is no value to push here. Close it with a reason instead.")
 	}
-	if c.Needed && !holds(by, c.Role) {
+	if !c.Given(by) {
 		if e.State == Asked {
 			return "", fault.New(fault.Conflict, "It is asked for already, and waits for the role %s.", c.Role)
 		}

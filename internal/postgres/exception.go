@@ -171,6 +171,16 @@ func (db *DB) pushConsent(ctx context.Context, x ExceptionRow, act exception.Act
 	return exception.Consent{Needed: row.Approve != policy.ApproveContract, Role: row.Role}, nil
 }
 
+// PushConsent tells what the live contract says of pushing an exception's value;
+// allowed is false when no contract lets it be written any more.
+func (db *DB) PushConsent(ctx context.Context, x ExceptionRow) (c exception.Consent, allowed bool, err error) {
+	if !x.Rule().Values {
+		return c, false, nil
+	}
+	row, found, err := db.LiveContract(ctx, x.Policy, x.Connection, x.Field)
+	return exception.Consent{Needed: row.Approve != policy.ApproveContract, Role: row.Role}, found, err
+}
+
 // LiveContract gives the row of a field in the live release of a write-back policy.
 func (db *DB) LiveContract(ctx context.Context, key, connection, field string) (policy.WriteBackField, bool, error) {
 	var none policy.WriteBackField
