@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -35,8 +36,11 @@ type child struct {
 	Plan             []string
 	// DieAfterCheckpoint kills the process after that many checkpoints; 0 never.
 	DieAfterCheckpoint int32
-	Password           string
-	Outbox             string
+	// DieAt kills the process when a run passes this place for the n-th time: "after
+	// effect#1".
+	DieAt    string
+	Password string
+	Outbox   string
 }
 
 const childVariable = "JOINERY_ENGINE_TEST_CHILD"
@@ -92,6 +96,16 @@ func (c child) run() error {
 			select {}
 		}
 	})
+	if c.DieAt != "" {
+		var passed atomic.Int32
+		where, nth, _ := strings.Cut(c.DieAt, "#")
+		e.Reached = func(place string) {
+			if place == where && fmt.Sprint(passed.Add(1)) == nth {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		}
+	}
 	e.Run(ctx)
 	return e.Pool.Close()
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ type hrHouse struct {
 	company *demo.Company
 	vendor  *vendor
 	kinds   artifact.Kinds
+	// silent leaves out of events what changed and who did it; deaf takes none.
+	silent, deaf atomic.Bool
 }
 
 // vendor stands between Joinery and the demo HRIS.
@@ -225,6 +228,12 @@ func (h *hrHouse) hook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, e := range events {
+		if h.deaf.Load() {
+			continue
+		}
+		if h.silent.Load() {
+			e.Changed, e.Actor = nil, ""
+		}
 		if _, err := h.db.AcceptEvent(r.Context(), postgres.Incoming{Connection: demo.HRISKey, Event: e, Signer: signer}); err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
