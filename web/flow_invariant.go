@@ -25,7 +25,7 @@ func invariantForm() []form.Field {
 		{Key: "when", Label: "For whom", Kind: form.Expression, Result: "bool", Placeholder: `joiner.worker_type == "contractor"`, Help: "A condition over the joiner, the event and the flow's variables. Empty: for everybody."},
 		{Key: "never_groups", Label: "Groups that are never given", Kind: form.List, Placeholder: "all-staff", Help: "* stands for any characters: prod-*."},
 		{Key: "directory", Label: "In this directory only", Kind: form.Directory, Help: "Where these groups are. None chosen: in any directory."},
-		{Key: "never_accounts", Label: "Directories that never get an account", Kind: form.List, Help: "Keys of connections. No account is made or enabled there."},
+		{Key: "never_accounts", Label: "Directories that never get an account", Kind: form.List, Help: "No account is made or enabled there."},
 		{Key: "say", Label: "Advice for whoever finds the stopped run", Kind: form.LongText, Placeholder: "Ask iam@example.com whether the table is wrong."},
 	}
 }
@@ -55,7 +55,9 @@ func postedInvariant(c *fiber.Ctx) flow.Invariant {
 		case "directory":
 			v.Directory, _ = x.(string)
 		case "never_accounts":
-			v.NeverAccounts = listed(x)
+			for _, key := range c.Request().PostArgs().PeekMulti("p_" + f.Key) {
+				v.NeverAccounts = append(v.NeverAccounts, string(key))
+			}
 		case "say":
 			v.Say, _ = x.(string)
 		}
@@ -159,6 +161,15 @@ func (s *Server) invariantPage(c *fiber.Ctx, who auth.Actor, e editing, i int, v
 	p.Action = at + "/invariants/" + number
 	values := invariantValues(v)
 	for _, f := range invariantForm() {
+		if f.Key == "never_accounts" {
+			var err error
+			if f.Options, err = s.directories(c, v.NeverAccounts); err != nil {
+				return err
+			}
+			if len(f.Options) == 0 {
+				continue
+			}
+		}
 		input, err := s.nodeField(c, f, values[f.Key])
 		if err != nil {
 			return err
@@ -169,6 +180,23 @@ func (s *Server) invariantPage(c *fiber.Ctx, who auth.Actor, e editing, i int, v
 		p.Fields = append(p.Fields, input)
 	}
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow, ui.Link{Text: e.a.Name, URL: at}), Status: status}, artifacts.EditInvariant(p))
+}
+
+// directories offers the connections that have accounts, and those that are chosen.
+func (s *Server) directories(c *fiber.Ctx, chosen []string) ([]form.Option, error) {
+	f, err := s.connectionField(c, form.Field{Kind: form.Directory}, ui.Field{})
+	var out []form.Option
+	for _, o := range f.Options {
+		if o.Value != "" {
+			out = append(out, form.Option{Value: o.Value, Label: o.Label})
+		}
+	}
+	for _, key := range chosen {
+		if !slices.ContainsFunc(out, func(o form.Option) bool { return o.Value == key }) {
+			out = append(out, form.Option{Value: key, Label: key + " (is not there)"})
+		}
+	}
+	return out, err
 }
 
 // invariantSave is POST /flows/:key/invariants/:invariant.
@@ -204,7 +232,7 @@ func (s *Server) invariantSave(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key, "Saved as a new revision.")
+	return s.done(c, "/flows/"+e.a.Key+"#invariants", "Saved as a new revision.")
 }
 
 // invariantRemove is POST /flows/:key/invariants/:invariant/remove.
@@ -231,5 +259,5 @@ func (s *Server) invariantRemove(c *fiber.Ctx, who auth.Actor) error {
 	if err := s.saveFlow(c, who, e.a, e.flow, base); err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key, "The invariant is removed. It still counts for runs until this is approved and live.")
+	return s.done(c, "/flows/"+e.a.Key+"#invariants", "The invariant is removed. It still counts for runs until this is approved and live.")
 }
