@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"joinery/internal/bulk"
@@ -136,6 +137,9 @@ func (e *Engine) count(t *bulk.Tally, f *Forecaster, got Forecast, p postgres.Li
 		t.Failed(node, why, p.Line)
 	}
 	for _, s := range got.Steps {
+		if s.Type == "name.generate" {
+			namesTaken(t, s.Output["reasons"], p)
+		}
 		for _, c := range s.Changes {
 			switch c.Operation {
 			case opCreate:
@@ -146,7 +150,30 @@ func (e *Engine) count(t *bulk.Tally, f *Forecaster, got Forecast, p postgres.Li
 				t.Messages++
 			case opHTTP:
 				t.Requests++
+			case opWriteBack:
+				t.WriteBacks += len(c.Attributes)
 			}
+		}
+	}
+}
+
+// namesTaken notes where a joiner does not get the first candidate because somebody
+// holds it. A reason's title is "space: name".
+func namesTaken(t *bulk.Tally, reasons any, p postgres.ListPerson) {
+	first := map[string]bulk.NameTaken{}
+	list, _ := reasons.([]any)
+	for _, x := range list {
+		r, _ := x.(map[string]any)
+		title, _ := r["title"].(string)
+		detail, _ := r["detail"].(string)
+		space, name, _ := strings.Cut(title, ": ")
+		wanted, collides := first[space]
+		switch {
+		case r["took"] == true && collides:
+			wanted.Gets = name
+			t.Named(wanted)
+		case r["took"] != true && !collides && strings.HasPrefix(detail, "Taken in "):
+			first[space] = bulk.NameTaken{Line: p.Line, Worker: p.Worker.Label(), Wanted: name, Holder: strings.TrimSuffix(detail, ".")}
 		}
 	}
 }
@@ -168,6 +195,7 @@ func (e *Engine) limits(f *Forecaster, t *bulk.Tally) {
 	note("runs of this flow", own.RunsPerHour, t.People)
 	note("accounts made by this flow", own.CreatesPerHour, total(t.Creates))
 	note("memberships given by this flow", own.GrantsPerHour, total(t.Grants))
+	note("updates of workers by this flow", own.WriteBacksPerHour, t.WriteBacks)
 	for _, key := range slices.Sorted(maps.Keys(f.rel.connections)) {
 		limits := f.rel.connections[key].settings.Limits
 		note("accounts made in "+key, limits.CreatesPerHour, t.Creates[key])

@@ -174,6 +174,25 @@ func TestBulk_ListInStages(t *testing.T) {
 	require.Len(t, h.state().Accounts, len(change0.Accounts)+2)
 }
 
+// Two of a list who would be named the same: the forecast says who gets what instead.
+func TestF5_ForecastNamesCollisions(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.live(review.Connection, "people", `{"key":"people","name":"Acquired people","type":"people-file"}`)
+	h.live(review.Policy, "std", "key: std\nname: Names\ntype: naming\nnaming:\n  spaces: [{space: login, kind: ad-login}]\n  candidates: [{space: login, pattern: \"{f}{last}\"}, {space: login, pattern: \"{first}.{last}\"}, {space: login, pattern: \"{f}{last}{n}\"}]\n")
+	h.live(review.Flow, "acquired", "key: acquired\nname: Acquired\ntrigger: asked\nnodes:\n  - {id: asked, type: manual, params: {connection: people}}\n  - {id: names, type: name.generate, params: {policy: std}}\nedges: [{from: asked.started, to: names}]\n")
+	sheet, err := bulk.Read(bulk.CSV, []byte("worker,first name,last name\n1,Jörg,Muller\n2,Jorg,Muller\n3,Jana,Muller\n"))
+	require.NoError(t, err)
+	id, err := h.db.CreateList(t.Context(), olga, "acquired", "p.csv", bulk.CSV, sheet)
+	require.NoError(t, err)
+	require.NoError(t, h.db.MapList(t.Context(), olga, id, bulk.Guess(sheet.Columns)))
+	r := h.check(id).Report
+	require.Equal(t, 3, r.Ready)
+	require.Equal(t, 2, r.NamesTaken)
+	require.Equal(t, []string{"jmuller jorg.muller", "jmuller jana.muller"}, []string{r.Names[0].Wanted + " " + r.Names[0].Gets, r.Names[1].Wanted + " " + r.Names[1].Gets})
+	require.Contains(t, r.Names[0].Holder, "Taken in login (jmuller): planned for worker 1 of people")
+}
+
 // A list goes on by itself while nobody fails, and stops at the first stage where
 // somebody does.
 func TestBulk_OnwardStopsAtTrouble(t *testing.T) {

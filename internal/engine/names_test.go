@@ -109,7 +109,7 @@ func TestNames_F1_HeldThenConfirmed(t *testing.T) {
 	require.Equal(t, "jmueller", out.Login)
 	require.Equal(t, "joerg.mueller@x.example", out.Mail)
 	require.Equal(t, out.CN, out.Names["cn"])
-	require.Contains(t, fmt.Sprint(out.Reasons), "Jörg Müller is taken in cn: used by worker 1 of hr")
+	require.Contains(t, fmt.Sprint(out.Reasons), "Taken in cn (Jörg Müller): used by worker 1 of hr")
 	require.Contains(t, strings.Join(step(t, d, "names").Log, "\n"), "cn: Jörg Müller (E1042) — Free")
 
 	// The names are on the joiner's page, and nobody else's.

@@ -368,7 +368,7 @@ func (t *namingTry) first(ctx context.Context, places []place, ideas []idea) (bo
 func heldBy(names []naming.Name, holders []string) string {
 	for i, h := range holders {
 		if h != "" {
-			return fmt.Sprintf("%s is taken in %s: %s", names[i].Name, names[i].Space, h)
+			return fmt.Sprintf("taken in %s (%s): %s", names[i].Space, names[i].Name, h)
 		}
 	}
 	return ""
@@ -381,7 +381,7 @@ func (t *namingTry) live(ctx context.Context, places []place, names []naming.Nam
 			return "", fmt.Errorf("look for %s: %w", n.Name, err)
 		}
 		if where != "" {
-			return fmt.Sprintf("%s is taken in %s: %s", n.Name, n.Space, where), nil
+			return fmt.Sprintf("taken in %s (%s): %s", n.Space, n.Name, where), nil
 		}
 	}
 	return "", nil
