@@ -76,7 +76,7 @@ func connectionField(f form.Field, name string, value any, problem string) conne
 		Required: f.Required, Input: "text", Value: settingText(value)}
 	switch f.Kind {
 	case form.LongText, form.List, form.Mapping:
-		out.Input, out.Rows = "lines", "4"
+		out.Input, out.Rows = "lines", strconv.Itoa(min(max(4, strings.Count(out.Value, "\n")+2), 20))
 	case form.Number:
 		out.Input = "number"
 	case form.Bool:

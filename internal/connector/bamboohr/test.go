@@ -23,13 +23,13 @@ func (c *conn) Test(ctx context.Context) []connector.Finding {
 	if err != nil {
 		return []connector.Finding{{Title: "Sign in", Detail: fault.Sentence(err)}}
 	}
-	out := []connector.Finding{{Title: "Sign in", OK: true, Detail: fmt.Sprintf("BambooHR took the API key and named %d fields.", len(known))}}
+	out := []connector.Finding{{Title: "Sign in", OK: true, Detail: "BambooHR took the API key and named its fields."}}
 	out = append(out, c.testFields(known))
 	list, err := c.changes(ctx, time.Time{}, false)
 	if err != nil {
 		return append(out, connector.Finding{Title: "List changes", Detail: fault.Sentence(err)})
 	}
-	out = append(out, connector.Finding{Title: "List changes", OK: true, Detail: fmt.Sprintf("BambooHR names %d employees.", len(list))})
+	out = append(out, connector.Finding{Title: "List changes", OK: true, Detail: fmt.Sprintf("BambooHR said who changed. Employees so far: %d.", len(list))})
 	// The newest that is there: a worker made today shows the most.
 	for _, x := range slices.Backward(list) {
 		if !x.deleted {

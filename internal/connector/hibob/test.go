@@ -26,7 +26,7 @@ func (c *conn) Test(ctx context.Context) []connector.Finding {
 	if len(ids) == 0 {
 		return append(out, connector.Finding{Title: "List employees", Detail: "Bob shows no employee. Put the service user into a permission group whose data covers the employees."})
 	}
-	out = append(out, connector.Finding{Title: "List employees", OK: true, Detail: fmt.Sprintf("Bob shows %d employees, the inactive ones included.", len(ids))})
+	out = append(out, connector.Finding{Title: "List employees", OK: true, Detail: fmt.Sprintf("Employees that Bob shows, the inactive ones included: %d.", len(ids))})
 	w, err := c.Worker(ctx, ids[len(ids)-1]) // the newest
 	if err != nil {
 		return append(out, connector.Finding{Title: "Read an employee", Detail: fault.Sentence(err)})
