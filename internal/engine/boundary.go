@@ -253,15 +253,21 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	if read && b.k.foresees != nil && !b.k.foresees.Live {
 		return b.foreseenHTTP(r), nil
 	}
-	if read {
-		return b.request(ctx, r)
+	if !read {
+		if err := b.guard.write(ctx); err != nil {
+			return node.Response{}, err
+		}
 	}
-	if err := b.guard.write(ctx); err != nil {
-		return node.Response{}, err
-	}
-	if b.k.sim != nil {
+	if !read && b.k.sim != nil {
 		b.note(Change{Operation: opHTTP, Target: r.URL, Sentence: sentence, Planned: true})
 		return node.Response{Status: 200}, nil
+	}
+	given, err := b.paced(ctx, r, time.Time{})
+	if err != nil {
+		return node.Response{}, err
+	}
+	if read {
+		return b.request(ctx, r, given)
 	}
 	body := sha256.Sum256(append([]byte(r.Method+"\x00"+r.URL+"\x00"), r.Body...))
 	key, _, err := b.intend(ctx, "", opHTTP, hex.EncodeToString(body[:8]))
@@ -275,8 +281,10 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 		}
 		r.Header.Set("Idempotency-Key", key[:32])
 	}
-	out, err = b.request(ctx, r)
-	if err != nil {
+	if given, err = b.paced(ctx, r, given); err != nil {
+		return out, err
+	}
+	if out, err = b.request(ctx, r, given); err != nil {
 		return out, err
 	}
 	b.receipt(key, opHTTP, "", map[string]any{"status": out.Status, "changed": true}, nil)
@@ -284,7 +292,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	return out, nil
 }
 
-func (b *boundary) request(ctx context.Context, r node.Request) (out node.Response, err error) {
-	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.k.e.HTTP(ctx, r); return err })
+func (b *boundary) request(ctx context.Context, r node.Request, given time.Time) (out node.Response, err error) {
+	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.send(ctx, r, given); return err })
 	return out, err
 }

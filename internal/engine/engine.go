@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"joinery/internal/connector"
+	"joinery/internal/egress"
 	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
@@ -68,6 +69,7 @@ type Engine struct {
 	mu       sync.Mutex
 	inHand   map[run.ID]*hand
 	outside  outside
+	paces    egress.Paces
 	paused   map[string]bool
 	releases sync.Map // release id → *release
 	beat     atomic.Int64

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/form"
@@ -40,7 +41,7 @@ func (HTTPRequest) Spec() flow.Spec {
 	}
 }
 
-// Run makes the request. 429 and 5xx are tried again.
+// Run makes the request. 429 and 5xx are tried again, not before the host wants it.
 func (HTTPRequest) Run(ctx context.Context, call Call) (Result, error) {
 	r := Request{Method: call.Params.Text("method"), URL: strings.TrimSpace(call.Params.Text("url")), Header: http.Header{}}
 	if r.Method == "" {
@@ -83,5 +84,10 @@ func (HTTPRequest) Run(ctx context.Context, call Call) (Result, error) {
 	case res.Status >= 300 && res.Status < 400:
 		return Result{}, fault.New(fault.Invalid, "The address answered %d with a redirect, which is not followed. Write the final address.", res.Status)
 	}
-	return Result{}, fault.New(fault.Unavailable, "The address answered %d.", res.Status)
+	f := fault.New(fault.Unavailable, "The address answered %d.", res.Status)
+	if res.Status == http.StatusTooManyRequests {
+		f.Sentence = "The address answered that it is called too often (429)."
+	}
+	f.RetryAfter = egress.RetryAfter(res.Header, call.Now())
+	return Result{}, f
 }

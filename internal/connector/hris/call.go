@@ -13,12 +13,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"joinery/internal/connector"
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 	"joinery/internal/secret"
 )
@@ -168,25 +168,13 @@ func (a *API) explain(resp *http.Response, raw []byte, hidden []secret.Value) er
 	case code == http.StatusConflict || code == http.StatusPreconditionFailed:
 		return fault.New(fault.Conflict, "%s refused a value, because it is taken or not a value of this field.%s", a.Vendor, said)
 	case code == http.StatusTooManyRequests:
-		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s asks us to call less often.%s", a.Vendor, said), RetryAfter: cmp.Or(a.retryAfter(resp.Header), a.Wait)}
+		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s asks us to call less often.%s", a.Vendor, said), RetryAfter: cmp.Or(egress.RetryAfter(resp.Header, a.Now()), a.Wait)}
 	case code == http.StatusRequestTimeout || code >= 500:
-		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s has a problem of its own just now (%d).%s", a.Vendor, code, said), RetryAfter: a.retryAfter(resp.Header)}
+		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s has a problem of its own just now (%d).%s", a.Vendor, code, said), RetryAfter: egress.RetryAfter(resp.Header, a.Now())}
 	case code >= 300 && code < 400:
 		return fault.New(fault.Invalid, "%s sends us to another address (%d). Check the settings of the connection.", a.Vendor, code)
 	}
 	return fault.New(fault.Invalid, "%s refused with %d.%s", a.Vendor, resp.StatusCode, said)
-}
-
-// retryAfter reads seconds or a date, an hour at most.
-func (a *API) retryAfter(h http.Header) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 0 {
-		return time.Duration(min(n, 3600) * float64(time.Second))
-	}
-	if t, err := http.ParseTime(text); err == nil && a.Now != nil {
-		return max(0, min(t.Sub(a.Now()), time.Hour))
-	}
-	return 0
 }
 
 // Short makes a foreign text fit for a sentence.
