@@ -40,19 +40,23 @@ type Asked struct {
 	Body                map[string]any
 }
 
-// listen serves next, judged by a description.
+// listen serves next, judged by a description where there is one.
 func (v *Vendor) listen(t testing.TB, s *Spec, next http.Handler) {
 	t.Helper()
 	if v.Now == nil {
 		v.Now = time.Now
 	}
-	server := httptest.NewServer(s.Judge(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var served http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v.note(r)
 		if v.fails(w, r) {
 			return
 		}
 		next.ServeHTTP(w, r)
-	})))
+	})
+	if s != nil {
+		served = s.Judge(served)
+	}
+	server := httptest.NewServer(served)
 	t.Cleanup(server.Close)
 	v.URL = server.URL
 }

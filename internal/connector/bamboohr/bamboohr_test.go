@@ -1,6 +1,7 @@
 package bamboohr_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -365,4 +366,19 @@ func TestCheck(t *testing.T) {
 		require.Equal(t, path, problems[0].Path)
 	}
 	require.Empty(t, bamboohr.Type{}.Check(connector.WithDefaults(bamboohr.Type{}.Info().Settings, map[string]any{"company": "Acme.bamboohr.com"})), "the whole name is understood")
+}
+
+func TestHRIS(t *testing.T) {
+	t.Parallel()
+	b := connectortest.StartBambooHR(t, newClock().now)
+	connectortest.RunHRIS(t, connectortest.HRIS{
+		Open: func(t testing.TB, timeout time.Duration) connector.Conn {
+			s := b.Settings("hr")
+			s.Settings["timeout"] = timeout.String()
+			return connectortest.OpenAt(t, bamboohr.Type{}, s, map[string]string{"api_key": b.Key}, b.Now)
+		},
+		Trouble: b.Trouble, Hire: func() string { return b.Hire(ada(nil)) }, Path: func(id string) string { return "/api/v1/employees/" + id },
+		Update: map[string]any{joiner.Title: "Chief"}, Stored: func(id, _ string) any { return b.Employee(id)["jobTitle"] },
+		Secrets: []string{b.Key, base64.StdEncoding.EncodeToString([]byte(b.Key + ":x"))},
+	})
 }

@@ -1,6 +1,7 @@
 package hibob_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"strings"
@@ -335,4 +336,19 @@ func TestCheck(t *testing.T) {
 		require.Len(t, problems, 1, path)
 		require.Equal(t, path, problems[0].Path)
 	}
+}
+
+func TestHRIS(t *testing.T) {
+	t.Parallel()
+	b := connectortest.StartBob(t, newClock().now)
+	connectortest.RunHRIS(t, connectortest.HRIS{
+		Open: func(t testing.TB, timeout time.Duration) connector.Conn {
+			s := b.Settings("hr")
+			s.Settings["timeout"] = timeout.String()
+			return connectortest.OpenAt(t, hibob.Type{}, s, map[string]string{"token": b.Token}, b.Now)
+		},
+		Trouble: b.Trouble, Hire: func() string { return b.Hire(ada(nil)) }, Path: func(id string) string { return "/v1/people/" + id },
+		Update: map[string]any{joiner.Phone: "+49 30 1"}, Stored: func(id, _ string) any { return b.Stored(id, "work.workPhone") },
+		Secrets: []string{b.Token, base64.StdEncoding.EncodeToString([]byte(b.User + ":" + b.Token))},
+	})
 }

@@ -69,6 +69,10 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
+		var f *fault.Error
+		if errors.As(err, &f) {
+			return nil, "", f
+		}
 		return nil, "", fault.Wrap(fault.Unavailable, err, "The answer of the HRIS at %s broke off.", c.set.base.Host)
 	}
 	if len(raw) > maxAnswer {
@@ -127,7 +131,7 @@ func (c *conn) explain(resp *http.Response, raw []byte) error {
 	}
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
-		return fault.New(fault.Invalid, "The HRIS at %s does not accept the credentials.%s", host, said)
+		return fault.New(fault.Forbidden, "The HRIS at %s does not accept the credentials.%s", host, said)
 	case resp.StatusCode == http.StatusForbidden:
 		return fault.New(fault.Invalid, "The HRIS at %s does not let this account do that.%s", host, said)
 	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
