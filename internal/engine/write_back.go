@@ -80,7 +80,7 @@ func (h *written) Read(ctx context.Context) (joiner.Worker, map[string]node.Fiel
 	}
 	out := map[string]node.FieldPast{}
 	for field, p := range pasts {
-		out[field] = node.FieldPast{Own: p.Own, Write: p.Intent, Pending: p.State == postgres.WriteIntended || p.State == postgres.WriteWritten, Accepted: p.Accepted}
+		out[field] = node.FieldPast{Own: p.Own, Write: p.Intent, Before: p.Before, Pending: p.State == postgres.WriteIntended || p.State == postgres.WriteWritten, Accepted: p.Accepted}
 	}
 	return w, out, nil
 }
@@ -224,6 +224,12 @@ func (h *written) NotVerified(write, field string) {
 	h.b.k.e.Metrics.WriteBack("not_verified")
 }
 
+// TakenBack keeps that nothing in a field is ours any more.
+func (h *written) TakenBack(write, field string) {
+	h.b.mark(write, field, postgres.WriteUndone)
+	h.b.k.e.Metrics.WriteBack("undone")
+}
+
 // Lag is how long the HRIS may still show old values.
 func (h *written) Lag() time.Duration { return readLag(h.back) }
 
@@ -347,6 +353,9 @@ func (h *plannedHRIS) Confirm(context.Context, string) error { return nil }
 
 // Verified keeps nothing.
 func (h *plannedHRIS) Verified(string, string) {}
+
+// TakenBack keeps nothing.
+func (h *plannedHRIS) TakenBack(string, string) {}
 
 // NotVerified keeps nothing.
 func (h *plannedHRIS) NotVerified(string, string) {}

@@ -7,11 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/demo"
 	"joinery/internal/engine"
 	"joinery/internal/exception"
 	"joinery/internal/fault"
+	"joinery/internal/joiner"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
+	"joinery/internal/review"
 	"joinery/internal/run"
 )
 
@@ -271,4 +274,85 @@ func TestWriteBack_F1b_WaitsForTheMailbox(t *testing.T) {
 	h.later("the run ends", 6*time.Minute, func() bool { return h.ended(run.Succeeded) })
 	require.Equal(t, "done", step(t, h.until(run.Succeeded), "back").Port)
 	require.Equal(t, "zoe.meyer@x.example", h.email(id))
+}
+
+// F3: a flow takes back what it wrote when the hire is off; what HR changed stays.
+func TestWriteBack_F3_FlowTakesBack(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]string{"still ours": "", "HR changed it": "zoe@hr.example"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := openHR(t, ", verify_after: 1m", "", "")
+			h.deaf.Store(true)
+			id := h.hires()
+			send := func(key, kind string) {
+				_, err := h.db.AcceptEvent(t.Context(), postgres.Incoming{Connection: demo.HRISKey, Signer: "cr_1", Event: joiner.Event{Key: key, Type: kind, Worker: id}})
+				require.NoError(t, err)
+				h.e.Kick()
+			}
+			send("hired", "worker.hired")
+			h.later("the run ends", time.Minute, func() bool { return h.ended(run.Succeeded) })
+			require.Equal(t, "zoe.meyer@x.example", h.email(id))
+			if edit != "" {
+				h.edits(id, "work_email", edit)
+			}
+			h.release(review.Flow, offFlow)
+			send("off", "worker.rescinded")
+			h.later("the second run ends", time.Minute, func() bool { return len(h.runs()) == 2 && h.ended(run.Succeeded, run.Failed) })
+			d := h.until(run.Succeeded)
+			require.Equal(t, map[bool]string{true: "done", false: "nothing"}[edit == ""], step(t, d, "back").Port)
+			require.Equal(t, edit, h.email(id))
+			require.Empty(t, h.exceptions())
+			var ours int
+			require.NoError(t, h.db.RawScan(t.Context(), &ours, `SELECT count(*) FROM write_backs WHERE state NOT IN ('undone', 'replaced')`))
+			require.Equal(t, map[bool]int{true: 0, false: 1}[edit == ""], ours, "what was taken back is not ours any more")
+		})
+	}
+}
+
+const offFlow = `
+key: off
+name: The hire is off
+trigger: off
+nodes:
+  - id: "off"
+    type: hris.event
+    params: {connection: demo-hris, events: [worker.rescinded]}
+  - id: back
+    type: hris.write_back
+    params: {connection: demo-hris, policy: hr-write-back, do: take_back}
+edges:
+  - {from: off.started, to: back}
+`
+
+// F10: HR corrects the surname; the new work e-mail goes back only after a person
+// agreed, because HR's field is not empty any more. HR flips back: no net change.
+func TestWriteBack_F10_NewAddressAfterApproval(t *testing.T) {
+	t.Parallel()
+	h := openHR(t, ", approve: each", "", "")
+	id := h.hires()
+	agree := func() {
+		t.Helper()
+		pgtest.Eventually(t, 20*time.Second, "a question", func() bool {
+			h.e.Kick()
+			open, err := h.db.OpenSignoffs(t.Context())
+			require.NoError(t, err)
+			if len(open) != 1 {
+				return false
+			}
+			_, err = h.db.DecideSignoff(t.Context(), ben, open[0].ID, true, "", nil)
+			return err == nil
+		})
+	}
+	agree()
+	h.until(run.Succeeded)
+	require.Equal(t, "zoe.meyer@x.example", h.email(id))
+	h.edits(id, "last_name", "Maier", "work_email", "zoe.meyer@x.example")
+	pgtest.Eventually(t, 20*time.Second, "the run of the correction asks", func() bool { h.e.Kick(); return len(h.runs()) == 2 && h.ended(run.Waiting) })
+	require.Equal(t, "zoe.meyer@x.example", h.email(id), "not before somebody agreed")
+	agree()
+	h.until(run.Succeeded)
+	require.Equal(t, "zoe.maier@x.example", h.email(id))
+	require.Equal(t, 2, h.vendor.sent())
+	require.Empty(t, h.exceptions())
 }

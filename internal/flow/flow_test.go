@@ -233,3 +233,30 @@ func TestParse_ShapesInWords(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// A flow can write no field outside a contract, and only to the HRIS it reads.
+func TestCheck_WritesWithoutContract(t *testing.T) {
+	t.Parallel()
+	k := flow.Known{Connections: map[string][]string{"hr": {"workers", "webhook", "write_back"}, "other": {"workers", "write_back"}, "readonly": {"workers", "webhook"}},
+		Policies: map[string]string{"contract": "write-back", "table": "groups"}, Contracts: map[string]map[string][]string{"contract": {"hr": {"work_email"}, "other": {"phone"}}}}
+	text := func(source, connection, policy, values string) string {
+		return "key: k\nname: K\ntrigger: hired\nnodes:\n  - {id: hired, type: hris.event, params: {connection: " + source + ", events: [worker.hired]}}\n  - {id: back, type: hris.write_back, params: {connection: " + connection +
+			", policy: " + policy + ", values: {" + values + "}}}\nedges: [{from: hired.started, to: back}]\n"
+	}
+	require.Empty(t, flow.Check(parse(t, text("hr", "hr", "contract", "work_email: a@x")), node.All(), k))
+	for text, want := range map[string]fault.Problem{
+		text("hr", "hr", "contract", "work_email: a@x, phone: '1'"):  {Path: "nodes.back.params.values.phone", Detail: "The contract contract has no row for phone in hr"},
+		text("hr", "other", "contract", "phone: '1'"):                {Path: "nodes.back.params.connection", Detail: "The joiners of this flow come from hr"},
+		text("readonly", "readonly", "contract", "work_email: a@x"):  {Path: "nodes.back.params.connection", Detail: "no fields that can be written back"},
+		text("hr", "hr", "table", "work_email: a@x"):                 {Path: "nodes.back.params.policy", Detail: "is of type groups"},
+		text("hr", "hr", "contract", "work_email: =joiner.lastname"): {Path: "nodes.back.params.values.work_email", Detail: ""},
+	} {
+		problems := flow.Check(parse(t, text), node.All(), k)
+		require.NotEmpty(t, problems, text)
+		found := false
+		for _, p := range problems {
+			found = found || p.Path == want.Path && strings.Contains(p.Detail, want.Detail)
+		}
+		require.True(t, found, "%v", problems)
+	}
+}

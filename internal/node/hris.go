@@ -23,6 +23,9 @@ type HRIS interface {
 	// Verified and NotVerified keep what reading a field back came to.
 	Verified(write, field string)
 	NotVerified(write, field string)
+	// TakenBack keeps that a field has its earlier value again, so that nothing there
+	// is ours any more.
+	TakenBack(write, field string)
 	// Exceptions gives the states of exceptions, and how those that are resolved were.
 	Exceptions(ctx context.Context, ids []string) (map[string]ExceptionState, error)
 }
@@ -34,6 +37,8 @@ type FieldPast struct {
 	Own     any
 	Write   string
 	Pending bool
+	// Before is what was there when it was written.
+	Before any
 	// Accepted is a value of HR's that a person accepted.
 	Accepted any
 }

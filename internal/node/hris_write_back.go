@@ -30,7 +30,8 @@ func (HRISWriteBack) Spec() flow.Spec {
 		Fields: []form.Field{
 			{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true, Help: "The HRIS that the joiner comes from."},
 			policyField(policy.TypeWriteBack),
-			{Key: "values", Label: "Fields", Kind: form.Mapping, Required: true, Expr: true, Help: "Field of the HRIS, in Joinery's name for it, and what to write. An empty value writes nothing."},
+			{Key: "do", Label: "What to do", Kind: form.Select, Default: doWrite, Options: []form.Option{{Value: doWrite, Label: "Write values"}, {Value: doTakeBack, Label: "Take back what Joinery wrote (a hire that is off)"}}},
+			{Key: "values", Label: "Fields", Kind: form.Mapping, Required: true, Expr: true, ShowWhen: &form.When{Field: "do", In: []string{doWrite}}, Help: "Field of the HRIS, in Joinery's name for it, and what to write. An empty value writes nothing."},
 			{Key: "wait_for_exception", Label: "Wait until exceptions are resolved", Kind: form.Bool, Help: "Off: the run leaves by the port exception at once, and a person reconciles later."},
 			{Key: "mailbox_directory", Label: "Directory", Kind: form.Directory, Group: mailbox, Help: "Empty: do not wait."},
 			{Key: "mailbox_account", Label: "Account", Kind: form.Text, Expr: true, Group: mailbox, Placeholder: "=steps.create.account_id", Help: "Empty: the account that Joinery made for this joiner."},
@@ -43,6 +44,13 @@ func (HRISWriteBack) Spec() flow.Spec {
 			{Name: "refused", Type: "list", Help: "Fields that became exceptions."}, {Name: "exceptions", Type: "list", Help: "Their ids."}},
 	}
 }
+
+// What the node does. Taking back gives each field of the contract the value it
+// had before Joinery wrote it, where it still holds what Joinery wrote.
+const (
+	doWrite    = "write"
+	doTakeBack = "take_back"
+)
 
 // Phases of a write-back between waits.
 const (
@@ -69,8 +77,10 @@ type writing struct {
 	// Writes names the write of each field that was sent, Was the values before.
 	Writes map[string]string `json:"writes,omitempty"`
 	Was    map[string]any    `json:"was,omitempty"`
-	Due    time.Time         `json:"due,omitzero"`
-	Tries  int               `json:"tries,omitempty"`
+	// Back are the values that fields are given back.
+	Back  map[string]any `json:"back,omitempty"`
+	Due   time.Time      `json:"due,omitzero"`
+	Tries int            `json:"tries,omitempty"`
 
 	Written    []string          `json:"written"`
 	Unchanged  []string          `json:"unchanged"`
@@ -153,6 +163,9 @@ func (w *writing) write(ctx context.Context, try int) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if w.takesBack() {
+		w.wantBefore(now, past)
+	}
 	w.Written, w.Unchanged, w.Kept, w.Refused = []string{}, []string{}, []string{}, []string{}
 	w.Writes, w.Was = map[string]string{}, map[string]any{}
 	set, was, ask := map[string]any{}, map[string]any{}, []string{}
@@ -199,6 +212,9 @@ func (w *writing) write(ctx context.Context, try int) (Result, error) {
 // decide judges one field, with what people answered.
 func (w *writing) decide(ctx context.Context, field string, now joiner.Worker, past FieldPast) (policy.Verdict, string, error) {
 	planned, known := w.call.Joiner.Attributes[field], w.call.Joiner.ID != ""
+	if w.takesBack() {
+		return policy.Written, "It is still what Joinery wrote.", nil
+	}
 	do, why, err := w.row(field).Decide(ctx, policy.Standing{Now: now.Attributes[field], Want: w.want[field], Planned: planned, PlannedKnown: known, Own: past.Own, Accepted: past.Accepted},
 		policy.Subject{Worker: now, Now: w.call.Now()})
 	if err != nil || do != policy.Asked {
@@ -287,6 +303,9 @@ func (w *writing) tries() int {
 
 // verify reads the written fields back, now or when the HRIS's lag is over.
 func (w *writing) verify(ctx context.Context) (Result, error) {
+	if w.takesBack() && len(w.Writes) > 0 && len(w.want) == 0 {
+		w.want = w.Back // what it goes back to was worked out before the wait
+	}
 	if len(w.Writes) == 0 || w.call.Run.Simulated {
 		w.Written = append(w.Written, slices.Sorted(maps.Keys(w.Writes))...)
 		return w.leave()
@@ -305,7 +324,7 @@ func (w *writing) verify(ctx context.Context) (Result, error) {
 		value := now.Attributes[field]
 		switch {
 		case policy.SameValue(field, value, w.want[field]):
-			w.hris.Verified(w.Writes[field], field)
+			w.settled(field)
 			w.Written = append(w.Written, field)
 		case policy.SameValue(field, value, w.Was[field]) && w.Tries < w.tries():
 			left++

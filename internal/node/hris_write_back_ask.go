@@ -12,6 +12,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/exception"
 	"joinery/internal/form"
+	"joinery/internal/joiner"
 	"joinery/internal/policy"
 )
 
@@ -166,4 +167,33 @@ func filledAttribute(v any) bool {
 		return len(x) > 0
 	}
 	return true
+}
+
+func (w *writing) takesBack() bool { return w.call.Params.Text("do") == doTakeBack }
+
+// wantBefore finds the fields of the contract that still hold what Joinery wrote,
+// and what they held before.
+func (w *writing) wantBefore(now joiner.Worker, past map[string]FieldPast) {
+	w.want = map[string]any{}
+	for _, f := range w.contract.Fields {
+		p, wrote := past[f.Field]
+		if f.Connection != w.key || !wrote || policy.Value(f.Field, p.Own) == "" {
+			continue
+		}
+		if !policy.SameValue(f.Field, now.Attributes[f.Field], p.Own) {
+			w.call.Log("%s: HR changed it, so it stays.", f.Field)
+			continue
+		}
+		w.want[f.Field] = p.Before
+	}
+	w.Back = w.want
+}
+
+// settled keeps that a field was read back.
+func (w *writing) settled(field string) {
+	if w.takesBack() {
+		w.hris.TakenBack(w.Writes[field], field)
+		return
+	}
+	w.hris.Verified(w.Writes[field], field)
 }
