@@ -16,6 +16,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/fault"
 	"joinery/internal/form"
+	"joinery/internal/postgres"
 	"joinery/views/connections"
 )
 
@@ -46,6 +47,9 @@ type ConnectionPages struct {
 	CSRF   func(c *fiber.Ctx) string
 	// May report what the reader may do, for links and buttons; the route table
 	// enforces it.
+	// When writes a moment as pages show it.
+	When func(t time.Time) string
+
 	MayEdit, MayTest, MayPause, MayCredential func(c *fiber.Ctx) bool
 }
 
@@ -57,6 +61,8 @@ type ConnectionState struct {
 	// Approved is the content of the released revision; nil when there is none.
 	Approved *connector.Settings
 	Paused   bool
+	// Poll is how asking it for changes goes; nil when nobody asks.
+	Poll *postgres.PollStatus
 	// Health is how calling it goes, from this process.
 	Health connector.Health
 	// Credentials holds the names of the secrets that are set.
@@ -147,7 +153,11 @@ func (p ConnectionPages) show(c *fiber.Ctx, s ConnectionState, findings []connec
 	if p.MayTest(c) {
 		page.TestURL = at + "/test"
 	}
+	page.Poll = p.poll(s, info)
 	if p.MayPause(c) {
+		if page.Poll != nil && s.Live > 0 && !s.Paused {
+			page.Poll.NowURL = at + "/poll"
+		}
 		page.PauseURL, page.PauseText, page.PauseHelp = at+"/pause", "Pause this connection", "While it is paused, runs that need this connection wait. Nothing is lost."
 		page.PauseAsks = true
 		if s.Paused {

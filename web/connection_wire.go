@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
@@ -52,6 +53,7 @@ func (s *Server) connectionPages(who auth.Actor) ConnectionPages {
 			}
 			return s.show(c, who, f, body)
 		},
+		When:    func(t time.Time) string { return s.moment(t) },
 		MayEdit: may(auth.ArtifactWrite), MayTest: may(auth.ConnectionTest), MayPause: may(auth.RunOperate), MayCredential: may(auth.CredentialWrite),
 	}
 }
@@ -89,6 +91,11 @@ func (s *Server) connectionState(ctx context.Context, key string) (ConnectionSta
 			return out, err
 		}
 		out.Approved = &approved
+	}
+	if status, wanted, err := s.DB.PollOf(ctx, key); err != nil {
+		return out, err
+	} else if wanted {
+		out.Poll = &status
 	}
 	set, err := s.DB.Credentials(ctx, key)
 	if err != nil {

@@ -149,6 +149,7 @@ func (s *Server) routes() []route {
 		{get, "/connections/:key/edit", auth.ArtifactWrite, s.connection(ConnectionPages.Edit)},
 		{post, "/connections/:key", auth.ArtifactWrite, s.connection(ConnectionPages.Save)},
 		{post, "/connections/:key/test", auth.ConnectionTest, s.connection(ConnectionPages.TestDraft)},
+		{post, "/connections/:key/poll", auth.RunOperate, s.connectionPoll},
 		{post, "/connections/:key/pause", auth.RunOperate, s.connection(pauseConnection)},
 		{post, "/connections/:key/resume", auth.RunOperate, s.connection(resumeConnection)},
 		{get, "/connections/:key/credentials/:name", auth.CredentialWrite, s.credentialForm},

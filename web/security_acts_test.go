@@ -179,6 +179,10 @@ func (w *world) artifactAPIActs(k review.Kind, add func(func() act)) {
 }
 
 func (w *world) flowActs(add func(func() act)) {
+	add(func() act {
+		w.live(review.Flow, "key: polled\nname: Polled\ntrigger: found\nnodes:\n  - {id: found, type: schedule.poll, params: {connection: hr, events: [worker.hired]}}\n")
+		return act{route: "POST /connections/:key/poll", by: w.ada, path: "/connections/hr/poll", form: fields(), records: []string{"connection.poll"}}
+	})
 	base := func() string { return strconv.Itoa(w.head(review.Flow, "c-flow")) }
 	add(func() act {
 		return act{route: "POST /flows/:key/nodes", by: w.bo, path: "/flows/c-flow/nodes", form: fields("type", "stop", "after", "ok.approved", "message", "why", "base", base()), records: []string{"revision.save"}}

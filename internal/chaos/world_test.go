@@ -139,7 +139,7 @@ nodes:
   - {id: basic, type: group.add, params: {directory: dir, account: =steps.create.account_id, groups: [all-staff]}, retry: {first: 200ms, max: 2s, attempts: 30}}
   - {id: eng, type: group.add, params: {directory: dir, account: =steps.create.account_id, groups: [engineering]}, retry: {first: 200ms, max: 2s, attempts: 30}}
   - {id: enable, type: account.enable, params: {directory: dir, account: =steps.create.account_id}, retry: {first: 200ms, max: 2s, attempts: 30}}
-  - {id: tell, type: notify.email, params: {to: [it@x.example], subject: "{{ steps.create.name }} is there", text: hello}}
+  - {id: tell, type: notify.email, params: {to: [it@x.example], subject: "{{ steps.create.name }} is there", text: "{{ event.key }}"}} # asks for the event, so each has a run of its own
 edges:
   - {from: hired.started, to: create}
   - {from: create.created, to: basic}

@@ -119,9 +119,15 @@ func (b *boundary) receipt(key, operation, connection string, result map[string]
 		Detail: map[string]any{"node": b.node.ID, "connection": connection, "intent": key, "joiner": b.k.c.JoinerID, "existed": result["existed"] == true, "changed": result["changed"]}})
 }
 
-// opKey names one effect: the same on every try of the step.
+// opKey names one effect: the same on every try of the step. A step that goes over
+// again in a later round has effects of its own, so that what the first one made
+// counts as there before; a message or request stays the same one.
 func (b *boundary) opKey(connection, operation, target string) string {
-	sum := sha256.Sum256([]byte(string(b.k.c.ID) + "\x00" + string(b.node.ID) + "\x00" + connection + "\x00" + operation + "\x00" + target))
+	text := string(b.k.c.ID) + "\x00" + string(b.node.ID) + "\x00" + connection + "\x00" + operation + "\x00" + target
+	if b.k.c.Round > 0 && connection != "" {
+		text += fmt.Sprintf("\x00round %d", b.k.c.Round)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -221,6 +227,9 @@ func (b *boundary) mail(ctx context.Context, m node.Mail) error {
 	}
 	if b.k.e.Mail == nil {
 		return fault.New(fault.Invalid, "No mail server is set up. Start Joinery with JOINERY_SMTP_URL.")
+	}
+	if sent, err := b.sentBefore(ctx); err != nil || sent {
+		return err
 	}
 	body := sha256.Sum256(fmt.Append(nil, m.To, m.Cc, m.Subject, m.Text))
 	key, before, err := b.intend(ctx, "", opMail, hex.EncodeToString(body[:8]))

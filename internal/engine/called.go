@@ -124,6 +124,9 @@ var _ connector.Workers = countedWorkers{}
 
 func (w countedWorkers) Worker(ctx context.Context, id string) (out joiner.Worker, err error) {
 	err = w.k.called(ctx, w.key, opReadWorker, func(ctx context.Context) error { out, err = w.workers.Worker(ctx, id); return err })
+	if err == nil && w.key == w.k.c.Ref.Connection {
+		err = w.k.said(ctx, &out)
+	}
 	return out, err
 }
 

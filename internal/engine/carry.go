@@ -31,6 +31,8 @@ type carrier struct {
 	sim *pretence
 	// ending is set when a stop node ended the run.
 	ending *node.Result
+	// again says that the worker is to be read again: the HRIS did not answer.
+	again bool
 	// parking is why the run parks once nothing is under way.
 	parking string
 	cancel  string
@@ -141,7 +143,7 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 	switch {
 	case k.cancel != "" || k.ending != nil || k.parking != "":
 		if len(k.running) == 0 {
-			k.conclude(cp)
+			k.conclude(ctx, cp)
 		}
 	default:
 		m := run.Next(k.rel.content, k.view())
@@ -155,11 +157,12 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 			k.finish(cp, run.Failed, n.Title()+": "+k.c.Steps[m.Failed].Error)
 		case m.Failed != "":
 			start = nil
-		case m.Done:
+		case m.Done && k.tidy(ctx, cp):
 			k.finish(cp, run.Succeeded, "")
-		case len(start) == 0 && len(k.running) == 0:
+		case len(start) == 0 && len(k.running) == 0 && cp.State == "" && k.tidy(ctx, cp):
 			k.rest(cp)
 		}
+
 	}
 	if k.mayRide(cp, start) {
 		k.riding = append(k.riding, cp.Steps...)
@@ -200,10 +203,18 @@ func (k *carrier) mayRide(cp *postgres.Checkpoint, start []flow.NodeID) bool {
 }
 
 // conclude ends a run that was canceled, ended by a stop node, or parks.
-func (k *carrier) conclude(cp *postgres.Checkpoint) {
+func (k *carrier) conclude(ctx context.Context, cp *postgres.Checkpoint) {
 	switch {
 	case k.cancel != "":
 		k.finish(cp, run.Canceled, k.cancel)
+	case k.ending != nil && !k.tidy(ctx, cp):
+		k.finish(cp, run.Failed, "The run came to its end, and what an earlier plan of it gave could not be taken back: "+cp.WaitingFor+" Retry the run.")
+		cp.WakeAt, cp.WaitingFor = nil, ""
+	case k.ending != nil && k.ending.End == "undone" && k.sim == nil:
+		now := k.e.Now()
+		k.finish(cp, run.Queued, k.ending.Reason)
+		cp.WakeAt, cp.Undo = &now, true
+		cp.Acts[len(cp.Acts)-1].Action = "run.undo"
 	case k.ending != nil && k.ending.End == "failed":
 		k.finish(cp, run.Failed, k.ending.Reason)
 	case k.ending != nil:
@@ -241,7 +252,16 @@ func (k *carrier) rest(cp *postgres.Checkpoint) {
 			cp.WakeAt, cp.WaitingFor = row.WakeAt, row.WaitFor
 		}
 	}
+	if k.again {
+		if at := k.e.Now().Add(readAgain); cp.WakeAt == nil || cp.WakeAt.After(at) {
+			cp.WakeAt = &at
+		}
+		cp.Again = true
+	}
 }
+
+// readAgain is when the HRIS is asked again that did not answer after a newer event.
+const readAgain = time.Minute
 
 // checkpoint writes, and tries again while the database is away: nothing may be
 // started before what led to it is kept.

@@ -56,6 +56,8 @@ type Engine struct {
 	// Slots is how many runs are in hand at once, those apart that only wait for
 	// a slow answer; 0 means 192.
 	Slots int
+	// MarkKey makes the marks of what was seen of workers worthless to others.
+	MarkKey []byte
 	// Settle is how long a system may hide what was just made in it; 0 means 30 s.
 	Settle time.Duration
 	// Reached is told each place a run passes. Only tests set it.
@@ -111,6 +113,7 @@ func (e *Engine) Run(ctx context.Context) {
 	e.work.Go(func() { e.goOnward(ctx) })
 	e.work.Go(func() { e.reconciling(ctx) })
 	e.work.Go(func() { e.wakeAwaiting(ctx) })
+	e.work.Go(func() { e.sweeping(ctx) })
 	e.refreshPaused(ctx)
 	e.claim(ctx, hands, AtTakenOver, e.DB.TakeOver)
 	e.DB.Into(&postgres.Hands{Owner: e.Owner, Room: e.room, Take: func(runs []postgres.Claimed, reserved int, asked time.Time) { e.taken(hands, runs, reserved, asked) }})

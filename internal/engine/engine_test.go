@@ -382,7 +382,7 @@ func TestDuplicateEvents(t *testing.T) {
 func TestRunsOfOneJoinerDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.live(review.Flow, "join", joinerFlow)
+	h.live(review.Flow, "join", strings.Replace(joinerFlow, "text: hello", `text: "{{ event.key }}"`, 1)) // a flow that asks has a run for each event
 	h.person("1", nil)
 	for i := range 6 {
 		h.event(fmt.Sprint("e", i), "worker.updated", "1")

@@ -21,6 +21,7 @@ import (
 	"joinery/internal/connector/peoplefile"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
+	"joinery/internal/fault"
 	"joinery/internal/joiner"
 	"joinery/internal/node"
 	"joinery/internal/pgtest"
@@ -114,7 +115,7 @@ func (h *house) live(kind review.Kind, key, content string) {
 	_, err = h.db.SaveRevision(ctx, anna, postgres.Save{Doc: doc, Base: postgres.AnyBase})
 	require.NoError(h.t, err)
 	r, err := h.db.OpenReview(ctx, anna, kind, key, 0, "")
-	require.NoError(h.t, err)
+	require.NoError(h.t, err, "%v", fault.Problems(err))
 	_, err = h.db.ApproveReview(ctx, ben, r.ID, r.Hash, "")
 	require.NoError(h.t, err)
 }

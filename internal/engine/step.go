@@ -48,13 +48,16 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
 	go func() { k.results <- t.run(ctx) }()
 }
 
-func (k *carrier) scope() expr.Scope {
+func (k *carrier) scope() expr.Scope { return k.scopeWith(k.worker) }
+
+// scopeWith is what expressions read, with a reading of the worker.
+func (k *carrier) scopeWith(w *joiner.Worker) expr.Scope {
 	now := k.now()
 	s := expr.Scope{Steps: k.outputs(), Vars: k.rel.content.Vars, Now: now,
 		Run: expr.Run{ID: string(k.c.ID), Flow: k.c.Flow, Mode: string(k.c.Mode), StartedAt: k.c.StartedAt}}
-	if k.worker != nil {
-		s.Joiner = k.worker.Attributes
-		s.Zone = k.worker.Zone()
+	if w != nil {
+		s.Joiner = w.Attributes
+		s.Zone = w.Zone()
 	}
 	if v := k.c.Event; v != nil {
 		s.Event = expr.Event{Key: v.Key, Type: v.Type, Worker: v.Worker, At: v.At, Changed: v.Changed}
@@ -110,6 +113,9 @@ func (t *try) run(ctx context.Context) (r stepResult) {
 	ctx, cancel := context.WithTimeout(ctx, run.Timeout(t.node))
 	defer cancel()
 	r.result, r.err = typ.Run(ctx, t.call(params))
+	if r.err == nil && r.result.Wait != nil && r.result.Wait.Signoff != nil && t.k.c.Round > 0 && t.k.sim == nil {
+		r.result, r.err = t.decidedBefore(ctx, typ, params, r.result)
+	}
 	for n := 0; n < mostPretended && r.err == nil && r.result.Wait != nil && t.k.sim != nil; n++ {
 		t.memory = plainOutput(r.result.Output)
 		r.result, r.err = t.pretendWait(ctx, typ, params, *r.result.Wait)

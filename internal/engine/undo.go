@@ -25,7 +25,7 @@ type receiptBody struct {
 // and not deleted: somebody may have put data into it. What cannot be taken back
 // (a message, a request) is left and said.
 func (k *carrier) undo(ctx context.Context) {
-	effects, err := k.e.DB.Undoable(ctx, k.c.ID)
+	effects, err := k.undoable(ctx)
 	if err != nil {
 		k.stopped(ctx, err)
 		return
@@ -60,7 +60,7 @@ func (k *carrier) undo(ctx context.Context) {
 			left++
 		}
 		k.e.reached(AfterUndo)
-		if err := k.e.DB.MarkUndone(ctx, k.c.ID, k.e.Owner, k.c.Epoch, e.Key); err != nil {
+		if err := k.e.DB.MarkUndone(ctx, k.c.ID, k.e.Owner, k.c.Epoch, e.Key, false); err != nil {
 			k.stopped(ctx, err)
 			return
 		}
@@ -82,6 +82,18 @@ func (k *carrier) undo(ctx context.Context) {
 	if err := k.checkpoint(ctx, &cp); err != nil {
 		k.stopped(ctx, err)
 	}
+}
+
+// undoable lists what is to be undone: what this run did, or, when the flow itself
+// says so, all that its runs did for the joiner.
+func (k *carrier) undoable(ctx context.Context) ([]postgres.Effect, error) {
+	for _, n := range k.rel.content.Nodes {
+		row := k.c.Steps[n.ID]
+		if spec, ok := k.e.Nodes.Spec(n.Type); ok && spec.Ends && n.Params["outcome"] == "undone" && (row.State == run.StepSucceeded || row.State == run.StepUndone) {
+			return k.e.DB.UndoableOf(ctx, k.c.Flow, k.c.JoinerID)
+		}
+	}
+	return k.e.DB.Undoable(ctx, k.c.ID)
 }
 
 // undoOne takes back one effect; false when it is none that can be, and why an

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestMetrics_CountWhatCame(t *testing.T) {
 func TestMetrics_QueueAge(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	h.live(review.Flow, "wait", waitFlow)
+	h.live(review.Flow, "wait", strings.Replace(waitFlow, "name: =joiner.last_name}", `name: =joiner.last_name, attributes: {note: =event.key}}`, 1)) // so that each event has a run
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.e.Run(ctx) }()

@@ -70,6 +70,12 @@ func (f *checker) trigger() {
 	if spec, known := f.cat.Spec(n.Type); known && !spec.Trigger {
 		f.add("trigger", "%s cannot start a flow. Start with an HRIS event or by hand.", n.Title())
 	}
+	for _, key := range []string{"every", "poll_every"} {
+		text, _ := n.Params[key].(string)
+		if d, err := ParseDuration(text); text != "" && err == nil && (d < ShortestPoll || d > LongestPoll) {
+			f.add("nodes."+string(n.ID)+".params."+key, "An HRIS is asked every 1m to 1d.")
+		}
+	}
 	for i, e := range f.c.Edges {
 		if e.To == f.c.Trigger {
 			f.add(fmt.Sprintf("edges.%d.to", i), "Nothing can lead into the node that starts the flow.")

@@ -3,6 +3,7 @@ package flow
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"joinery/internal/form"
 	"joinery/internal/joiner"
@@ -11,6 +12,7 @@ import (
 // Kinds of trigger that this package has to know.
 const (
 	KindEvent  = "hris.event"
+	KindPoll   = "schedule.poll"
 	KindManual = "manual"
 	// KindWriteBack is the node whose fields a contract has to allow.
 	KindWriteBack = "hris.write_back"
@@ -79,11 +81,57 @@ func (c Content) Source() (string, bool) {
 // Listens tells which events start the flow; ok is false when none does.
 func (c Content) Listens() (connection string, events []string, ok bool) {
 	n, found := c.Find(c.Trigger)
-	if !found || n.Type != KindEvent {
+	if !found || n.Type != KindEvent && n.Type != KindPoll {
 		return "", nil, false
 	}
 	connection, _ = n.Params["connection"].(string)
 	return connection, texts(n.Params["events"]), connection != ""
+}
+
+// Poll is how often an HRIS is asked what has changed.
+type Poll struct {
+	Connection string
+	Every      time.Duration
+	// All says that the first look takes everybody the HRIS has.
+	All bool
+	// Moves says that "rescinded" with a new start date means a move in this HRIS.
+	Moves bool
+}
+
+// Bounds of how often an HRIS is asked.
+const (
+	ShortestPoll = time.Minute
+	LongestPoll  = 24 * time.Hour
+	defaultPoll  = 15 * time.Minute
+)
+
+// Polls tells whether and how often the flow's HRIS is asked.
+func (c Content) Polls() (Poll, bool) {
+	n, ok := c.Find(c.Trigger)
+	if !ok || n.Type != KindEvent && n.Type != KindPoll {
+		return Poll{}, false
+	}
+	field := "every"
+	if n.Type == KindEvent {
+		field = "poll_every"
+	}
+	text, _ := n.Params[field].(string)
+	p := Poll{Every: defaultPoll, All: n.Params["since"] == "all", Moves: c.RescindedMoves()}
+	p.Connection, _ = n.Params["connection"].(string)
+	if text == "" && n.Type == KindEvent || p.Connection == "" {
+		return Poll{}, false
+	}
+	if d, err := ParseDuration(text); err == nil && text != "" {
+		p.Every = min(max(d, ShortestPoll), LongestPoll)
+	}
+	return p, true
+}
+
+// RescindedMoves reports whether the flow's HRIS means a move when it says
+// "rescinded" together with a new start date.
+func (c Content) RescindedMoves() bool {
+	n, _ := c.Find(c.Trigger)
+	return n.Params["rescinded_moves"] == true
 }
 
 // Match reports whether an event of a connection starts the flow.

@@ -153,5 +153,5 @@ const (
 
 // EventTypes lists the event types a trigger may listen to.
 func EventTypes() []string {
-	return []string{"worker.hired", "worker.updated", "worker.start_moved", "worker.rescinded", "worker.terminated"}
+	return []string{Hired, Updated, StartMoved, Rescinded, Terminated}
 }

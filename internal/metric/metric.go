@@ -29,7 +29,7 @@ type Set struct {
 
 	stepSeconds, callSeconds, hookSeconds *prometheus.HistogramVec
 	batchItems, batchSeconds              *prometheus.HistogramVec
-	runsEnded, answers                    *prometheus.CounterVec
+	runsEnded, answers, polls, recovered  *prometheus.CounterVec
 	takenOver, echoes                     prometheus.Counter
 	writeBacks, driftChecks               *prometheus.CounterVec
 
@@ -51,6 +51,8 @@ func New(version, revision string) *Set {
 	s.batchItems = histogram("joinery_batch_items", "How many writes shared one commit.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}, "batch")
 	s.batchSeconds = histogram("joinery_batch_seconds", "How long a shared commit took.", inside, "batch")
 	s.runsEnded = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_runs_ended_total", Help: "Runs that this process brought to an end or parked, by state."}, []string{"state"})
+	s.polls = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_polls_total", Help: "How often an HRIS was asked what has changed, by connection and outcome."}, []string{"connection", "outcome"})
+	s.recovered = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_poll_recovered_total", Help: "Changes found by asking that a webhook should have told, by connection."}, []string{"connection"})
 	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_http_answers_total", Help: "Answered HTTP requests by status code."}, []string{"code"})
 	s.takenOver = prometheus.NewCounter(prometheus.CounterOpts{Name: "joinery_lease_takeovers_total", Help: "Runs that this process took over because their lease had run out."})
 	s.echoes = prometheus.NewCounter(prometheus.CounterOpts{Name: "joinery_echoes_total", Help: "Events that only told of our own write and started no run."})
@@ -58,7 +60,7 @@ func New(version, revision string) *Set {
 	s.driftChecks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "joinery_drift_checks_total", Help: "Fields of an HRIS that were looked at again, by what was found."}, []string{"outcome"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "joinery_build_info", Help: "Which program this is; always 1."}, []string{"version", "revision", "go"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
-	s.registry.MustRegister(s.stepSeconds, s.callSeconds, s.hookSeconds, s.batchItems, s.batchSeconds, s.runsEnded, s.answers, s.takenOver, s.echoes, s.writeBacks, s.driftChecks, build,
+	s.registry.MustRegister(s.stepSeconds, s.callSeconds, s.hookSeconds, s.batchItems, s.batchSeconds, s.runsEnded, s.answers, s.polls, s.recovered, s.takenOver, s.echoes, s.writeBacks, s.driftChecks, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s
 }
@@ -101,6 +103,20 @@ func (s *Set) Batch(batch string, items int, took time.Duration) {
 func (s *Set) RunEnded(state string) {
 	if s != nil {
 		s.runsEnded.WithLabelValues(state).Inc()
+	}
+}
+
+// Poll counts one look at what has changed in an HRIS. Outcome is ok or a kind of fault.
+func (s *Set) Poll(connection, outcome string) {
+	if s != nil {
+		s.polls.WithLabelValues(s.bounded(connection), outcome).Inc()
+	}
+}
+
+// Recovered counts changes whose webhook never came.
+func (s *Set) Recovered(connection string, n int) {
+	if s != nil && n > 0 {
+		s.recovered.WithLabelValues(s.bounded(connection)).Add(float64(n))
 	}
 }
 

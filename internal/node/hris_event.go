@@ -29,10 +29,17 @@ func (HRISEvent) Spec() flow.Spec {
 		Fields: []form.Field{
 			{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true, Help: "The connection that sends the events and holds the workers."},
 			{Key: "events", Label: "Events", Kind: form.List, Required: true, Options: options, Help: "Which events start a run."},
+			{Key: "poll_every", Label: "Also ask every", Kind: form.Duration, Placeholder: "1h", Help: "Finds changes whose event never came, by asking the HRIS what has changed. Empty: only events count."},
+			rescindedMoves(),
 		},
 		Ports:   []flow.Port{{Name: "started", Label: "then"}},
 		Outputs: []flow.Output{{Name: "worker_id", Type: "string", Help: "The HRIS's id of the worker."}},
 	}
+}
+
+func rescindedMoves() form.Field {
+	return form.Field{Key: "rescinded_moves", Label: "“Rescinded” with a new start date is a move", Kind: form.Bool,
+		Help: "Some HRIS move a start by rescinding the hire and giving a later date. Switch this on only for such an HRIS: elsewhere it would bring in somebody who does not come."}
 }
 
 // Run reads the worker.

@@ -23,7 +23,7 @@ import (
 // Every type explains itself: palette, form, help and catalogue are made of it.
 func TestEveryTypeIsWhole(t *testing.T) {
 	t.Parallel()
-	want := []string{"hris.event", "manual", "branch", "switch", "set", "wait.until", "signoff", "stop", "hris.read", "hris.write_back", "account.find", "account.ensure", "account.update", "account.enable", "account.disable",
+	want := []string{"hris.event", "schedule.poll", "manual", "branch", "switch", "set", "wait.until", "signoff", "stop", "hris.read", "hris.write_back", "account.find", "account.ensure", "account.update", "account.enable", "account.disable",
 		"group.add", "group.remove", "group.sync", "notify.email", "http.request", "groups.resolve", "attributes.map", "name.generate", "manager.resolve"}
 	var have []string
 	assets, err := static.Load()

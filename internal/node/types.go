@@ -19,7 +19,7 @@ var _ flow.Catalog = Types{}
 // All lists the node types that ship, in the order of the palette.
 func All() Types {
 	return Of(
-		HRISEvent{}, Manual{},
+		HRISEvent{}, SchedulePoll{}, Manual{},
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
 		HRISRead{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},

@@ -18,7 +18,7 @@ import (
 type Incoming struct {
 	Connection string
 	Event      joiner.Event
-	// Signer is the credential whose secret signed it.
+	// Signer is the credential whose secret signed it, or PollSigner.
 	Signer  string
 	Address string
 	// ReplayOf is the dead letter this came from.
@@ -136,6 +136,7 @@ func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, er
 	var out []Accepted
 	err := db.trip(ctx, BeforeAccept, func(t *trips) error {
 		b := newAcceptance(db, items)
+		b.repeats = true
 		if err := b.begin(ctx, t); err != nil {
 			return err
 		}
@@ -160,6 +161,8 @@ func (db *DB) acceptAgain(ctx context.Context, items []Incoming) ([]Accepted, er
 func (b *acceptance) begin(ctx context.Context, t *trips) error {
 	l := newJoinerLock(b.refs())
 	l.queue(t.q)
+	b.open.queue(t.q, l.refs)
+	b.polled.queue(t.q, l.refs, b.polledAt)
 	var flows []liveFlow
 	t.Queue(liveFlowsSQL).Query(func(rows pgx.Rows) (err error) {
 		flows, err = scanLiveFlows(rows)

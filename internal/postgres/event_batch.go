@@ -28,6 +28,13 @@ type acceptance struct {
 	now     time.Time
 	echo    map[int][]string // by item: the own writes that it only tells of
 	room    int              // places reserved in our hands
+	open    mergeable
+	// polled are the changes that polls have told of late, and when they looked.
+	polled   covers
+	polledAt map[told]time.Time
+	// repeats says that events of the batch may have come before: a run of such an
+	// event is never made, so no other may merge into it.
+	repeats bool
 }
 
 type newRun struct {
@@ -35,11 +42,13 @@ type newRun struct {
 	of liveFlow
 	// owner is whose hands it goes into at once; "" queues it.
 	owner string
+	// merged says that the run was there before: the event merged into it.
+	merged bool
 }
 
 func newAcceptance(db *DB, items []Incoming) *acceptance {
 	b := &acceptance{db: db, items: items, ids: make([]string, len(items)), joiners: make([]string, len(items)), runs: make([][]newRun, len(items)),
-		fresh: map[string]bool{}, dup: map[string]Accepted{}, now: db.now()}
+		fresh: map[string]bool{}, dup: map[string]Accepted{}, now: db.now(), open: mergeable{}, polled: covers{}, polledAt: map[told]time.Time{}}
 	for i := range items {
 		b.ids[i] = newID("ev_")
 	}
@@ -61,12 +70,48 @@ func (b *acceptance) plan(joiners map[joiner.Ref]string, known map[string]bool, 
 		if b.echo[i] != nil {
 			continue
 		}
+		if runs := b.covered(i); runs != nil {
+			for _, id := range runs {
+				b.runs[i] = append(b.runs[i], newRun{id: id, merged: true})
+			}
+			continue
+		}
 		for _, f := range flows {
-			if flow.Match(f.content, it.Event, it.Connection) {
-				b.runs[i] = append(b.runs[i], newRun{id: newID("rn_"), of: f})
+			if !flow.Match(f.content, it.Event, it.Connection) {
+				continue
+			}
+			if id := b.open.into(b.joiners[i], f); id != "" {
+				b.runs[i] = append(b.runs[i], newRun{id: id, of: f, merged: true})
+				continue
+			}
+			r := newRun{id: newID("rn_"), of: f}
+			b.runs[i] = append(b.runs[i], r)
+			if !b.repeats && f.parked == "" && f.room < 0 {
+				b.open[planned{b.joiners[i], f.key}] = r.id
 			}
 		}
 	}
+}
+
+// covered gives the runs that have read the worker after the change that an event
+// tells of, because a poll found it first; nil when there are none.
+func (b *acceptance) covered(i int) []string {
+	e, k := b.items[i].Event, told{b.joiners[i], b.items[i].Event.Type}
+	if at, ok := b.polledAt[k]; !ok || b.items[i].Signer == PollSigner || e.At.IsZero() || e.At.After(at.Add(-clocksDiffer)) {
+		return nil
+	}
+	return b.polled[k]
+}
+
+// clocksDiffer is how far the clocks of an HRIS and ours may differ.
+const clocksDiffer = time.Minute
+
+// by is who brought an event: the HRIS by its webhook, or we by asking.
+func (it Incoming) by() auth.Actor {
+	if it.Signer == PollSigner {
+		return auth.Actor{Kind: auth.System, ID: "poll:" + it.Connection, Name: "Joinery"}
+	}
+	return auth.Actor{Kind: auth.Hook, ID: "hook:" + it.Connection, Name: it.Connection, Address: it.Address}
 }
 
 func once(it Incoming) string { return it.Connection + "\x00" + it.Event.Key }
@@ -157,6 +202,9 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 			nudged = append(nudged, b.joiners[i])
 		}
 		for _, r := range b.runs[i] {
+			if r.merged {
+				continue
+			}
 			state, parked := run.Queued, r.of.parkedAfter(started[r.of.key])
 			if parked != "" {
 				state = run.Parked
@@ -164,7 +212,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 				state = run.Running
 			}
 			started[r.of.key]++
-			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], "hook:" + b.items[i].Connection, b.items[i].Trace, r.owner} {
+			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], b.items[i].by().ID, b.items[i].Trace, r.owner} {
 				cols[k] = append(cols[k], v)
 			}
 			revisions = append(revisions, int32(r.of.revision))
@@ -172,7 +220,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 	}
 	if len(nudged) > 0 {
 		q.Queue(`UPDATE runs SET nudged = true, wake_reason = 'event', wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END
-			WHERE id IN (SELECT id FROM runs WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running') ORDER BY id FOR NO KEY UPDATE)`, nudged, b.now)
+			WHERE id IN (SELECT id FROM runs WHERE joiner_id = ANY ($1) AND mode = 'live' AND state IN ('waiting', 'running', 'queued') ORDER BY id FOR NO KEY UPDATE)`, nudged, b.now)
 	}
 	if len(cols[0]) == 0 {
 		return
@@ -204,12 +252,16 @@ func (b *acceptance) acts(counts func(int) bool) []Act {
 		if !counts(i) {
 			continue
 		}
-		by := auth.Actor{Kind: auth.Hook, ID: "hook:" + it.Connection, Name: it.Connection, Address: it.Address}
-		runs := []string{}
+		by := it.by()
+		runs, merged := []string{}, []string{}
 		for _, r := range b.runs[i] {
+			if r.merged {
+				merged = append(merged, r.id)
+				continue
+			}
 			runs = append(runs, r.id)
 		}
-		detail := map[string]any{"connection": it.Connection, "type": it.Event.Type, "joiner": b.joiners[i], "signer": it.Signer, "runs": runs}
+		detail := map[string]any{"connection": it.Connection, "type": it.Event.Type, "joiner": b.joiners[i], "signer": it.Signer, "runs": runs, "merged": merged}
 		if of := b.echo[i]; of != nil {
 			detail["echo_of"] = of
 		}

@@ -32,6 +32,9 @@ func (b *acceptance) take(h *Hands) {
 	for i := range b.items {
 		for n := range b.runs[i] {
 			r := &b.runs[i][n]
+			if r.merged {
+				continue
+			}
 			key := one{b.joiners[i], r.of.key}
 			if !b.known[b.joiners[i]] && !seen[key] && r.of.parked == "" && r.of.room < 0 {
 				all = append(all, r)
@@ -56,7 +59,7 @@ func (b *acceptance) taken(kept bool) []Claimed {
 	var out []Claimed
 	for i, it := range b.items {
 		for _, r := range b.runs[i] {
-			if r.owner == "" {
+			if r.owner == "" || r.merged {
 				continue
 			}
 			e := it.Event

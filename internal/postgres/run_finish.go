@@ -36,8 +36,18 @@ type Checkpoint struct {
 	Leaves string
 	// Names are what accounts of the joiner are called by now: names that are held
 	// for the joiner and among them are confirmed.
-	Names    []string
+	Names []string
+	// Absorbs is when that reading began, if it stands for the runs behind this one
+	// that an earlier event queued: they have nothing to add.
+	Absorbs  *time.Time
 	JoinerID string
+	// Round and Tidied move the run's rounds on; 0 leaves them.
+	Round, Tidied int
+	// Undo makes the run undo what was done, once it is taken in hand again.
+	Undo bool
+	// Again has the run look at its joiner again at its next wake-up, as if a newer
+	// event had come.
+	Again bool
 	// State moves the run on; "" keeps it running in these hands.
 	State      run.State
 	Reason     string
@@ -220,6 +230,13 @@ func fence(t *trips, items []Checkpoint, out []Fence, all bool) {
 func (db *DB) moveRuns(q *pgx.Batch, items []Checkpoint) error {
 	moved, read := map[run.ID]Checkpoint{}, map[run.ID]*string{}
 	for _, c := range items {
+		if c.Round > 0 || c.Tidied > 0 {
+			q.Queue(`UPDATE runs SET round = greatest(round, $2), tidied = greatest(tidied, $3) WHERE id = $1`, c.Run, c.Round, c.Tidied)
+		}
+		if c.Absorbs != nil && c.Worker != nil { // the joiner is locked, so no event comes between
+			q.Queue(`UPDATE runs r SET state = 'canceled', reason = 'Merged into the run before it, which has read the worker since.', wake_at = NULL, ended_at = $3, changed_at = now() FROM runs m
+				WHERE m.id = $1 AND r.joiner_id = m.joiner_id AND r.flow = m.flow AND r.seq > m.seq AND r.mode = 'live' AND r.state = 'queued' AND r.started_at IS NULL AND r.created_at <= $2`, c.Run, *c.Absorbs, db.now())
+		}
 		if c.State != "" {
 			moved[c.Run] = c
 		}
@@ -229,9 +246,11 @@ func (db *DB) moveRuns(q *pgx.Batch, items []Checkpoint) error {
 	}
 	var ids, states, reasons, waits []string
 	var wakes []*time.Time
+	var undo, again []bool
 	for _, id := range slices.Sorted(maps.Keys(moved)) {
 		c := moved[id]
 		ids, states, reasons, waits, wakes = append(ids, string(id)), append(states, string(c.State)), append(reasons, c.Reason), append(waits, c.WaitingFor), append(wakes, c.WakeAt)
+		undo, again = append(undo, c.Undo), append(again, c.Again)
 	}
 	if len(read) > 0 {
 		var of []string
@@ -242,11 +261,11 @@ func (db *DB) moveRuns(q *pgx.Batch, items []Checkpoint) error {
 		q.Queue(`UPDATE runs r SET worker = u.worker::jsonb FROM unnest($1::text[], $2::text[]) AS u (id, worker) WHERE r.id = u.id`, of, workers)
 	}
 	if len(ids) > 0 {
-		q.Queue(`UPDATE runs r SET changed_at = now(), lease_until = NULL, lease_owner = '', state = u.state, reason = u.reason, waiting_for = u.waits,
-			wake_reason = CASE WHEN r.nudged THEN 'event' WHEN r.cancel_asked <> '' THEN 'cancel' ELSE '' END,
+		q.Queue(`UPDATE runs r SET changed_at = now(), lease_until = NULL, lease_owner = '', state = u.state, reason = u.reason, waiting_for = u.waits, undoing = r.undoing OR u.undo,
+			wake_reason = CASE WHEN r.nudged OR u.again THEN 'event' WHEN r.cancel_asked <> '' THEN 'cancel' ELSE '' END,
 			wake_at = CASE WHEN u.state = 'waiting' AND (r.nudged OR r.cancel_asked <> '') THEN $6 ELSE u.wake END,
 			ended_at = CASE WHEN u.state IN ('succeeded', 'failed', 'canceled', 'compensated') THEN $6 END
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS u (id, state, reason, waits, wake) WHERE r.id = u.id`, ids, states, reasons, waits, wakes, db.now())
+			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $7::bool[], $8::bool[]) AS u (id, state, reason, waits, wake, undo, again) WHERE r.id = u.id`, ids, states, reasons, waits, wakes, db.now(), undo, again)
 	}
 	return nil
 }

@@ -20,11 +20,13 @@ type Decided struct {
 	By       string
 	Comment  string
 	Form     map[string]any
+	// Title and Question are what was asked.
+	Title, Question string
 }
 
 // SignoffDecisions gives the answered sign-offs of a run, the newest of each node.
 func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]Decided, error) {
-	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
+	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form, title, question FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
 	if err != nil {
 		return nil, asFault(err)
 	}
@@ -35,7 +37,7 @@ func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]
 		var state string
 		var d Decided
 		var form []byte
-		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form); err != nil {
+		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form, &d.Title, &d.Question); err != nil {
 			return nil, asFault(err)
 		}
 		if err := json.Unmarshal(form, &d.Form); err != nil {
@@ -61,10 +63,10 @@ func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved b
 	if form == nil {
 		raw = []byte("{}")
 	}
-	var runID string
+	var runID, node string
 	err = db.ptx(ctx, func(tx pgx.Tx) error {
 		var state, role, person string
-		err := tx.QueryRow(ctx, `SELECT run_id, state, role, person FROM signoffs WHERE id = $1 FOR UPDATE`, id).Scan(&runID, &state, &role, &person)
+		err := tx.QueryRow(ctx, `SELECT run_id, node, state, role, person FROM signoffs WHERE id = $1 FOR UPDATE`, id).Scan(&runID, &node, &state, &role, &person)
 		if err == pgx.ErrNoRows {
 			return fault.New(fault.NotFound, "There is no such sign-off.")
 		}
@@ -85,6 +87,11 @@ func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved b
 			id, state, by.UserID, by.Name, strings.TrimSpace(comment), string(raw), db.now())
 		if err != nil {
 			return fmt.Errorf("decide sign-off: %w", err)
+		}
+		if node == VanishedNode {
+			if err := db.vanishedDecided(ctx, tx, runID, approved); err != nil {
+				return fmt.Errorf("keep the answer: %w", err)
+			}
 		}
 		_, err = tx.Exec(ctx, `UPDATE runs SET nudged = true, wake_at = CASE WHEN state = 'waiting' THEN $2 ELSE wake_at END WHERE id = $1 AND state IN ('waiting', 'running')`, runID, db.now())
 		if err != nil {

@@ -100,5 +100,14 @@ type ShowPage struct {
 	Settings                          []Pair
 	Credentials                       []Credential
 	WebhookURL                        string
+	Poll                              *Poll // nil when nobody asks this HRIS what has changed
 	Findings                          []Finding
+}
+
+// Poll is how asking an HRIS what has changed goes.
+type Poll struct {
+	Badge  Badge
+	Pairs  []Pair
+	Notice string // what a person should look at; "" when all is well
+	NowURL string // "" when the reader may not ask
 }
