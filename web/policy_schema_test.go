@@ -11,6 +11,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector"
 	"joinery/internal/connector/fake"
+	"joinery/internal/postgres"
 	"joinery/internal/review"
 )
 
@@ -78,4 +79,22 @@ func TestMapping_HeldAgainstTheLiveSystem(t *testing.T) {
 	problems, err := a.s.problems(t.Context(), review.Policy, content("titel"))
 	require.NoError(t, err)
 	require.Empty(t, problems)
+}
+
+// The list and the page of a policy tell what ran out.
+func TestPolicies_TellWhatRanOut(t *testing.T) {
+	w := newWorld(t, "m")
+	table := obj{"key": "old", "name": "Old table", "type": "groups", "groups": obj{"rows": []any{obj{"groups": []any{"trial"}, "until": "2020-01-01", "reason": "Trial"}}}}
+	raw, err := json.Marshal(table)
+	require.NoError(t, err)
+	doc, err := w.server.kinds().Read(review.Policy, "old", raw)
+	require.NoError(t, err)
+	saved, err := w.server.DB.SaveRevision(t.Context(), w.boWho, postgres.Save{Doc: doc, Via: "console"})
+	require.NoError(t, err)
+	require.Empty(t, saved.Problems, "it may go live all the same")
+	for path, want := range map[string]string{"/policies": "1 to look at", "/policies/old": "Row 1 (trial) ran out on 2020-01-01", "/policies/old/yaml": "Row 1 (trial) ran out on 2020-01-01"} {
+		a := w.bo.get(t, path)
+		require.Equal(t, 200, a.status, path)
+		require.Contains(t, a.body, want, path)
+	}
 }

@@ -46,7 +46,7 @@ func (s *Server) judge(c *fiber.Ctx, who auth.Actor, d policyDraft) (verdict, er
 		}
 		return v, nil
 	}
-	if v.problems, err = s.DB.Problems(c.UserContext(), review.Policy, v.doc.Content); err != nil {
+	if v.problems, err = s.problems(c.UserContext(), review.Policy, v.doc.Content); err != nil {
 		return v, err
 	}
 	if v.content, err = policy.Decode(v.doc.Content); err != nil {
@@ -107,6 +107,13 @@ func (s *Server) policyForm(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, d
 	}
 	if p.Try, err = s.tryPart(c, who, d, v.doc.Content, v); err != nil {
 		return err
+	}
+	if len(v.doc.Content) > 0 {
+		more, err := s.warnings(c.UserContext(), review.Policy, v.doc.Content)
+		if err != nil {
+			return err
+		}
+		p.Notices = append(p.Notices, more...)
 	}
 	p.Changed = c.Method() == http.MethodPost
 	if said != "" {

@@ -16,6 +16,8 @@ type PolicyRow struct {
 	Type string
 	// Problems are those of the newest revision.
 	Problems []fault.Problem
+	// Warnings are what somebody should look at: rows that ran out or will soon.
+	Warnings []fault.Problem
 	// Flows are the live flows that use it.
 	Flows []Dependent
 }
@@ -48,7 +50,8 @@ func (db *DB) Policies(ctx context.Context, q, after string, limit int) (page []
 		if k.Schemas, err = db.schemas(ctx, review.Policy, content); err != nil {
 			return nil, "", err
 		}
-		page = append(page, PolicyRow{Artifact: a, Type: db.artifacts.PolicyType(content), Flows: uses[a.Key], Problems: db.artifacts.Check(review.Policy, content, k)})
+		page = append(page, PolicyRow{Artifact: a, Type: db.artifacts.PolicyType(content), Flows: uses[a.Key], Problems: db.artifacts.Check(review.Policy, content, k),
+			Warnings: db.artifacts.Warnings(review.Policy, content, k, db.now())})
 	}
 	return page, next, nil
 }
