@@ -62,21 +62,17 @@ func (db *DB) Names(ctx context.Context, f NameFilter) (page []NameRow, next str
 		add("r.joiner_id = ?", f.Joiner)
 	}
 	if q := strings.TrimSpace(f.Query); q != "" {
-		var begin []string
-		keys := naming.Keys(q)
-		for _, k := range keys {
-			begin = append(begin, strings.TrimPrefix(like(k), "%"))
+		// What begins so is found by the index on keys, up to a bound; a short word that
+		// thousands begin with is narrowed by the other filters or more letters.
+		var each []string
+		for _, k := range naming.Keys(q) {
+			args = append(args, k)
+			each = append(each, fmt.Sprintf("(SELECT id FROM reservations WHERE key >= $%[1]d AND key < $%[1]d || U&'\\+10FFFF' LIMIT 5000)", len(args)))
 		}
-		if len(keys) == 0 {
+		if len(each) == 0 {
 			return nil, "", nil
 		}
-		// Each pattern by itself, so that the index finds it.
-		var each []string
-		for _, b := range begin {
-			args = append(args, b)
-			each = append(each, fmt.Sprintf("r.key LIKE $%d", len(args)))
-		}
-		where = append(where, "("+strings.Join(each, " OR ")+")")
+		where = append(where, "r.id = ANY (ARRAY("+strings.Join(each, " UNION ")+"))")
 	}
 	rows, err := db.pool.Query(ctx, nameSQL+` WHERE `+strings.Join(where, " AND ")+` ORDER BY r.id DESC LIMIT $1`, args...)
 	if err != nil {
