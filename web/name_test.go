@@ -87,3 +87,30 @@ func TestNamesPage(t *testing.T) {
 	require.Equal(t, 422, got.status)
 	require.Contains(t, got.body, "at least 5")
 }
+
+// The panel of a naming policy knows the names that are held, and a test made of
+// the try passes by itself.
+func TestNames_TryKnowsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	k := newConsole(t, "http://localhost:8080")
+	b := k.person(t, "bo@example.com", auth.Builder)
+	action, form := formOf(t, b.get(t, "/policies/new?type=naming").body)
+	form.Set("key", "std2")
+	form.Set("op", "save")
+	got := b.post(t, action, form)
+	require.Equal(t, 303, got.status, got.body)
+	reserved(t, k.server.DB, "1", "login", "jsmith", "JSmith", "j_other", "confirmed")
+	action, form = formOf(t, b.get(t, "/policies/std2").body)
+	form.Set("try.a.first_name", "Jane")
+	form.Set("try.a.last_name", "Smith")
+	form.Set("op", "try")
+	page := b.post(t, action, form)
+	has(t, page, "Taken in login (jsmith): used by")
+	has(t, page, "jane.smith@example.com")
+	has(t, page, `href="#candidates-`)
+	form.Set("op", "keep")
+	action, form = formOf(t, b.post(t, action, form).body)
+	form.Set("op", "save")
+	require.Equal(t, 303, b.post(t, action, form).status)
+	require.NotContains(t, b.get(t, "/policies/std2").body, "does not pass")
+}

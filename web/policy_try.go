@@ -16,6 +16,7 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/joiner"
 	"joinery/internal/policy"
+	"joinery/internal/postgres"
 	"joinery/views/policies"
 	"joinery/views/ui"
 )
@@ -73,6 +74,10 @@ func (d policyDraft) mentioned(content []byte) []string {
 func (s *Server) subject(c *fiber.Ctx, who auth.Actor, t policyTry) (policy.Subject, string, error) {
 	out := policy.Subject{Worker: joiner.Worker{ID: "1", Attributes: map[string]any{}}, Now: s.Now()}
 	label := ""
+	if who.Can(auth.RunRead) {
+		// Names that are held are taken; nothing of what a try finds is held.
+		out.Lookups = &heldNames{Names: postgres.Names{DB: s.DB}}
+	}
 	if t.joiner != "" {
 		if !who.Can(auth.RunRead) {
 			return out, "", fault.New(fault.Forbidden, "You may not see joiners. Type the attributes instead.")
@@ -83,6 +88,11 @@ func (s *Server) subject(c *fiber.Ctx, who auth.Actor, t policyTry) (policy.Subj
 		}
 		label = joinerName(j.Label, j.Worker)
 		out.Worker.ID = j.Worker
+		names, err := s.DB.NamesOf(c.UserContext(), j.Connection, j.Worker)
+		if err != nil {
+			return out, label, err
+		}
+		out.Lookups = &heldNames{Names: names}
 		for k, v := range j.Attributes {
 			if who.Can(auth.PersonalRead) || !slices.Contains(joiner.Personal(), k) {
 				out.Worker.Attributes[k] = v
@@ -200,6 +210,9 @@ func outcomePart(d policyDraft, t *tried) policies.TryOutcome {
 // rowAnchor is the id of the number of a row of the first table.
 func (d policyDraft) rowAnchor(row int) string {
 	for _, f := range d.spec.Fields {
+		if d.spec.Rows != "" && f.Key != d.spec.Rows {
+			continue
+		}
 		if all := d.tables[f.Key]; len(all) >= row {
 			return f.Key + "-" + all[row-1].id
 		}
@@ -333,6 +346,9 @@ func (d *policyDraft) keptCase(t *tried) {
 	}
 	if k.Worker == "1" {
 		k.Worker = ""
+	}
+	if h, ok := t.subject.Lookups.(*heldNames); ok {
+		k.Taken = h.taken
 	}
 	switch {
 	case t.err != nil:

@@ -108,7 +108,7 @@ func (t taken) Holders(_ context.Context, names []naming.Name) ([]string, error)
 	out := make([]string, len(names))
 	for i, n := range names {
 		for _, x := range t {
-			if x.Space == n.Space && x.Holder != theJoiner && n.Equality.Key(x.Name) == n.Key {
+			if x.Space == n.Space && x.Holder != TheJoiner && n.Equality.Key(x.Name) == n.Key {
 				if out[i] = x.Holder; x.Holder == "" {
 					out[i] = "held for somebody else"
 				}
@@ -118,14 +118,14 @@ func (t taken) Holders(_ context.Context, names []naming.Name) ([]string, error)
 	return out, nil
 }
 
-// theJoiner as the holder of a taken name makes it the joiner's own.
-const theJoiner = "joiner"
+// TheJoiner, as the holder of a taken name makes it the joiner's own.
+const TheJoiner = "joiner"
 
 // Own gives the names that the test says are the joiner's.
 func (t taken) Own(context.Context) (map[string]string, error) {
 	out := map[string]string{}
 	for _, x := range t {
-		if x.Holder == theJoiner {
+		if x.Holder == TheJoiner {
 			out[x.Space] = x.Name
 		}
 	}

@@ -97,7 +97,7 @@ type Names interface {
 
 func namingKind() kind {
 	return kind{
-		spec:  Spec{Type: "naming", Title: "Names", Icon: "at-sign", Help: "How joiners are named: user name, e-mail address and all other names at once, each free in its system.", Fields: namingFields(), Starter: namingStarter},
+		spec:  Spec{Type: "naming", Title: "Names", Icon: "at-sign", Help: "How joiners are named: user name, e-mail address and all other names at once, each free in its system.", Fields: namingFields(), Rows: "candidates", Starter: namingStarter},
 		rules: func(c Content) (Rules, bool) { return c.Naming, c.Naming != nil },
 	}
 }

@@ -13,6 +13,7 @@ import (
 )
 
 // Try finds free names for one joiner in all spaces.
+
 func (n *Naming) Try(ctx context.Context, s Subject) (Outcome, error) {
 	c, problems := n.compiled()
 	if len(problems) > 0 {
@@ -27,8 +28,12 @@ func (n *Naming) Try(ctx context.Context, s Subject) (Outcome, error) {
 	if t.own, err = t.names.Own(ctx); err != nil {
 		return Outcome{}, err
 	}
-	for _, g := range c.groups {
-		found, err := t.group(ctx, g)
+	work, err := t.work(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for i, g := range c.groups {
+		found, err := t.group(ctx, g, work[i])
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -42,19 +47,23 @@ func (n *Naming) Try(ctx context.Context, s Subject) (Outcome, error) {
 }
 
 // namingTry is one decision under way.
+
 type namingTry struct {
 	n       *Naming
 	c       *namer
 	s       Subject
 	names   Names
 	own     map[string]string
-	written naming.Person // as people write it
+	holders map[naming.Name]string // "" for free
+	written naming.Person          // as people write it
 	latin   naming.Person
 	out     Outcome
 }
 
 // person finds the names of the joiner, in Latin letters too. It gives why a
+
 // person has to help.
+
 func (t *namingTry) person(ctx context.Context) (string, error) {
 	profile := t.c.profile
 	for i, p := range t.c.profiles {
@@ -92,6 +101,7 @@ func (t *namingTry) person(ctx context.Context) (string, error) {
 }
 
 // latinOf takes the Latin form that the HRIS has of a name that cannot be written so.
+
 func (t *namingTry) latinOf(name string, profile naming.Profile, attribute, otherwise string) string {
 	if _, lost := naming.Latin(name, profile); len(lost) == 0 {
 		return name
@@ -117,208 +127,48 @@ func spelled(rs []rune) string {
 }
 
 // place is a space for this joiner: its domain and where it is unique.
-type place struct {
-	space
-	domain, within string
-}
 
 // idea is one candidate worked out for a group.
-type idea struct {
-	row   int
-	from  string // the pattern
-	names []naming.Name
-	why   string // what keeps it from being used; "" for nothing
-}
+
+// groupWork is what there is to try for a group.
+
+// firstAsk is how many candidates of each group are asked for at once. Most joiners
+
+// get one of them; for the others what is left is asked in larger portions.
+
+// work works out what to try for all groups, and asks who holds the first of them.
+
+// ask finds who holds names that were not asked for yet.
 
 // group finds the first candidate that is free in all spaces of a group.
-func (t *namingTry) group(ctx context.Context, g spaceGroup) (bool, error) {
-	places, why, err := t.places(ctx, g)
-	if err != nil {
-		return false, err
-	}
-	if why != "" {
-		t.out.Reasons = append(t.out.Reasons, Reason{Title: g.members[0].Name, Detail: why})
+
+func (t *namingTry) group(ctx context.Context, g spaceGroup, w groupWork) (bool, error) {
+	if w.why != "" {
+		t.out.Reasons = append(t.out.Reasons, Reason{Title: g.members[0].Name, Detail: w.why})
 		return false, nil
 	}
-	ideas, err := t.ideas(ctx, g, places)
-	if err != nil {
-		return false, err
-	}
-	// Most joiners get one of the first; for the others all that is left is asked at once.
-	for ask := 6; len(ideas) > 0; ask = 64 {
-		some := ideas[:min(ask, len(ideas))]
-		ideas = ideas[len(some):]
-		if found, err := t.first(ctx, places, some); err != nil || found {
+	for ask := firstAsk; len(w.ideas) > 0; ask = laterAsk {
+		some := w.ideas[:min(ask, len(w.ideas))]
+		w.ideas = w.ideas[len(some):]
+		if found, err := t.first(ctx, w.places, some); err != nil || found {
 			return found, err
 		}
 	}
 	return false, nil
 }
 
-func (t *namingTry) places(ctx context.Context, g spaceGroup) (out []place, why string, err error) {
-	for _, m := range g.members {
-		p := place{space: m}
-		if p.domain, err = t.text(ctx, m.domain); err != nil {
-			return nil, "", fmt.Errorf("domain of %s: %w", m.Name, err)
-		}
-		if p.within, err = t.text(ctx, m.within); err != nil {
-			return nil, "", fmt.Errorf("place of %s: %w", m.Name, err)
-		}
-		if m.Kind.HasDomain() {
-			if bad := naming.CheckDomain(p.domain); bad != "" {
-				return nil, fmt.Sprintf("For %s %s.", m.Name, bad), nil
-			}
-		}
-		out = append(out, p)
-	}
-	return out, "", nil
-}
-
-func (t *namingTry) text(ctx context.Context, v expr.Value) (string, error) {
-	if v == nil {
-		return "", nil
-	}
-	x, err := v.Eval(ctx, t.s.scope())
-	if err != nil || x == nil {
-		return "", err
-	}
-	return strings.TrimSpace(expr.Text(x)), nil
-}
-
 // ideas works out all candidates in order, what the joiner has already first.
-func (t *namingTry) ideas(ctx context.Context, g spaceGroup, places []place) ([]idea, error) {
-	var out []idea
-	if kept, ok := t.kept(places); ok {
-		out = append(out, kept)
-	}
-	limit := places[0].Limit(places[0].domain)
-	for _, p := range places[1:] {
-		limit = min(limit, p.Limit(p.domain))
-	}
-	lead, who := places[0].Space, t.latin
-	if lead.Kind.Written() && !places[0].row.Latin {
-		who = t.written
-	}
-	seen := map[string]bool{}
-	add := func(row int, from, local, literals, why string) {
-		i := idea{row: row, from: from, why: why}
-		if why == "" {
-			if seen[local] {
-				return
-			}
-			seen[local] = true
-			i.names, i.why = t.set(places, local, literals)
-		}
-		out = append(out, i)
-	}
-	candidates := g.candidates
-	if who.One() != "" && !hasOneName(candidates) {
-		candidates = append(candidates[:len(candidates):len(candidates)], oneName...)
-	}
-	for _, c := range candidates {
-		holds, err := t.holds(ctx, c)
-		if err != nil {
-			return nil, fmt.Errorf("candidate %d: %w", c.row, err)
-		}
-		switch {
-		case !holds:
-			out = append(out, idea{row: c.row, from: c.source, why: "its condition does not hold"})
-		case c.computed != nil:
-			text, err := t.text(ctx, c.computed)
-			if err != nil {
-				return nil, fmt.Errorf("candidate %d: %w", c.row, err)
-			}
-			if !lead.Kind.Written() || places[0].row.Latin {
-				text, _ = naming.Latin(text, t.c.profile)
-			}
-			add(c.row, c.source, lead.Text(text, limit), "", "")
-		case !c.pattern.Counts():
-			local, why := c.pattern.Render(lead, who, 0, limit)
-			add(c.row, c.source, local, c.pattern.Literals(), why)
-		default:
-			for n := 2; n <= t.c.highest; n++ {
-				local, why := c.pattern.Render(lead, who, n, limit)
-				add(c.row, c.source, local, c.pattern.Literals(), why)
-				if why != "" {
-					break
-				}
-			}
-		}
-	}
-	return out, nil
-}
 
 // oneName are the candidates of people with a single name, where the policy has none.
-var oneName = func() (out []candidate) {
-	for _, source := range []string{"{one}", "{one}{n}"} {
-		p, _ := naming.Parse(source, nil)
-		out = append(out, candidate{source: source, pattern: p})
-	}
-	return out
-}()
-
-func hasOneName(list []candidate) bool {
-	for _, c := range list {
-		if c.computed == nil && c.pattern.ForOneName() {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *namingTry) holds(ctx context.Context, c candidate) (bool, error) {
-	if c.when == nil {
-		return true, nil
-	}
-	v, err := c.when.Eval(ctx, t.s.scope())
-	return v == true, err
-}
 
 // kept is the names that the joiner has in a group already.
-func (t *namingTry) kept(places []place) (idea, bool) {
-	first, ok := t.own[places[0].Name]
-	if !ok {
-		return idea{}, false
-	}
-	local := first
-	if places[0].Kind.HasDomain() {
-		if at := strings.LastIndexByte(first, '@'); at > 0 {
-			local = first[:at]
-		}
-	}
-	i := idea{from: "kept"}
-	for _, p := range places {
-		if name, ok := t.own[p.Name]; ok {
-			local, domain, _ := strings.Cut(name, "@")
-			i.names = append(i.names, p.Make(local, domain, p.within))
-			continue
-		}
-		i.names = append(i.names, p.Make(local, p.domain, p.within))
-	}
-	return i, true
-}
 
 // set makes the names of a group from one local part, and tells what keeps it from
+
 // being used.
-func (t *namingTry) set(places []place, local, literals string) ([]naming.Name, string) {
-	var out []naming.Name
-	for _, p := range places {
-		extra := literals
-		if p.row.SameAs != "" && p.Alphabet == "" {
-			extra = local // the first space's alphabet has decided
-		}
-		if why := p.Allows(local, p.domain, extra); why != "" {
-			return nil, fmt.Sprintf("not a name in %s: %s", p.Name, why)
-		}
-		if p.Reserved(local, t.n.Reserved) {
-			return nil, "reserved"
-		}
-		out = append(out, p.Make(local, p.domain, p.within))
-	}
-	return out, ""
-}
 
 // first takes the first idea that is free, and tells about those before it.
+
 func (t *namingTry) first(ctx context.Context, places []place, ideas []idea) (bool, error) {
 	var ask []naming.Name
 	for _, i := range ideas {
@@ -326,7 +176,7 @@ func (t *namingTry) first(ctx context.Context, places []place, ideas []idea) (bo
 			ask = append(ask, i.names...)
 		}
 	}
-	holders, err := t.names.Holders(ctx, ask)
+	err := t.ask(ctx, ask)
 	if err != nil {
 		return false, err
 	}
@@ -337,9 +187,7 @@ func (t *namingTry) first(ctx context.Context, places []place, ideas []idea) (bo
 		}
 		why := i.why
 		if why == "" {
-			var mine []string
-			mine, holders = holders[:len(i.names)], holders[len(i.names):]
-			if why = heldBy(i.names, mine); why == "" && i.from != "kept" {
+			if why = t.heldBy(i.names); why == "" && i.from != "kept" {
 				if why, err = t.live(ctx, places, i.names); err != nil {
 					return false, err
 				}
@@ -365,54 +213,6 @@ func (t *namingTry) first(ctx context.Context, places []place, ideas []idea) (bo
 	return false, nil
 }
 
-func heldBy(names []naming.Name, holders []string) string {
-	for i, h := range holders {
-		if h != "" {
-			return fmt.Sprintf("taken in %s (%s): %s", names[i].Space, names[i].Name, h)
-		}
-	}
-	return ""
-}
-
-func (t *namingTry) live(ctx context.Context, places []place, names []naming.Name) (string, error) {
-	for i, n := range names {
-		where, err := t.names.Live(ctx, n, places[i].row, places[i].within)
-		if err != nil {
-			return "", fmt.Errorf("look for %s: %w", n.Name, err)
-		}
-		if where != "" {
-			return fmt.Sprintf("taken in %s (%s): %s", n.Space, n.Name, where), nil
-		}
-	}
-	return "", nil
-}
-
 // asNames gives lookups that can be asked for many names.
-func asNames(l Lookups) Names {
-	if n, ok := l.(Names); ok {
-		return n
-	}
-	return oneByOne{l}
-}
 
 // oneByOne asks plain lookups; none at all knows nobody.
-type oneByOne struct{ Lookups }
-
-func (o oneByOne) Holders(ctx context.Context, names []naming.Name) ([]string, error) {
-	out := make([]string, len(names))
-	for i, n := range names {
-		if o.Lookups == nil {
-			continue
-		}
-		var err error
-		if out[i], err = o.Holder(ctx, n.Space, n.Name); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (oneByOne) Own(context.Context) (map[string]string, error) { return nil, nil }
-func (oneByOne) Live(context.Context, naming.Name, SpaceRow, string) (string, error) {
-	return "", nil
-}

@@ -58,6 +58,8 @@ type Spec struct {
 	Help  string
 	// Fields are the form of the rules; a form.Table field is a list of rows.
 	Fields []form.Field
+	// Rows is the table that a Reason's Row counts in; empty means the first one.
+	Rows string
 	// Starter is the first text of a new policy of this type, in YAML.
 	Starter string
 }
