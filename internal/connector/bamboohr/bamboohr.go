@@ -182,9 +182,9 @@ type conn struct {
 }
 
 var (
-	_ connector.Conn      = (*conn)(nil)
-	_ connector.Workers   = (*conn)(nil)
-	_ connector.WriteBack = (*conn)(nil)
+	_ connector.Conn             = (*conn)(nil)
+	_ connector.Workers          = (*conn)(nil)
+	_ connector.CarefulWriteBack = (*conn)(nil)
 )
 
 // Close closes idle connections.

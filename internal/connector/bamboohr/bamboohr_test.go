@@ -266,7 +266,7 @@ func TestUpdateWorker(t *testing.T) {
 	require.False(t, lags, "BambooHR shows at once what was written")
 
 	err := back.UpdateWorker(t.Context(), id, map[string]any{joiner.WorkEmail: "taken@acme.example"})
-	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	require.ErrorContains(t, err, "already in use")
 	err = back.UpdateWorker(t.Context(), "999", map[string]any{joiner.WorkEmail: "x@acme.example"})
 	require.True(t, fault.Is(err, fault.NotFound), "%v", err)
@@ -274,6 +274,20 @@ func TestUpdateWorker(t *testing.T) {
 	err = back.UpdateWorker(t.Context(), other, map[string]any{joiner.WorkEmail: "y@acme.example", "shoe_size": "39"})
 	require.ErrorContains(t, err, "shoe_size")
 	require.Empty(t, b.Asked(), "nothing is written in part")
+}
+
+// What HR wrote since the worker was read is not overwritten.
+func TestUpdateWorkerFrom(t *testing.T) {
+	t.Parallel()
+	b := connectortest.StartBambooHR(t, newClock().now)
+	back := open(t, b, nil).(connector.CarefulWriteBack)
+	id := b.Hire(ada(map[string]string{"workPhone": "201-555-0123"}))
+	set := map[string]any{joiner.WorkEmail: "ada@acme.example", joiner.Phone: "2015550199"}
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), id, set, map[string]any{joiner.WorkEmail: nil, joiner.Phone: "201-555-0123"}))
+	b.Change(id, map[string]string{"workEmail": "okafor@acme.example"})
+	err := back.UpdateWorkerFrom(t.Context(), id, map[string]any{joiner.WorkEmail: "a.okafor@acme.example"}, map[string]any{joiner.WorkEmail: "ada@acme.example"})
+	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	require.Equal(t, "okafor@acme.example", b.Employee(id)["workEmail"])
 }
 
 // BambooHR answers 200 whatever it ignores, so what was written is read again.

@@ -20,6 +20,12 @@ import (
 // field that was not taken is fault.Invalid with its name; what else was sent in
 // the same call was taken.
 func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
+	return c.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+// UpdateWorkerFrom is UpdateWorker for fields that must still be as they were.
+// BambooHR has no conditional update, so they are read once more just before it.
+func (c *conn) UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error {
 	if err := hris.Unmapped("BambooHR", c.set.fields, set); err != nil {
 		return err
 	}
@@ -36,6 +42,17 @@ func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) 
 		fields = append(fields, field)
 	}
 	slices.Sort(fields)
+	if was != nil {
+		now, err := c.employee(ctx, id, fields)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			if !same(name, was[name], now[c.set.fields[name]]) {
+				return fault.New(fault.Conflict, "The field %s changed in BambooHR meanwhile.", name)
+			}
+		}
+	}
 	if _, err := c.api.Call(ctx, "POST", "/api/v1/employees/"+id, nil, body); err != nil {
 		if fault.Is(err, fault.NotFound) {
 			return fault.Wrap(fault.NotFound, err, "BambooHR has no employee %s.", id)

@@ -76,6 +76,7 @@ func (Type) Info() connector.Info {
 			{Key: "zones", Label: "Time zones of sites", Kind: form.Mapping, Group: values, Help: "Bob's site, and its time zone, such as Europe/Berlin."},
 			{Key: "zone", Label: "Time zone", Kind: form.Text, Group: values, Placeholder: "Europe/Berlin", Help: "Of employees whose site is not in the list."},
 			{Key: "types", Label: "Types of event", Kind: form.Mapping, Default: defaultTypes(), Group: events, Help: "Bob's word, and Joinery's: " + strings.Join(joiner.EventTypes(), ", ") + ". An update of the start date arrives as worker.start_moved; of the state or the end date, as worker.terminated."},
+			{Key: "own_actor", Label: "Joinery's own id in events", Kind: form.Text, Group: events, Help: "What events name as triggeredBy after Joinery wrote something (look at a delivery in Bob's log of webhooks). It makes our own echo known for sure."},
 		},
 		Credentials: []connector.CredentialSpec{
 			{Name: credToken, Label: "Service user token", Required: true, Help: "Of a service user whose permission group sees the mapped fields, and edits only those you write back."},

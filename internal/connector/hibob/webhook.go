@@ -88,6 +88,7 @@ func (Type) Verify(_ map[string]any, signers []connector.Signer, d connector.Del
 type body struct {
 	Type        string `json:"type"`
 	TriggeredAt string `json:"triggeredAt"`
+	TriggeredBy any    `json:"triggeredBy"`
 	Version     string `json:"version"`
 	Data        struct {
 		Employee any   `json:"employeeId"`
@@ -129,6 +130,12 @@ func (Type) Events(in map[string]any, d connector.Delivery) ([]joiner.Event, err
 		return nil, err
 	}
 	e.At, _ = hris.Moment(b.TriggeredAt)
+	if own, by := v.Text("own_actor"), hris.Plain(b.TriggeredBy); own != "" && by != "" {
+		e.Actor = joiner.ActorOther
+		if by == own {
+			e.Actor = joiner.ActorOurs
+		}
+	}
 	if ids := updates(b.Data.Updates); len(ids) > 0 {
 		var finer string
 		if e.Changed, finer = hris.Changed(v.Map("fields"), ids); kind == "worker.updated" {

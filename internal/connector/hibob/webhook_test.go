@@ -12,6 +12,7 @@ import (
 	"joinery/internal/connector/hibob"
 	"joinery/internal/connectortest"
 	"joinery/internal/fault"
+	"joinery/internal/joiner"
 	"joinery/internal/secret"
 )
 
@@ -107,6 +108,16 @@ func TestVerifyRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no webhook secret yet")
 	_, err = hibob.Type{}.Verify(nil, []connector.Signer{signer("x", "x")}, good())
 	require.ErrorContains(t, err, "does not match")
+}
+
+func TestEvents_WhoMadeTheChange(t *testing.T) {
+	t.Parallel()
+	d := connector.Delivery{Header: http.Header{}, Body: []byte(`{"type":"employee.updated","triggeredBy":"4711","version":"v2","data":{"employeeId":"7","fieldUpdates":[{"id":"root.email"}]}}`)}
+	for own, want := range map[string]string{"": "", "4711": joiner.ActorOurs, "12": joiner.ActorOther} {
+		events, err := hibob.Type{}.Events(map[string]any{"own_actor": own}, d)
+		require.NoError(t, err)
+		require.Equal(t, want, events[0].Actor, own)
+	}
 }
 
 func TestEventsRefuse(t *testing.T) {

@@ -55,7 +55,7 @@ type Answer struct {
 
 // Call sends one request below the base address and reads the JSON answer.
 // Statuses other than 2xx and 304 are faults: 401 Forbidden, 403 Invalid, 404 NotFound,
-// 409 Conflict, 408, 429 and 5xx Unavailable with the wait the vendor asks for.
+// 409 Invalid, 408, 429 and 5xx Unavailable with the wait the vendor asks for.
 func (a *API) Call(ctx context.Context, method, path string, query url.Values, body any) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
@@ -165,8 +165,10 @@ func (a *API) explain(resp *http.Response, raw []byte, hidden []secret.Value) er
 		return fault.New(fault.Invalid, "%s does not allow this. %s%s", a.Vendor, a.Forbidden, said)
 	case code == http.StatusNotFound || code == http.StatusGone:
 		return fault.New(fault.NotFound, "%s has nothing at this address.%s", a.Vendor, said)
-	case code == http.StatusConflict || code == http.StatusPreconditionFailed:
-		return fault.New(fault.Conflict, "%s refused a value, because it is taken or not a value of this field.%s", a.Vendor, said)
+	case code == http.StatusConflict:
+		// Not fault.Conflict, which says that the worker changed meanwhile: these
+		// vendors mean a value that they will not take, now or later.
+		return fault.New(fault.Invalid, "%s refused a value, because it is taken or not a value of this field.%s", a.Vendor, said)
 	case code == http.StatusTooManyRequests:
 		return &fault.Error{Kind: fault.Unavailable, Sentence: fmt.Sprintf("%s asks us to call less often.%s", a.Vendor, said), RetryAfter: cmp.Or(egress.RetryAfter(resp.Header, a.Now()), a.Wait)}
 	case code == http.StatusRequestTimeout || code >= 500:
