@@ -93,6 +93,7 @@ type apiAccount struct {
 	Enabled    bool     `json:"enabled"`
 	Created    bool     `json:"created"`
 	Groups     []string `json:"groups"`
+	Granted    []string `json:"granted"`
 	Run        string   `json:"run"`
 }
 
@@ -124,7 +125,7 @@ func (s *Server) apiJoinerShow(c *fiber.Ctx, who auth.Actor) error {
 	out := asAPIJoiner(d.JoinerRow)
 	out.Attributes = redact(d.Attributes, who)
 	for _, a := range d.Accounts {
-		out.Accounts = append(out.Accounts, apiAccount{a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Groups...), a.RunID})
+		out.Accounts = append(out.Accounts, apiAccount{a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Groups...), append([]string{}, a.Granted...), a.RunID})
 	}
 	for _, n := range d.Names {
 		out.Names = append(out.Names, asAPIName(n))

@@ -66,7 +66,7 @@ func apiSchemas() doc {
 			"story?": list(object(doc{"at": moment, "by": text, "act": text, "text": text}))}),
 		"Resolve": object(doc{"action": doc{"enum": []any{"accept_hr", "push", "refuse", "until", "assign", "close"}}, "reason?": text, "until?": text, "owner?": text, "seen?": text}),
 		"Joiner": object(doc{"id": text, "connection": text, "worker": text, "name": text, "department": text, "start_date": text, "status": text, "created_at": moment, "last_run?": text, "last_state?": text, "attributes?": doc{"type": "object"},
-			"accounts?": list(object(doc{"connection": text, "id": text, "name": text, "enabled": yes, "created": yes, "groups": texts, "run": text})), "names?": list(ref("Name")), "runs?": list(ref("Run"))}),
+			"accounts?": list(object(doc{"connection": text, "id": text, "name": text, "enabled": yes, "created": yes, "groups": texts, "granted": texts, "run": text})), "names?": list(ref("Name")), "runs?": list(ref("Run"))}),
 		"Name": object(doc{"id": text, "space": text, "name": text, "within": text, "state": doc{"enum": []any{"held", "confirmed", "tombstone", "found", "released"}}, "joiner": text, "worker": text, "connection": text, "run": text, "policy": text,
 			"found_in": text, "reason": text, "claimed_at": moment, "confirmed_at": maybe, "until": maybe}),
 		"Audit": object(doc{"seq": number, "at": moment, "actor": text, "name": text, "address": text, "action": text, "kind": text, "id": text, "detail": doc{"type": "object"}, "hash": hash}),

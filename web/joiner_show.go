@@ -66,6 +66,19 @@ func (s *Server) joinerShow(c *fiber.Ctx, who auth.Actor) error {
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: []ui.Link{{Text: "Joiners", URL: "/joiners"}}}, sections.Show(p))
 }
 
+// groupsCell lists an account's groups, and says which ones Joinery did not give.
+func groupsCell(a postgres.AccountLine) ui.Cell {
+	cell := ui.Cell{Text: strings.Join(a.Groups, ", ")}
+	others := slices.DeleteFunc(slices.Clone(a.Groups), func(g string) bool { return slices.Contains(a.Granted, g) })
+	switch {
+	case len(others) == len(a.Groups) && len(others) > 0:
+		cell.Sub = "in them before"
+	case len(others) > 0:
+		cell.Sub = "in " + strings.Join(others, ", ") + " before"
+	}
+	return cell
+}
+
 func (s *Server) joinerPage(d postgres.JoinerDetail, who auth.Actor) sections.Page {
 	p := sections.Page{Head: ui.Head{Title: joinerName(d.Label, d.Worker), Text: "Worker " + d.Worker + " of " + d.Connection + "."}}
 	accounts := ui.Table{Label: "Accounts", Columns: ui.Columns("Account", "Directory", "Can sign in", "Groups", "How")}
@@ -78,7 +91,7 @@ func (s *Server) joinerPage(d postgres.JoinerDetail, who auth.Actor) sections.Pa
 		if a.Created {
 			how = "made by a run"
 		}
-		accounts.Rows = append(accounts.Rows, []ui.Cell{{Text: a.Name, Sub: a.AccountID}, {Text: a.Connection, URL: "/connections/" + a.Connection}, {Badges: []ui.Badge{state}}, {Text: strings.Join(a.Groups, ", ")}, {Text: how, URL: "/runs/" + a.RunID}})
+		accounts.Rows = append(accounts.Rows, []ui.Cell{{Text: a.Name, Sub: a.AccountID}, {Text: a.Connection, URL: "/connections/" + a.Connection}, {Badges: []ui.Badge{state}}, groupsCell(a), {Text: how, URL: "/runs/" + a.RunID}})
 	}
 	runs := ui.Table{Label: "Runs", Columns: ui.Columns("Run", "State", "What", "Started")}
 	for _, r := range d.Runs {

@@ -98,3 +98,16 @@ func TestPolicies_TellWhatRanOut(t *testing.T) {
 		require.Contains(t, a.body, want, path)
 	}
 }
+
+// A joiner's page tells groups that Joinery gave from those the account was in.
+func TestJoiner_GroupsGivenAndFound(t *testing.T) {
+	for want, a := range map[string]postgres.AccountLine{
+		"":               {Groups: []string{"a", "b"}, Granted: []string{"b", "a"}},
+		"in b before":    {Groups: []string{"a", "b"}, Granted: []string{"a"}},
+		"in them before": {Groups: []string{"a", "b"}},
+		"in a, c before": {Groups: []string{"a", "b", "c"}, Granted: []string{"b"}},
+	} {
+		require.Equal(t, want, groupsCell(a).Sub)
+	}
+	require.Empty(t, groupsCell(postgres.AccountLine{}).Sub)
+}

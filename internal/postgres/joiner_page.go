@@ -46,8 +46,10 @@ type AccountLine struct {
 	Enabled    bool
 	Created    bool
 	Groups     []string
-	RunID      string
-	ChangedAt  time.Time
+	// Granted are those of the groups that Joinery gave.
+	Granted   []string
+	RunID     string
+	ChangedAt time.Time
 }
 
 const joinerSQL = `SELECT j.id, j.connection, j.worker, j.label, coalesce(j.attributes->>'department', ''), coalesce(j.attributes->>'start_date', ''), coalesce(j.attributes->>'status', ''),
@@ -103,13 +105,13 @@ func (db *DB) Joiner(ctx context.Context, id string) (JoinerDetail, error) {
 	if err := json.Unmarshal(raw, &d.Attributes); err != nil {
 		return d, fmt.Errorf("read joiner: %w", err)
 	}
-	accounts, err := db.pool.Query(ctx, `SELECT connection, account_id, name, enabled, created, groups, run_id, changed_at FROM joiner_accounts WHERE joiner_id = $1 ORDER BY connection, account_id`, id)
+	accounts, err := db.pool.Query(ctx, `SELECT connection, account_id, name, enabled, created, groups, granted, run_id, changed_at FROM joiner_accounts WHERE joiner_id = $1 ORDER BY connection, account_id`, id)
 	if err != nil {
 		return d, asFault(err)
 	}
 	d.Accounts, err = pgx.CollectRows(accounts, func(row pgx.CollectableRow) (AccountLine, error) {
 		var a AccountLine
-		err := row.Scan(&a.Connection, &a.AccountID, &a.Name, &a.Enabled, &a.Created, &a.Groups, &a.RunID, &a.ChangedAt)
+		err := row.Scan(&a.Connection, &a.AccountID, &a.Name, &a.Enabled, &a.Created, &a.Groups, &a.Granted, &a.RunID, &a.ChangedAt)
 		return a, err
 	})
 	if err != nil {
