@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"testing"
 	"time"
@@ -82,14 +83,13 @@ edges:
   - {from: give.done, to: back}
 `
 
-// From a real HR system into a real Active Directory and back: names that are in
-// use there by accounts, groups and mail addresses are not given again, and the
-// finished e-mail address stands in Tryton.
-func TestReal_TrytonToActiveDirectory(t *testing.T) {
-	t.Parallel()
+// realHouse is a house with a real HR system and a real Active Directory; change
+// are settings of the HR system's connection.
+func realHouse(t *testing.T, change map[string]any) *inReal {
+	t.Helper()
 	hr, ad := connectortest.SharedTryton(t), connectortest.SharedSamba(t)
 	catalog := all.Of(tryton.Type{}, ldap.Type{})
-	h := &hrHouse{kinds: artifact.Kinds{Flows: node.All(), Connectors: catalog}}
+	h := &inReal{hrHouse: &hrHouse{kinds: artifact.Kinds{Flows: node.All(), Connectors: catalog}}, hr: hr, ad: ad}
 	h.house = &house{t: t, clock: &clock{now: time.Now().UTC()}, mails: &outbox{}}
 	h.db = pgtest.Open(t, postgres.Config{Now: h.clock.Now, Artifacts: h.kinds})
 	h.e = newEngine(t.Name(), h.db, catalog, h.clock.Now, h.mails)
@@ -97,11 +97,50 @@ func TestReal_TrytonToActiveDirectory(t *testing.T) {
 		Secret: func(_ context.Context, key, _ string) (secret.Value, error) {
 			return secret.New(map[string]string{"hr": hr.Password, "ad": ad.Password}[key]), nil
 		}}
-	for _, s := range []connector.Settings{hr.Settings("hr"), ad.Settings("ad")} {
+	of := hr.Settings("hr")
+	maps.Copy(of.Settings, change)
+	for _, s := range []connector.Settings{of, ad.Settings("ad")} {
 		text, err := yaml.Marshal(s)
 		require.NoError(t, err)
 		h.release(review.Connection, string(text))
 	}
+	return h
+}
+
+type inReal struct {
+	*hrHouse
+	hr *connectortest.Tryton
+	ad *connectortest.Samba
+}
+
+// hires enters an employee and gives the worker's id.
+func (h *inReal) hires(name string, company int) (worker string, party int) {
+	h.t.Helper()
+	party, err := h.hr.Make(h.t.Context(), "party.party", map[string]any{"name": name})
+	require.NoError(h.t, err)
+	id, err := h.hr.Make(h.t.Context(), "company.employee", map[string]any{"party": party, "company": company, "start_date": connectortest.TrytonDay("2026-12-01")})
+	require.NoError(h.t, err)
+	return strconv.Itoa(id), party
+}
+
+// worker reads an employee past the house.
+func (h *inReal) worker(id string) joiner.Worker {
+	h.t.Helper()
+	conn, release, err := h.e.Pool.Use(h.t.Context(), h.hr.Settings("hr"), "test")
+	require.NoError(h.t, err)
+	defer release()
+	w, err := conn.(connector.Workers).Worker(h.t.Context(), id)
+	require.NoError(h.t, err)
+	return w
+}
+
+// From a real HR system into a real Active Directory and back: names that are in
+// use there by accounts, groups and mail addresses are not given again, and the
+// finished e-mail address stands in Tryton.
+func TestReal_TrytonToActiveDirectory(t *testing.T) {
+	t.Parallel()
+	h := realHouse(t, nil)
+	ad := h.ad
 	for _, text := range []string{realNames, realContract} {
 		h.release(review.Policy, text)
 	}
@@ -114,11 +153,7 @@ func TestReal_TrytonToActiveDirectory(t *testing.T) {
 	require.NoError(t, ad.Add("CN=Old Jörg,"+ad.GroupsBase, map[string][]string{"objectClass": {"contact"}, "proxyAddresses": {"SMTP:Joerg.Mueller@corp.example"}}))
 	require.NoError(t, ad.Add("CN=JÖRG MÜLLER,"+ad.PeopleBase, map[string][]string{"objectClass": {"user"}, "sAMAccountName": {"oldjm"}}))
 
-	party, err := hr.Make(t.Context(), "party.party", map[string]any{"name": "Jörg Müller"})
-	require.NoError(t, err)
-	id, err := hr.Make(t.Context(), "company.employee", map[string]any{"party": party, "company": 1, "start_date": connectortest.TrytonDay("2026-12-01")})
-	require.NoError(t, err)
-	worker := strconv.Itoa(id)
+	worker, _ := h.hires("Jörg Müller", 1)
 	tell := func(key, kind string) postgres.RunDetail {
 		t.Helper()
 		_, err := h.db.AcceptEvent(t.Context(), postgres.Incoming{Connection: "hr", Event: joiner.Event{Key: key, Type: kind, Worker: worker}})
@@ -146,11 +181,7 @@ func TestReal_TrytonToActiveDirectory(t *testing.T) {
 		"memberOf": "CN=engineering," + ad.GroupsBase, "givenName": "Jörg", "sn": "Müller"} {
 		require.Equal(t, want, found[0].GetAttributeValue(name), name)
 	}
-	conn, release, err := h.e.Pool.Use(t.Context(), hr.Settings("hr"), "test")
-	require.NoError(t, err)
-	defer release()
-	w, err := conn.(connector.Workers).Worker(t.Context(), worker)
-	require.NoError(t, err)
+	w := h.worker(worker)
 	require.Equal(t, "joerg.mueller2@corp.example", w.Text(joiner.WorkEmail))
 
 	// Told again, everything is as it is.
@@ -159,7 +190,46 @@ func TestReal_TrytonToActiveDirectory(t *testing.T) {
 	require.NoError(t, err)
 	pgEventually(t, h.house, 2)
 	require.Len(t, find(), 1)
-	w, err = conn.(connector.Workers).Worker(t.Context(), worker)
+	require.Equal(t, version, h.worker(worker).Version)
+}
+
+const polledReal = `
+key: polled
+name: Polled
+trigger: hired
+nodes:
+  - {id: hired, type: schedule.poll, params: {connection: hr, events: [worker.hired, worker.updated], every: 1m}}
+  - {id: back, type: hris.write_back, params: {connection: hr, policy: hr-write-back, values: {work_email: '=Lower(joiner.first_name + "." + joiner.last_name) + "@corp.example"'}}}
+edges:
+  - {from: hired.started, to: back}
+`
+
+// A real HR system that sends nothing: Joinery finds the hire by asking, what it
+// writes back itself starts no run, and what HR changes does, also where that moves
+// no date of the employee.
+func TestReal_TrytonIsPolled(t *testing.T) {
+	t.Parallel()
+	h := realHouse(t, map[string]any{"company": "Other Corp"}) // the other tests hire for Corp
+	h.release(review.Policy, realContract)
+	h.release(review.Flow, polledReal)
+	h.start()
+	look := func(runs int) {
+		t.Helper()
+		h.clock.Forward(2 * time.Minute)
+		require.NoError(t, h.e.PollDue(t.Context()))
+		pgEventually(t, h.house, runs)
+	}
+	look(0)
+	worker, party := h.hires("Zoë Quick", 2)
+	look(1)
+	require.Equal(t, "zoë.quick@corp.example", h.worker(worker).Text(joiner.WorkEmail))
+	look(1)
+	look(1)
+	_, err := h.hr.Make(t.Context(), "party.contact_mechanism", map[string]any{"party": party, "type": "mobile", "value": "+49 170 7654321"})
 	require.NoError(t, err)
-	require.Equal(t, version, w.Version)
+	look(2)
+	events, _, err := h.db.Events(t.Context(), postgres.EventFilter{Type: "worker.updated"})
+	require.NoError(t, err)
+	require.Contains(t, events[0].Changed, joiner.Phone)
+	look(2)
 }

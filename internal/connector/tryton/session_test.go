@@ -3,6 +3,7 @@ package tryton_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net/http"
@@ -31,9 +32,10 @@ type tap struct {
 	before func(body string) // sees each request before it goes on
 	lose   int               // loses this answer, counted from 1
 
-	mu   sync.Mutex
-	n    int
-	seen []string
+	mu      sync.Mutex
+	n       int
+	seen    []string
+	trouble connectortest.Trouble // of calls that read an employee, while Times > 0
 }
 
 func newTap(t *testing.T, target string) *tap {
@@ -54,7 +56,16 @@ func newTap(t *testing.T, target string) *tap {
 		p.n++
 		lose := p.n == p.lose
 		p.seen = append(p.seen, string(body))
+		trouble := p.trouble
+		if reads := strings.Contains(string(body), "company.employee.search_read"); !reads || trouble.Times == 0 {
+			trouble = connectortest.Trouble{}
+		} else {
+			p.trouble.Times--
+		}
 		p.mu.Unlock()
+		if trouble.Times > 0 && misbehave(w, r, trouble) {
+			return
+		}
 		if lose {
 			proxy.ServeHTTP(httptest.NewRecorder(), r) // it was done, and nobody hears of it
 			panic(http.ErrAbortHandler)
@@ -65,6 +76,35 @@ func newTap(t *testing.T, target string) *tap {
 	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
 	p.URL = server.URL
 	return p
+}
+
+// misbehave answers in the server's place, unless it was only to be late.
+func misbehave(w http.ResponseWriter, r *http.Request, t connectortest.Trouble) bool {
+	if t.Wait != nil {
+		select {
+		case <-t.Wait:
+		case <-r.Context().Done():
+		}
+	}
+	if t.Status == 0 {
+		return false
+	}
+	for k, v := range t.Header {
+		w.Header().Set(k, v)
+	}
+	w.WriteHeader(t.Status)
+	_, _ = io.WriteString(w, t.Body)
+	return true
+}
+
+func (p *tap) set(t connectortest.Trouble) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.Times = 1
+	if t.Status == http.StatusUnauthorized {
+		t.Times = 2 // once means a session that has ended, which is renewed
+	}
+	p.trouble = t
 }
 
 func (p *tap) count() int {
@@ -137,6 +177,30 @@ type one struct{}
 
 func (one) Type(kind string) (connector.Type, bool) { return tryton.Type{}, kind == "tryton" }
 func (one) Types() []connector.Type                 { return []connector.Type{tryton.Type{}} }
+
+// A Tryton behind a certificate of the company's own authority.
+func TestOwnAuthority(t *testing.T) {
+	t.Parallel()
+	s := connectortest.SharedTryton(t)
+	p := hire(t, s, "Over TLS", nil)
+	cert, key, err := connectortest.Certificate(time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	pair, err := connectortest.KeyPair(cert, key)
+	require.NoError(t, err)
+	target, err := url.Parse(s.BaseURL)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	server := httptest.NewUnstartedServer(&httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	server.StartTLS()
+	t.Cleanup(func() { server.Close(); transport.CloseIdleConnections() })
+	w := read(t, open(t, s, m{"base_url": server.URL, "ca": cert}), p.worker())
+	require.Equal(t, "TLS", w.Text("last_name"))
+	_, err = open(t, s, m{"base_url": server.URL}).(connector.Workers).Worker(t.Context(), p.worker())
+	require.Error(t, err)
+	require.Contains(t, fault.Sentence(err), "authority we do not know")
+}
 
 func TestFindings(t *testing.T) {
 	t.Parallel()

@@ -108,6 +108,22 @@ func read(t *testing.T, conn connector.Conn, id string) joiner.Worker {
 	return w
 }
 
+func TestHRIS(t *testing.T) {
+	t.Parallel()
+	s := connectortest.SharedTryton(t)
+	link := newTap(t, s.BaseURL)
+	connectortest.RunHRIS(t, connectortest.HRIS{
+		Open: func(t testing.TB, timeout time.Duration) connector.Conn {
+			return open(t, s, m{"base_url": link.URL, "timeout": timeout.String()})
+		},
+		Trouble: link.set, Path: func(string) string { return "" },
+		Hire:    func() string { return hire(t, s, "Ada Okafor", nil).worker() },
+		Update:  m{joiner.WorkEmail: "ada@acme.example"},
+		Stored:  func(id, name string) any { return read(t, open(t, s, nil), id).Attributes[name] },
+		Secrets: []string{s.Password},
+	})
+}
+
 func TestWorker(t *testing.T) {
 	t.Parallel()
 	s := connectortest.SharedTryton(t)
