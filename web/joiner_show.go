@@ -116,6 +116,13 @@ func (s *Server) joinerPage(d postgres.JoinerDetail, who auth.Actor) sections.Pa
 		about.Text = "Not read yet."
 	}
 	p.Narrow = []sections.Section{about}
+	if len(d.Others) > 0 {
+		same := sections.Section{Title: "The same person"}
+		for _, o := range d.Others {
+			same.Pairs = append(same.Pairs, ui.Pair{Label: o.Connection + " " + o.Worker, Value: joinerName(o.Label, o.Worker), URL: "/joiners/" + o.ID})
+		}
+		p.Narrow = append(p.Narrow, same)
+	}
 	return p
 }
 

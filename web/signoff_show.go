@@ -16,12 +16,18 @@ func (s *Server) signoffShow(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	p := sections.Page{Head: ui.Head{Title: g.Title, Text: g.Question}}
+	if g.Compare != nil {
+		p.Wide = append(p.Wide, comparedSection(*g.Compare))
+	}
 	about := sections.Section{Title: "About", Pairs: []ui.Pair{{Label: "Joiner", Value: g.Joiner}, {Label: "Run", Value: g.Flow, URL: "/runs/" + g.RunID}, {Label: "Asked", Value: asked(g)}}}
 	switch {
 	case g.State != "open":
 		about.Pairs = append(about.Pairs, ui.Pair{Label: "Answer", Value: g.State}, ui.Pair{Label: "By", Value: g.By}, ui.Pair{Label: "Comment", Value: g.Comment})
 	case postgres.MayDecide(who, g.Role, g.Person):
 		form := &sections.Form{Action: "/signoffs/" + g.ID + "?decision=approved", Submit: "Approve", Primary: true, More: []sections.FormButton{{Text: "Reject", Action: "/signoffs/" + g.ID + "?decision=rejected"}}}
+		if g.Compare != nil {
+			form.Submit, form.More[0].Text, form.CancelURL = "The same person", "Somebody new", "/runs/"+g.RunID
+		}
 		for _, f := range g.Fields {
 			input := map[string]string{"bool": "check", "date": "date"}[f.Kind]
 			form.Fields = append(form.Fields, ui.Field{Name: "field_" + f.Key, Label: f.Label, Input: input})
@@ -57,4 +63,24 @@ func (s *Server) signoffDecide(c *fiber.Ctx, who auth.Actor) error {
 	}
 	s.kick()
 	return s.done(c, "/runs/"+string(id), "Your answer is recorded.")
+}
+
+// comparedSection puts two records side by side; what differs is marked in words.
+func comparedSection(c postgres.ComparedRecords) sections.Section {
+	t := &ui.Table{Label: "Two records side by side", Columns: ui.Columns("Attribute", c.Left, c.Right, "")}
+	for _, r := range c.Rows {
+		is := ui.Badge{Tone: "good", Text: "Equal"}
+		switch {
+		case r.Left == "" || r.Right == "" || r.Left == "not given" || r.Right == "not given":
+			is = ui.Badge{Tone: "neutral", Text: "One only"}
+		case !r.Same:
+			is = ui.Badge{Tone: "warn", Text: "Differs"}
+		}
+		t.Rows = append(t.Rows, []ui.Cell{{Text: r.Label}, {Text: r.Left}, {Text: r.Right}, {Badges: []ui.Badge{is}}})
+	}
+	s := sections.Section{Title: "Side by side", Text: "Of personal values only whether they are equal is told.", Table: t}
+	if c.RightURL != "" {
+		s.Actions = []ui.Button{{Text: "Open the known record", URL: c.RightURL}}
+	}
+	return s
 }

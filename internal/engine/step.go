@@ -156,7 +156,7 @@ func (t *try) call(params node.Params) node.Call {
 	return node.Call{
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
-		Log: t.b.logf, Policy: k.rel.policy, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		Log: t.b.logf, Policy: k.rel.policy, People: known{t.b}, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
 		HRIS: t.b.hris, Exception: t.b.exception, Settled: t.b.settledMatter, Memory: t.memory,
 	}
 }
@@ -279,6 +279,9 @@ func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepR
 			return "failed", nil
 		}
 	}
+	if res.As != "" {
+		k.c.Ref.As = res.As
+	}
 	if res.Joiner != nil {
 		k.worker, cp.Worker = res.Joiner, res.Joiner
 		cp.Leaves = k.leaves()
@@ -298,6 +301,9 @@ func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepR
 				row.WakeAt, sign.Deadline = &s.Deadline, &s.Deadline
 			}
 			sign.Fields, _ = json.Marshal(s.Fields)
+			if s.Compare != nil {
+				sign.Compare, _ = json.Marshal(s.Compare)
+			}
 			cp.Signoff = sign
 		}
 		return "waits", nil

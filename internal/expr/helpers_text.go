@@ -31,6 +31,9 @@ func normalize(s string) string {
 	return norm.NFC.String(b.String())
 }
 
+// PlainLetters is a text in plain Latin letters, as NormalizeDiacritics gives it.
+func PlainLetters(s string) string { return normalize(s) }
+
 func keep(s string, ok func(rune) bool) string {
 	return strings.Map(func(r rune) rune {
 		if ok(r) {

@@ -16,10 +16,18 @@ type ID string
 type Ref struct {
 	Connection string `json:"connection"`
 	Worker     string `json:"worker"`
+	// As is the mark of the person's accounts when an earlier record made them.
+	As string `json:"as,omitempty"`
 }
 
-// Stamp is the ownership mark we leave on every account we make.
-func (r Ref) Stamp() string { return r.Connection + ":" + r.Worker }
+// Stamp is the ownership mark we leave on every account we make: the same for all
+// records of one person.
+func (r Ref) Stamp() string {
+	if r.As != "" {
+		return r.As
+	}
+	return r.Connection + ":" + r.Worker
+}
 
 // Worker is what an HRIS says about a person, in Joinery's own field names.
 // Attributes holds every mapped field; the known ones are named below. Dates

@@ -43,6 +43,8 @@ type Call struct {
 
 	// Policy gives a policy by key, as the run's release pins it.
 	Policy func(key string) (policy.Content, error)
+	// People are those Joinery knows already.
+	People People
 	// Names is who holds which names, and holds them for the joiner.
 	Names Reservations
 	// Directory, Workers open a connection by key. The engine stands between:
@@ -127,6 +129,8 @@ type Result struct {
 	// Joiner replaces the run's reading of the worker (hris.event, hris.read).
 	Joiner *joiner.Worker
 	Wait   *Wait
+	// As is the mark of the joiner's accounts from now on (joiner.correlate).
+	As string
 	// End ends the run: "succeeded" or "failed" with Reason (stop).
 	End    string
 	Reason string
@@ -162,6 +166,8 @@ type Signoff struct {
 	OnDeadline string
 	Escalate   string
 	Fields     []SignoffField
+	// Compare puts two records side by side; then the answers are same and new.
+	Compare *Comparison
 }
 
 // SignoffField is one field of a sign-off's form.

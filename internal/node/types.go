@@ -22,7 +22,7 @@ func All() Types {
 		HRISEvent{}, SchedulePoll{}, Manual{},
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
-		HRISRead{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},
+		HRISRead{}, JoinerCorrelate{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},
 		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},
 		NotifyEmail{}, HTTPRequest{},
 	)

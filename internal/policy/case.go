@@ -30,6 +30,9 @@ type Case struct {
 	Now string `json:"now,omitempty" yaml:"now,omitempty"`
 	// Taken are names that somebody else holds.
 	Taken []Taken `json:"taken,omitempty" yaml:"taken,omitempty"`
+	// People are those known already, for correlations: their attributes, and "worker"
+	// for the id.
+	People []map[string]any `json:"people,omitempty" yaml:"people,omitempty"`
 	// Write, Wrote and Planned are for write-back contracts: what a flow wants to
 	// write, what Joinery wrote before, and what the HRIS said at the plan. The joiner
 	// is what it says now.
@@ -84,7 +87,7 @@ func (c Case) Subject() (Subject, error) {
 	if id == "" {
 		id = "1"
 	}
-	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Source: c.Source, Now: now, Inputs: c.Inputs, Lookups: taken(c.Taken), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
+	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Source: c.Source, Now: now, Inputs: c.Inputs, Lookups: taken(c.Taken), People: people(c.People), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
 }
 
 type taken []Taken

@@ -26,11 +26,12 @@ type Content struct {
 	Name        string `json:"name" yaml:"name"`
 	Description string `json:"description,omitempty" yaml:"description,omitempty"`
 	// Type is one of Types.
-	Type     string    `json:"type" yaml:"type"`
-	Naming   *Naming   `json:"naming,omitempty" yaml:"naming,omitempty"`
-	Groups   *Groups   `json:"groups,omitempty" yaml:"groups,omitempty"`
-	Mapping  *Mapping  `json:"mapping,omitempty" yaml:"mapping,omitempty"`
-	Calendar *Calendar `json:"calendar,omitempty" yaml:"calendar,omitempty"`
+	Type        string       `json:"type" yaml:"type"`
+	Naming      *Naming      `json:"naming,omitempty" yaml:"naming,omitempty"`
+	Groups      *Groups      `json:"groups,omitempty" yaml:"groups,omitempty"`
+	Mapping     *Mapping     `json:"mapping,omitempty" yaml:"mapping,omitempty"`
+	Calendar    *Calendar    `json:"calendar,omitempty" yaml:"calendar,omitempty"`
+	Correlation *Correlation `json:"correlation,omitempty" yaml:"correlation,omitempty"`
 	// WriteBack is a contract about fields of an HRIS.
 	WriteBack *WriteBack `json:"write_back,omitempty" yaml:"write_back,omitempty"`
 	// Cases are the policy's tests: a release needs all of them to pass.
@@ -75,7 +76,7 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return []kind{namingKind(), groupsKind(), mappingKind(), calendarKind(), writeBackKind()}
+	return []kind{namingKind(), groupsKind(), mappingKind(), calendarKind(), correlationKind(), writeBackKind()}
 }
 
 // Types lists the types of policy.
@@ -126,6 +127,8 @@ type Subject struct {
 	// Lookups answer what only a live system knows; nil means that nothing is
 	// taken and nobody is there.
 	Lookups Lookups
+	// People are those known already. Only correlations look at them.
+	People []joiner.Worker
 	// Write are values that a flow wants to write back, Wrote those that Joinery
 	// wrote before, and Planned what the HRIS said when the run read the worker. Only
 	// write-back contracts look at them.
@@ -236,6 +239,9 @@ func (c Content) given() []string {
 	}
 	if c.Calendar != nil {
 		out = append(out, "calendar")
+	}
+	if c.Correlation != nil {
+		out = append(out, "correlation")
 	}
 	if c.WriteBack != nil {
 		out = append(out, "write_back")

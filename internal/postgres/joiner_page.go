@@ -36,6 +36,8 @@ type JoinerDetail struct {
 	Names      []NameRow
 	Runs       []RunRow
 	Events     []EventRow
+	// Others are other records of the same person.
+	Others []JoinerRow
 }
 
 // AccountLine is an account of a joiner.
@@ -119,6 +121,13 @@ func (db *DB) Joiner(ctx context.Context, id string) (JoinerDetail, error) {
 	}
 	if d.Names, _, err = db.Names(ctx, NameFilter{Joiner: id, Limit: 50}); err != nil {
 		return d, err
+	}
+	others, err := db.pool.Query(ctx, joinerSQL+` WHERE j.person <> '' AND j.person = (SELECT person FROM joiners WHERE id = $1) AND j.id <> $1 ORDER BY j.id LIMIT 20`, id)
+	if err != nil {
+		return d, asFault(err)
+	}
+	if d.Others, err = pgx.CollectRows(others, scanJoiner); err != nil {
+		return d, asFault(err)
 	}
 	if d.Runs, _, err = db.Runs(ctx, RunFilter{Joiner: id, Limit: 50}); err != nil {
 		return d, err

@@ -98,7 +98,7 @@ func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed,
 			nudged = false, waiting_for = '', started_at = coalesce(started_at, $3), changed_at = now()
 		FROM due WHERE r.id = due.id
 		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.round, r.tidied, r.started_at, r.traceparent)
-		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.started_at, t.traceparent,
+		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, j.stamp, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.started_at, t.traceparent,
 			coalesce(e.key, ''), coalesce(e.type, ''), coalesce(e.worker, ''), e.at, coalesce(e.changed, '{}'), t.event_id
 		FROM taken t JOIN joiners j ON j.id = t.joiner_id LEFT JOIN events e ON e.id = t.event_id`, owner, n, db.now())
 	if err != nil {
@@ -126,7 +126,7 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 	var e joiner.Event
 	var at *time.Time
 	var eventID string
-	err := rows.Scan(&c.ID, &c.Epoch, &c.Flow, &c.Release, &c.Revision, &c.Mode, &c.JoinerID, &c.Ref.Connection, &c.Ref.Worker, &worker, &c.WakeReason, &c.CancelAsked,
+	err := rows.Scan(&c.ID, &c.Epoch, &c.Flow, &c.Release, &c.Revision, &c.Mode, &c.JoinerID, &c.Ref.Connection, &c.Ref.Worker, &c.Ref.As, &worker, &c.WakeReason, &c.CancelAsked,
 		&c.Undoing, &c.Round, &c.Tidied, &c.StartedAt, &c.Trace, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
 	if err != nil {
 		return Claimed{}, fmt.Errorf("claim runs: %w", err)

@@ -101,6 +101,8 @@ type SignoffRow struct {
 	Person   string
 	Deadline *time.Time
 	Fields   json.RawMessage
+	// Compare is what is shown side by side; nil when nothing is.
+	Compare json.RawMessage
 }
 
 // Fence is the answer to a checkpoint.
@@ -298,9 +300,9 @@ func writeSignoffs(q *pgx.Batch, items []Checkpoint) error {
 			if fields == nil {
 				fields = json.RawMessage("[]")
 			}
-			q.Queue(`INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open')
-				ON CONFLICT (run_id, node) WHERE state = 'open' DO UPDATE SET title = excluded.title, question = excluded.question, role = excluded.role, person = excluded.person, deadline = excluded.deadline`,
-				newID("so_"), c.Run, s.Node, s.Title, s.Question, s.Role, s.Person, s.Deadline, string(fields))
+			q.Queue(`INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, compare, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::jsonb, '{}'), 'open')
+				ON CONFLICT (run_id, node) WHERE state = 'open' DO UPDATE SET title = excluded.title, question = excluded.question, role = excluded.role, person = excluded.person, deadline = excluded.deadline, compare = excluded.compare`,
+				newID("so_"), c.Run, s.Node, s.Title, s.Question, s.Role, s.Person, s.Deadline, string(fields), jsonText(s.Compare))
 		}
 		if c.State.Terminal() {
 			ended = append(ended, string(c.Run))

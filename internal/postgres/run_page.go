@@ -146,6 +146,21 @@ type SignoffLine struct {
 	By       string
 	Comment  string
 	At       time.Time
+	// Compare is two records side by side; nil when there are none.
+	Compare *ComparedRecords
+}
+
+// ComparedRecords are what a sign-off shows side by side.
+type ComparedRecords struct {
+	Left     string `json:"left"`
+	Right    string `json:"right"`
+	RightURL string `json:"right_url"`
+	Rows     []struct {
+		Label string `json:"label"`
+		Left  string `json:"left"`
+		Right string `json:"right"`
+		Same  bool   `json:"same"`
+	} `json:"rows"`
 }
 
 // SignoffFieldRow is one field of an answer.
@@ -248,17 +263,21 @@ func (db *DB) attempts(ctx context.Context, id string) ([]AttemptLine, error) {
 }
 
 func (db *DB) signoffs(ctx context.Context, where string, limit int, args ...any) ([]SignoffLine, error) {
-	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at)
+	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at), s.compare
 		FROM signoffs s JOIN runs r ON r.id = s.run_id JOIN joiners j ON j.id = r.joiner_id WHERE `+where+fmt.Sprintf(` ORDER BY s.id DESC LIMIT %d`, limit), args...)
 	if err != nil {
 		return nil, asFault(err)
 	}
 	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SignoffLine, error) {
 		var s SignoffLine
-		var fields []byte
-		err := row.Scan(&s.ID, &s.RunID, &s.Flow, &s.Joiner, &s.Node, &s.Title, &s.Question, &s.Role, &s.Person, &s.Deadline, &fields, &s.State, &s.By, &s.Comment, &s.At)
+		var fields, compare []byte
+		err := row.Scan(&s.ID, &s.RunID, &s.Flow, &s.Joiner, &s.Node, &s.Title, &s.Question, &s.Role, &s.Person, &s.Deadline, &fields, &s.State, &s.By, &s.Comment, &s.At, &compare)
 		if err == nil {
 			err = json.Unmarshal(fields, &s.Fields)
+		}
+		if err == nil && string(compare) != "{}" {
+			s.Compare = &ComparedRecords{}
+			err = json.Unmarshal(compare, s.Compare)
 		}
 		return s, err
 	})

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+
+	"joinery/internal/joiner"
+	"joinery/internal/node"
+	"joinery/internal/policy"
+	"joinery/internal/postgres"
+)
+
+// known are the people Joinery knows, as one run asks for them.
+type known struct{ b *boundary }
+
+var _ node.People = known{}
+
+// Match marks whoever is not marked yet, the joiner as read now, and compares.
+func (p known) Match(ctx context.Context, rules []policy.MatchRule) ([]node.Known, error) {
+	k := p.b.k
+	var mine []postgres.MatchMark
+	for _, r := range rules {
+		if err := p.markAll(ctx, r); err != nil {
+			return nil, err
+		}
+		m := p.mark(r, k.worker.Attributes)
+		if k.sim == nil {
+			if err := k.e.DB.KeepMarks(ctx, r.Key(), map[string]string{k.c.JoinerID: m}, ""); err != nil {
+				return nil, err
+			}
+		}
+		if m != "" {
+			mine = append(mine, postgres.MatchMark{Fields: r.Key(), Mark: m})
+		}
+	}
+	all, err := k.e.DB.MatchPeople(ctx, k.c.JoinerID, mine)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]node.Known, len(all))
+	for i, x := range all {
+		out[i] = node.Known{ID: x.JoinerID, Ref: x.Ref, Label: x.Label, Worker: x.Worker, Sets: x.Sets, Same: x.Same, Apart: x.Apart, Accounts: x.Accounts, Stamp: x.Stamp}
+	}
+	return out, nil
+}
+
+// mark is what a record is compared by; "" when an attribute is missing.
+func (p known) mark(r policy.MatchRule, attributes map[string]any) string {
+	v := r.Value(attributes)
+	if v == "" {
+		return ""
+	}
+	return joiner.Mark(p.b.k.e.MarkKey, r.Key(), v)
+}
+
+// markAll marks the joiners that came before the rule, or since it was last asked.
+func (p known) markAll(ctx context.Context, r policy.MatchRule) error {
+	db := p.b.k.e.DB
+	for after := ""; ; {
+		rows, last, err := db.ToMark(ctx, r.Key(), after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		marks := make(map[string]string, len(rows))
+		for id, attributes := range rows {
+			marks[id] = p.mark(r, attributes)
+		}
+		if err := db.KeepMarks(ctx, r.Key(), marks, last); err != nil {
+			return err
+		}
+		after = last
+	}
+}
+
+// Join makes both one person; a simulated run only goes on as if they were.
+func (p known) Join(ctx context.Context, x node.Known, rule policy.MatchRule, by string) error {
+	k := p.b.k
+	if k.sim != nil {
+		p.b.note(Change{Operation: "joiner.join", Target: x.Ref.Stamp(), Sentence: "The joiner is taken for worker " + x.Ref.Worker + " of " + x.Ref.Connection, Planned: true})
+		return nil
+	}
+	_, err := k.e.DB.JoinPerson(ctx, postgres.Joined{Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Joiner: k.c.JoinerID, Earlier: x.ID, Rule: rule.Title(), Weight: rule.Weight, By: by})
+	if err == nil {
+		p.b.note(Change{Operation: "joiner.join", Target: x.Ref.Stamp(), Sentence: "The joiner is the same person as worker " + x.Ref.Worker + " of " + x.Ref.Connection})
+	}
+	return err
+}
+
+// Apart remembers that they are two people.
+func (p known) Apart(ctx context.Context, x node.Known, by string) error {
+	if p.b.k.sim != nil {
+		return nil
+	}
+	return p.b.k.e.DB.KeepApart(ctx, p.b.k.c.JoinerID, x.ID, by)
+}
