@@ -63,6 +63,13 @@ func (s *Server) joinerShow(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	p := s.joinerPage(d, who)
+	open, _, err := s.DB.Exceptions(c.UserContext(), postgres.ExceptionFilter{Joiner: d.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, x := range open {
+		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: x.Title + ".", Link: &ui.Link{Text: "Look at the exception", URL: "/exceptions/" + x.ID}})
+	}
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: []ui.Link{{Text: "Joiners", URL: "/joiners"}}}, sections.Show(p))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/engine"
+	"joinery/internal/exception"
 	"joinery/internal/flow"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
@@ -69,6 +70,11 @@ func (s *Server) runBody(d postgres.RunDetail, who auth.Actor) runs.Body {
 		b.Notices = append(b.Notices, ui.Notice{Tone: "info", Text: waitsFor(d.WaitingFor)})
 	case d.Reason != "":
 		b.Notices = append(b.Notices, ui.Notice{Tone: "info", Text: d.Reason})
+	}
+	for _, x := range d.Exceptions {
+		if x.State != exception.Resolved {
+			b.Notices = append(b.Notices, ui.Notice{Tone: "warn", Text: "A person has to reconcile: " + x.Title + ".", Link: &ui.Link{Text: "Look at the exception", URL: "/exceptions/" + x.ID}})
+		}
 	}
 	badge := runBadge(d.State)
 	b.Pairs = []ui.Pair{{Label: "State", Badge: &badge}, {Label: "Joiner", Value: joinerName(d.JoinerLabel, d.Worker), URL: "/joiners/" + d.JoinerID}, {Label: "Flow", Value: d.Flow, URL: "/flows/" + d.Flow},

@@ -263,8 +263,7 @@ func (b *boundary) mark(write, field, state string) {
 func (b *boundary) exception(ctx context.Context, x node.Exception) (node.Raised, error) {
 	k := b.k
 	if k.sim != nil {
-		b.note(Change{Connection: x.Connection, Operation: "exception.open", Target: x.Field, Sentence: "An exception would be opened: " + x.Title, Planned: true,
-			Attributes: valuesOf(x)})
+		b.note(Change{Connection: x.Connection, Operation: "exception.open", Target: x.Field, Sentence: "An exception would be opened: " + x.Title, Planned: true})
 		return node.Raised{}, nil
 	}
 	if !k.e.holds(k.c.ID) {
@@ -282,15 +281,8 @@ func (b *boundary) exception(ctx context.Context, x node.Exception) (node.Raised
 	if out.State == exception.Excepted {
 		return node.Raised{ID: out.ID, Held: true}, nil
 	}
-	b.note(Change{Connection: x.Connection, Operation: "exception.open", Target: out.ID, Sentence: x.Title, Attributes: valuesOf(x)})
+	b.logf("Exception %s: %s", out.ID, x.Title)
 	return node.Raised{ID: out.ID}, nil
-}
-
-func valuesOf(x node.Exception) []connector.Change {
-	if x.Field == "" {
-		return nil
-	}
-	return []connector.Change{{Attribute: x.Field, Before: x.Theirs, After: x.Ours}}
 }
 
 // plannedHRIS is the worker in a simulated run: it is read, and what would be

@@ -23,7 +23,6 @@ var _ Type = HRISWriteBack{}
 
 // Spec describes the node.
 func (HRISWriteBack) Spec() flow.Spec {
-	const mailbox = "Wait for the mailbox"
 	return flow.Spec{
 		Kind: flow.KindWriteBack, Version: 1, Category: "hris", Title: "Write back to HR", Icon: "undo-2", Writes: true,
 		Help: "Writes finished attributes, such as the work e-mail, into the HRIS. A contract (a policy of type write-back) says which fields may be written and when. The worker is read just before, and read back after; what cannot be written becomes an exception.",
@@ -33,11 +32,11 @@ func (HRISWriteBack) Spec() flow.Spec {
 			{Key: "do", Label: "What to do", Kind: form.Select, Default: doWrite, Options: []form.Option{{Value: doWrite, Label: "Write values"}, {Value: doTakeBack, Label: "Take back what Joinery wrote (a hire that is off)"}}},
 			{Key: "values", Label: "Fields", Kind: form.Mapping, Required: true, Expr: true, ShowWhen: &form.When{Field: "do", In: []string{doWrite}}, Help: "Field of the HRIS, in Joinery's name for it, and what to write. An empty value writes nothing."},
 			{Key: "wait_for_exception", Label: "Wait until exceptions are resolved", Kind: form.Bool, Help: "Off: the run leaves by the port exception at once, and a person reconciles later."},
-			{Key: "mailbox_directory", Label: "Directory", Kind: form.Directory, Group: mailbox, Help: "Empty: do not wait."},
-			{Key: "mailbox_account", Label: "Account", Kind: form.Text, Expr: true, Group: mailbox, Placeholder: "=steps.create.account_id", Help: "Empty: the account that Joinery made for this joiner."},
-			{Key: "mailbox_attribute", Label: "Attribute that must have a value", Kind: form.Text, Group: mailbox, Placeholder: "mail"},
-			{Key: "mailbox_every", Label: "Look every", Kind: form.Duration, Default: "5m", Group: mailbox},
-			{Key: "mailbox_within", Label: "For at most", Kind: form.Duration, Default: "1d", Group: mailbox, Help: "After that it is an exception, and nothing is written."},
+			{Key: "mailbox_directory", Label: "Wait for a mailbox in", Kind: form.Directory, Help: "Writes only when the joiner's account in this directory has an attribute, such as the address that the mail system gives it. Empty: does not wait."},
+			{Key: "mailbox_account", Label: "Mailbox: account", Kind: form.Text, Expr: true, Placeholder: "=steps.create.account_id", Help: "Empty: the account that Joinery made for this joiner."},
+			{Key: "mailbox_attribute", Label: "Mailbox: attribute that must have a value", Kind: form.Text, Placeholder: "mail"},
+			{Key: "mailbox_every", Label: "Mailbox: look every", Kind: form.Duration, Default: "5m"},
+			{Key: "mailbox_within", Label: "Mailbox: wait at most", Kind: form.Duration, Default: "1d", Help: "After that it is an exception, and nothing is written."},
 		},
 		Ports: []flow.Port{{Name: "done", Label: "written and read back"}, {Name: "nothing", Label: "nothing to write"}, {Name: "exception", Label: "a person has to reconcile"}},
 		Outputs: []flow.Output{{Name: "written", Type: "list", Help: "Fields that were written and read back."}, {Name: "unchanged", Type: "list"}, {Name: "kept", Type: "list", Help: "Fields where HR's value stays."},

@@ -177,6 +177,8 @@ type RunDetail struct {
 	Steps    []StepRow
 	Attempts []AttemptLine
 	Signoffs []SignoffLine
+	// Exceptions are those that this run opened or met last.
+	Exceptions []ExceptionRow
 	// Newer is the flow's live revision when the run stopped by an earlier release; 0 else.
 	Newer int
 	// Personal are the joiner's personal values, to be hidden from those who may
@@ -216,6 +218,9 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 		return d, asFault(err)
 	}
 	d.Personal = joiner.PersonalValues(attributes)
+	if d.Exceptions, _, err = db.Exceptions(ctx, ExceptionFilter{State: "any", Joiner: head.JoinerID, Run: id, Limit: 20}); err != nil {
+		return d, err
+	}
 	steps, err := db.pool.Query(ctx, `SELECT `+stepColumns+` FROM steps WHERE run_id = $1`, id)
 	if err != nil {
 		return d, asFault(err)
