@@ -107,6 +107,9 @@ func (s *Server) kindOps(k review.Kind) []apiOp {
 		{route{post, at + "/:key/breakglass", auth.BreakGlass, s.apiBreakGlass(k)}, "Release without approval; flagged until ratified", "Release_", "Release", 200, nil},
 		{route{post, at + "/:key/ratify", auth.ReviewDecide, s.apiRatify(k)}, "A second person's word on what went live without approval", "Ratify", "Release", 200, nil},
 	}
+	if k == review.Policy {
+		ops = append(ops, apiOp{route{post, at + "/:key/try", auth.ArtifactRead, s.apiPolicyTry}, "Decide for one joiner and say why; nothing is kept or written", "Try", "Tried", 200, nil})
+	}
 	if k == review.Flow {
 		ops = append(ops, apiOp{route{post, at + "/:key/refresh", auth.ReleaseRollback, s.apiRefresh(k)}, "Release again with the newest approved parts", "Reason", "Release", 200, nil})
 	}

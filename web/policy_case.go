@@ -13,23 +13,81 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/joiner"
-	"joinery/internal/policy"
 )
 
-func caseDraft(id string, k policy.Case) draftCase {
-	out := draftCase{id: id, name: k.Name, joiner: attributesText(k.Joiner), worker: k.Worker, now: k.Now, refusal: k.Error, folded: true}
-	for _, t := range k.Taken {
-		line := t.Space + ": " + t.Name
-		if t.Holder != "" {
-			line += " (" + t.Holder + ")"
-		}
-		out.taken += line + "\n"
+// caseField is a field of a test: how it is written as text, and read.
+type caseField struct {
+	key, label, help, placeholder string
+	rows                          int
+	// only are the types of policy that look at it; none for all.
+	only  []string
+	write func(v any) string
+	read  func(text string) (v any, wrong string)
+}
+
+// caseFields are the fields of a test, in the order of its form.
+func caseFields() []caseField {
+	plain := func(v any) string { s, _ := v.(string); return s }
+	text := func(s string) (any, string) { return textOrNil(s), "" }
+	return []caseField{
+		{key: "name", label: "Name", placeholder: "Sales gets the CRM", write: plain, read: text},
+		{key: "now", label: "Day", placeholder: "2026-01-01", help: "The moment of the decision; 2026-01-01 when empty.", write: plain, read: text},
+		{key: "worker", label: "Worker id", placeholder: "1", help: "The joiner's id in the HRIS, where it matters.", write: plain, read: text},
+		{key: "source", label: "HRIS", placeholder: "hr", help: "The connection that the joiner comes from.", only: []string{"write-back", "groups"}, write: plain, read: text},
+		{key: "joiner", label: "Joiner", rows: 3, placeholder: "department: Sales", help: "One attribute a line: name: value.", write: attributesOf, read: readLines},
+		{key: "expect", label: "Must come out", rows: 3, placeholder: "groups: [all-staff, crm-users]", help: "One output a line. Others may come out too.", write: yamlOf, read: readExpected},
+		{key: "inputs", label: "Values from the flow", rows: 2, placeholder: "site_code: ham", help: "One a line: name: value.", only: []string{"groups", "mapping"}, write: attributesOf, read: readLines},
+		{key: "taken", label: "Names that are taken", rows: 2, help: "One a line: space: name (who holds it).", only: []string{"naming"}, write: takenText, read: readTaken},
+		{key: "write", label: "What the flow wants to write", rows: 2, placeholder: "work_email: ada@example.com", help: "One field a line: name: value.", only: []string{"write-back"}, write: attributesOf, read: readLines},
+		{key: "wrote", label: "What Joinery wrote before", rows: 2, help: "One field a line: name: value.", only: []string{"write-back"}, write: attributesOf, read: readLines},
+		{key: "planned", label: "What HR said at the plan", rows: 2, help: "One field a line. Empty: the same as now.", only: []string{"write-back"}, write: attributesOf, read: readLines},
+		{key: "error", label: "Or: it must refuse with", help: "A part of the sentence.", write: plain, read: text},
 	}
-	out.taken = strings.TrimSpace(out.taken)
-	if len(k.Expect) > 0 {
-		out.expect = yamlText(k.Expect)
+}
+
+func textOrNil(s string) any {
+	if s = strings.TrimSpace(s); s != "" {
+		return s
+	}
+	return nil
+}
+
+// shows tells whether a test of this type has the field; one that is filled is
+// never hidden.
+func (f caseField) shows(typ, text string) bool {
+	return len(f.only) == 0 || slices.Contains(f.only, typ) || text != ""
+}
+
+func caseDraft(id string, k map[string]any) draftCase {
+	out := draftCase{id: id, texts: map[string]string{}, folded: true}
+	for _, f := range caseFields() {
+		if v, ok := k[f.key]; ok {
+			out.texts[f.key] = f.write(v)
+		}
 	}
 	return out
+}
+
+func attributesOf(v any) string {
+	m, _ := v.(map[string]any)
+	return attributesText(m)
+}
+
+func yamlOf(v any) string {
+	m, _ := v.(map[string]any)
+	return yamlText(m)
+}
+
+func takenText(v any) string {
+	var lines []string
+	for _, t := range rowsOf(v) {
+		line := plainText(t["space"]) + ": " + plainText(t["name"])
+		if holder := plainText(t["holder"]); holder != "" {
+			line += " (" + holder + ")"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // yamlText writes a value as short YAML, lists of plain values on one line.
@@ -70,7 +128,7 @@ func attributesText(attributes map[string]any) string {
 }
 
 func attributeText(name string, v any) string {
-	if s, ok := v.(string); ok && !strings.ContainsAny(s, "\n\r") && s == strings.TrimSpace(s) {
+	if s, ok := v.(string); ok && s != "" && !strings.ContainsAny(s, "\n\r") && s == strings.TrimSpace(s) {
 		if back, _ := attributeOf(name, s); back == s {
 			return s
 		}
@@ -135,49 +193,60 @@ func (d policyDraft) readCases() (out []any, problems []fault.Problem) {
 		if n, err := strconv.Atoi(x.id); err == nil && n < len(before) {
 			k = maps.Clone(before[n])
 		}
-		set := func(field string, v any, empty bool, wrong string) {
+		for _, f := range caseFields() {
+			v, wrong := f.read(x.texts[f.key])
 			if wrong != "" {
-				problems = append(problems, fault.Problem{Path: fmt.Sprintf("cases.%d.%s", i, field), Detail: wrong})
+				problems = append(problems, fault.Problem{Path: fmt.Sprintf("cases.%d.%s", i, f.key), Detail: wrong})
 			}
-			if delete(k, field); !empty {
-				k[field] = v
+			if v = unlessSpace(k[f.key], v); v == nil {
+				delete(k, f.key)
+			} else {
+				k[f.key] = v
 			}
 		}
-		for field, text := range map[string]string{"name": x.name, "worker": x.worker, "now": x.now, "error": x.refusal} {
-			set(field, unlessSpace(k[field], strings.TrimSpace(text)), strings.TrimSpace(text) == "", "")
+		if k["joiner"] == nil {
+			k["joiner"] = map[string]any{}
 		}
-		attributes, wrong := readAttributes(x.joiner)
-		set("joiner", attributes, false, wrong)
-		taken, wrong := readTaken(x.taken)
-		set("taken", taken, len(taken) == 0, wrong)
-		expect, wrong := readExpected(x.expect)
-		set("expect", expect, len(expect) == 0, wrong)
 		out = append(out, k)
 	}
 	return out, problems
 }
 
+// readLines reads lines of name: value; nil where there are none.
+func readLines(text string) (any, string) {
+	out, wrong := readAttributes(text)
+	if len(out) == 0 {
+		return nil, wrong
+	}
+	return out, wrong
+}
+
 // readTaken reads lines of space: name (holder).
-func readTaken(text string) (out []policy.Taken, wrong string) {
+func readTaken(text string) (any, string) {
+	var out []any
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
 		space, name, ok := strings.Cut(line, ":")
-		t := policy.Taken{Space: strings.TrimSpace(space), Name: strings.TrimSpace(name)}
-		if at := strings.LastIndex(t.Name, " ("); at > 0 && strings.HasSuffix(t.Name, ")") {
-			t.Name, t.Holder = strings.TrimSpace(t.Name[:at]), t.Name[at+2:len(t.Name)-1]
+		space, name = strings.TrimSpace(space), strings.TrimSpace(name)
+		t := map[string]any{"space": space, "name": name}
+		if at := strings.LastIndex(name, " ("); at > 0 && strings.HasSuffix(name, ")") {
+			t["name"], t["holder"] = strings.TrimSpace(name[:at]), name[at+2:len(name)-1]
 		}
-		if !ok || t.Space == "" || t.Name == "" {
+		if !ok || space == "" || name == "" {
 			return nil, "Write one name a line: space: name, or space: name (who holds it)."
 		}
 		out = append(out, t)
+	}
+	if len(out) == 0 {
+		return nil, ""
 	}
 	return out, ""
 }
 
 // readExpected reads the outputs a test expects, as YAML.
-func readExpected(text string) (map[string]any, string) {
+func readExpected(text string) (any, string) {
 	if strings.TrimSpace(text) == "" {
 		return nil, ""
 	}
@@ -187,6 +256,9 @@ func readExpected(text string) (map[string]any, string) {
 	var out map[string]any
 	if err := yaml.UnmarshalWithOptions([]byte(text), &out, yaml.Strict()); err != nil {
 		return nil, "Write one output a line, such as groups: [all-staff, crm-users]."
+	}
+	if len(out) == 0 {
+		return nil, ""
 	}
 	return out, ""
 }

@@ -42,9 +42,10 @@ type draftRow struct {
 	cells map[string]string
 }
 
-// draftCase is one test as its form holds it.
+// draftCase is one test as its form holds it: a text for each of its fields.
 type draftCase struct {
-	id, name, joiner, worker, now, taken, expect, refusal string
+	id    string
+	texts map[string]string
 	// folded says that it is shown closed.
 	folded bool
 }
@@ -68,11 +69,7 @@ func draftOf(spec policy.Spec, content []byte, base int) (policyDraft, error) {
 			d.tables[f.Key] = append(d.tables[f.Key], rowDraft(f, strconv.Itoa(i), row))
 		}
 	}
-	c, err := policy.Decode(content)
-	if err != nil {
-		return d, err
-	}
-	for i, k := range c.Cases {
+	for i, k := range rowsOf(d.origin["cases"]) {
 		d.cases = append(d.cases, caseDraft(strconv.Itoa(i), k))
 	}
 	return d, nil

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/html"
 
 	"joinery/internal/auth"
+	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 )
@@ -330,4 +331,31 @@ func TestPolicyForm_ThousandRows(t *testing.T) {
 	form.Set("op", "save")
 	require.Equal(t, http.StatusSeeOther, b.post(t, action, form).status)
 	has(t, b.get(t, "/policies/big"), "Nothing changed")
+}
+
+// Every type has its form: what it starts with comes back from the form as it was,
+// its tests pass, it can be tried, and every column has a cell.
+func TestPolicyForm_EveryType(t *testing.T) {
+	t.Parallel()
+	k := newConsole(t, "http://localhost:8080")
+	b := k.person(t, "bo@example.com", auth.Builder)
+	for _, spec := range policy.Specs() {
+		want, err := k.server.kinds().ReadText(review.Policy, "", []byte(spec.Starter))
+		require.NoError(t, err)
+		page := b.get(t, "/policies/new?type="+spec.Type)
+		require.Equal(t, http.StatusOK, page.status, spec.Type)
+		has(t, b.get(t, "/policies/new"), spec.Title)
+		action, form := formOf(t, page.body)
+		form.Set("op", "try")
+		form.Set("try.a.first_name", "Ada")
+		form.Set("try.a.last_name", "Lovelace")
+		tried := b.post(t, action, form)
+		require.Equal(t, http.StatusOK, tried.status, spec.Type)
+		has(t, tried, "Decided in")
+		form.Set("op", "save")
+		require.Equal(t, http.StatusSeeOther, b.post(t, action, form).status, spec.Type)
+		rev, err := k.server.DB.Revision(t.Context(), review.Policy, want.Key, 0)
+		require.NoError(t, err)
+		require.Equal(t, string(want.Content), rev.Content, spec.Type)
+	}
 }

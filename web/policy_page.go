@@ -51,7 +51,7 @@ func (s *Server) policyPage(c *fiber.Ctx, who auth.Actor, d policyDraft, v verdi
 	for i, k := range d.cases {
 		p.Cases = append(p.Cases, casePart(d, k, v, at, i))
 	}
-	p.CaseAdd = casePart(d, draftCase{id: "BLANK"}, verdict{}, at, -1)
+	p.CaseAdd = casePart(d, draftCase{id: "BLANK", texts: map[string]string{}}, verdict{}, at, -1)
 	p.CaseAdd.Open = true
 	p.Results = resultLine(v)
 	if rest := at.rest(); len(rest) > 0 {
@@ -114,7 +114,7 @@ func (p *placedProblems) rest() []string {
 
 func (s *Server) policyTable(c *fiber.Ctx, d policyDraft, f form.Field, at *placedProblems, readOnly bool) (policies.Table, error) {
 	path := d.spec.Field() + "." + f.Key
-	t := policies.Table{Key: f.Key, Label: f.Label, Help: f.Help, ReadOnly: readOnly}
+	t := policies.Table{Key: f.Key, Label: f.Label, Help: f.Help, ReadOnly: readOnly, Fold: f.Group != "", Shown: len(d.tables[f.Key]) > 0}
 	choices := map[string][]ui.Option{}
 	for _, col := range f.Columns {
 		x, err := s.nodeField(c, col, nil)
@@ -122,6 +122,9 @@ func (s *Server) policyTable(c *fiber.Ctx, d policyDraft, f form.Field, at *plac
 			return t, err
 		}
 		choices[col.Key] = x.Options
+		if len(x.Options) > 0 && x.Options[0].Value == "" && !col.Required && col.Kind != form.Select {
+			choices[col.Key] = append([]ui.Option{{Label: "—"}}, x.Options[1:]...)
+		}
 		t.Columns = append(t.Columns, policies.Column{Key: col.Key, Label: col.Label, Help: col.Help, Required: col.Required, Class: cellClass(col)})
 	}
 	for i, r := range d.tables[f.Key] {
@@ -140,6 +143,9 @@ func tableRow(d policyDraft, f form.Field, r draftRow, i int, at *placedProblems
 		cell.Focus = d.focus != "" && d.focus == cell.Name
 		if i >= 0 {
 			cell.Error = at.take(path + "." + col.Key)
+		}
+		if w := col.ShowWhen; w != nil {
+			cell.ShowColumn, cell.ShowIn, cell.Off = w.Field, strings.Join(w.In, " "), !slices.Contains(w.In, r.cells[w.Field])
 		}
 		switch {
 		case len(choices[col.Key]) > 0 && col.Kind != form.List:
@@ -197,33 +203,36 @@ func cellClass(f form.Field) string {
 }
 
 func casePart(d policyDraft, k draftCase, v verdict, at *placedProblems, i int) policies.Case {
-	name := func(field string) string { return "case." + k.id + "." + field }
 	path := "cases." + strconv.Itoa(i)
-	out := policies.Case{ID: k.id, Title: k.name, Open: !k.folded}
+	out := policies.Case{ID: k.id, Title: k.texts["name"], Open: !k.folded}
 	if out.Title == "" {
 		out.Title = "New test"
 	}
-	wrong := func(field string) string {
-		if i < 0 {
-			return ""
+	for _, f := range caseFields() {
+		text := k.texts[f.key]
+		if !f.shows(d.spec.Type, text) {
+			continue
 		}
-		return at.take(path + "." + field)
-	}
-	out.Fields = []ui.Field{
-		{Name: name("name"), Label: "Name", Value: k.name, Required: true, Error: wrong("name"), Placeholder: "Sales gets the CRM", Focus: d.focus == name("name")},
-		{Name: name("now"), Label: "Day", Value: k.now, Error: wrong("now"), Placeholder: "2026-01-01", Help: "The moment of the decision; 2026-01-01 when empty."},
-		{Name: name("worker"), Label: "Worker id", Value: k.worker, Error: wrong("worker"), Placeholder: "1", Help: "The joiner's id in the HRIS, where it matters."},
-		{Name: name("joiner"), Label: "Joiner", Input: "code", Rows: linesFor(k.joiner, 3), Value: k.joiner, Error: wrong("joiner"), Placeholder: "department: Sales", Help: "One attribute a line: name: value."},
-		{Name: name("expect"), Label: "Must come out", Input: "code", Rows: linesFor(k.expect, 3), Value: k.expect, Error: wrong("expect"), Placeholder: "groups: [all-staff, crm-users]", Help: "One output a line. Others may come out too."},
-		{Name: name("taken"), Label: "Names that are taken", Input: "code", Rows: linesFor(k.taken, 2), Value: k.taken, Error: wrong("taken"), Help: "One a line: space: name (who holds it)."},
-		{Name: name("error"), Label: "Or: it must refuse with", Value: k.refusal, Error: wrong("error"), Help: "A part of the sentence."},
+		x := ui.Field{Name: "case." + k.id + "." + f.key, Label: f.label, Help: f.help, Placeholder: f.placeholder, Value: text, Required: f.key == "name"}
+		x.Focus = d.focus != "" && d.focus == x.Name
+		if f.rows > 0 {
+			x.Input, x.Rows = "code", linesFor(text, f.rows)
+		}
+		if i >= 0 {
+			x.Error = at.take(path + "." + f.key)
+		}
+		out.Open = out.Open || x.Error != ""
+		if f.rows > 0 {
+			out.Large = append(out.Large, x)
+		} else {
+			out.Fields = append(out.Fields, x)
+		}
 	}
 	if i >= 0 {
 		out.Result, out.Why = caseBadge(v, i)
 		if err := at.only(path); err != "" && out.Why == "" {
 			out.Why = err
 		}
-		out.Open = out.Open || slices.ContainsFunc(out.Fields, func(f ui.Field) bool { return f.Error != "" })
 	}
 	return out
 }

@@ -53,8 +53,11 @@ func (d policyDraft) posted(c *fiber.Ctx) policyDraft {
 		}
 	}
 	for _, id := range cases {
-		at := func(field string) string { return cells["case."+id+"."+field] }
-		d.cases = append(d.cases, draftCase{id: id, name: at("name"), joiner: at("joiner"), worker: at("worker"), now: at("now"), taken: at("taken"), expect: at("expect"), refusal: at("error"), folded: at("open") == ""})
+		k := draftCase{id: id, texts: map[string]string{}, folded: true}
+		for _, f := range caseFields() {
+			k.texts[f.key] = cells["case."+id+"."+f.key]
+		}
+		d.cases = append(d.cases, k)
 	}
 	d.try = postedTry(c)
 	return d

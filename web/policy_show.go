@@ -95,7 +95,7 @@ func (s *Server) policyForm(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, d
 		return err
 	}
 	if c.FormValue("op") == "keep" && v.tried != nil {
-		d.keptCase(v.tried)
+		d.keptCase(v.tried, v.doc.Content)
 		if v, err = s.judge(c, who, d); err != nil {
 			return err
 		}

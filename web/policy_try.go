@@ -17,8 +17,6 @@ import (
 	"joinery/internal/joiner"
 	"joinery/internal/policy"
 	"joinery/internal/postgres"
-	"joinery/views/policies"
-	"joinery/views/ui"
 )
 
 // policyTry is the joiner that a policy is tried with.
@@ -28,16 +26,23 @@ type policyTry struct {
 	joiner     string // id of the one that was picked
 	attributes map[string]string
 	more, now  string
-	live       bool
+	// extra are the fields of a test that only some types look at, by their keys.
+	extra map[string]string
+	live  bool
 }
 
 func postedTry(c *fiber.Ctx) policyTry {
-	t := policyTry{attributes: map[string]string{}, query: strings.TrimSpace(c.FormValue("try.q")), joiner: c.FormValue("try.joiner"), more: c.FormValue("try.more"), now: strings.TrimSpace(c.FormValue("try.now")), live: c.FormValue("try.live") != ""}
+	t := policyTry{attributes: map[string]string{}, extra: map[string]string{}, query: strings.TrimSpace(c.FormValue("try.q")), joiner: c.FormValue("try.joiner"), more: c.FormValue("try.more"), now: strings.TrimSpace(c.FormValue("try.now")), live: c.FormValue("try.live") != ""}
 	for name, value := range c.Request().PostArgs().All() {
+		text := strings.TrimSpace(string(value))
 		if a, ok := strings.CutPrefix(string(name), "try.a."); ok {
-			t.attributes[a] = strings.TrimSpace(string(value))
-			t.asked = t.asked || t.attributes[a] != ""
+			t.attributes[a] = text
+		} else if a, ok := strings.CutPrefix(string(name), "try.c."); ok {
+			t.extra[a] = text
+		} else {
+			continue
 		}
+		t.asked = t.asked || text != ""
 	}
 	t.asked = t.asked || t.joiner != "" || strings.TrimSpace(t.more) != ""
 	return t
@@ -63,41 +68,54 @@ func (d policyDraft) mentioned(content []byte) []string {
 		add(name)
 	}
 	known := joiner.Known()
-	slices.SortStableFunc(out, func(a, b string) int {
-		return (slices.Index(known, a)+len(known)+1)%(len(known)+1) - (slices.Index(known, b)+len(known)+1)%(len(known)+1)
-	})
+	place := func(name string) int {
+		if i := slices.Index(known, name); i >= 0 {
+			return i
+		}
+		return len(known)
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return place(a) - place(b) })
 	return out
 }
 
-// subject is the joiner to try with. Attributes that the reader may not see are
-// left out: what a rule makes of them would tell.
-func (s *Server) subject(c *fiber.Ctx, who auth.Actor, t policyTry) (policy.Subject, string, error) {
-	out := policy.Subject{Worker: joiner.Worker{ID: "1", Attributes: map[string]any{}}, Now: s.Now()}
-	label := ""
-	if who.Can(auth.RunRead) {
-		// Names that are held are taken; nothing of what a try finds is held.
-		out.Lookups = &heldNames{Names: postgres.Names{DB: s.DB}}
+// tried is what a try gave.
+type tried struct {
+	// kase is the joiner that was tried, as a test keeps one.
+	kase    map[string]any
+	subject policy.Subject
+	label   string
+	outcome policy.Outcome
+	took    time.Duration
+	err     error
+}
+
+// picked is a joiner as somebody may see them: attributes they may not see are left
+// out, because what a rule makes of them would tell.
+func (s *Server) picked(ctx context.Context, who auth.Actor, id string) (postgres.JoinerDetail, error) {
+	if !who.Can(auth.RunRead) {
+		return postgres.JoinerDetail{}, fault.New(fault.Forbidden, "You may not see joiners. Type the attributes instead.")
 	}
+	j, err := s.DB.Joiner(ctx, id)
+	if err != nil {
+		return j, err
+	}
+	if !who.Can(auth.PersonalRead) {
+		maps.DeleteFunc(j.Attributes, func(name string, _ any) bool { return slices.Contains(joiner.Personal(), name) })
+	}
+	return j, nil
+}
+
+// readTry reads the panel as a test: the picked joiner, and on top what was typed.
+func (s *Server) readTry(ctx context.Context, who auth.Actor, t policyTry) (kase map[string]any, label string, err error) {
+	attributes := map[string]any{}
+	kase = map[string]any{"joiner": attributes}
 	if t.joiner != "" {
-		if !who.Can(auth.RunRead) {
-			return out, "", fault.New(fault.Forbidden, "You may not see joiners. Type the attributes instead.")
-		}
-		j, err := s.DB.Joiner(c.UserContext(), t.joiner)
+		j, err := s.picked(ctx, who, t.joiner)
 		if err != nil {
-			return out, "", err
+			return nil, "", err
 		}
-		label = joinerName(j.Label, j.Worker)
-		out.Worker.ID = j.Worker
-		names, err := s.DB.NamesOf(c.UserContext(), j.Connection, j.Worker)
-		if err != nil {
-			return out, label, err
-		}
-		out.Lookups = &heldNames{Names: names}
-		for k, v := range j.Attributes {
-			if who.Can(auth.PersonalRead) || !slices.Contains(joiner.Personal(), k) {
-				out.Worker.Attributes[k] = v
-			}
-		}
+		maps.Copy(attributes, j.Attributes)
+		label, kase["worker"], kase["source"] = joinerName(j.Label, j.Worker), j.Worker, j.Connection
 	}
 	for name, text := range t.attributes {
 		if text == "" {
@@ -105,33 +123,73 @@ func (s *Server) subject(c *fiber.Ctx, who auth.Actor, t policyTry) (policy.Subj
 		}
 		v, ok := attributeOf(name, text)
 		if !ok {
-			return out, label, fault.New(fault.Invalid, "The value of %s begins like a list, and is not one. Write it like [\"a\", \"b\"].", name)
+			return nil, label, fault.New(fault.Invalid, "The value of %s begins like a list, and is not one. Write it like [\"a\", \"b\"].", name)
 		}
-		out.Worker.Attributes[name] = v
+		attributes[name] = v
 	}
 	more, wrong := readAttributes(t.more)
-	if wrong != "" {
-		return out, label, fault.New(fault.Invalid, "%s", wrong)
-	}
-	maps.Copy(out.Worker.Attributes, more)
-	if t.now != "" {
-		at, err := policy.Case{Now: t.now}.At()
-		if err != nil {
-			return out, label, err
+	maps.Copy(attributes, more)
+	for _, f := range caseFields() {
+		v, bad := f.read(t.extra[f.key])
+		if bad != "" && wrong == "" {
+			wrong = f.label + ": " + bad
 		}
-		out.Now = at
+		if v != nil {
+			kase[f.key] = v
+		}
 	}
-	return out, label, nil
+	if t.now != "" {
+		kase["now"] = t.now
+	}
+	if wrong != "" {
+		return nil, label, fault.New(fault.Invalid, "%s", wrong)
+	}
+	return kase, label, nil
 }
 
-// tried is what a try gave.
-type tried struct {
-	subject policy.Subject
-	label   string
-	outcome policy.Outcome
-	took    time.Duration
-	err     error
-	live    bool
+// subjectOf is what a policy decides about, of a test. A test without a day is
+// about now.
+func subjectOf(kase map[string]any, now time.Time) (policy.Subject, error) {
+	raw, err := json.Marshal(kase)
+	if err != nil {
+		return policy.Subject{}, fmt.Errorf("write the joiner: %w", err)
+	}
+	var k policy.Case
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return policy.Subject{}, fault.Wrap(fault.Invalid, err, "This is not a joiner: %s.", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	sub, err := k.Subject()
+	if k.Now == "" {
+		sub.Now = now
+	}
+	return sub, err
+}
+
+// tryDraft tries what the form holds.
+func (s *Server) tryDraft(c *fiber.Ctx, who auth.Actor, t policyTry, content policy.Content) *tried {
+	out := &tried{}
+	if out.kase, out.label, out.err = s.readTry(c.UserContext(), who, t); out.err != nil {
+		return out
+	}
+	if out.subject, out.err = subjectOf(out.kase, s.Now()); out.err != nil {
+		return out
+	}
+	if t.live {
+		if out.subject.Lookups, out.err = s.lookups(c.UserContext(), who, out.subject); out.err != nil {
+			return out
+		}
+	}
+	out.outcome, out.took, out.err = s.tryRules(c.UserContext(), content, out.subject)
+	return out
+}
+
+// lookups look at the names that are held in this installation. They only read.
+func (s *Server) lookups(ctx context.Context, who auth.Actor, sub policy.Subject) (policy.Lookups, error) {
+	if !who.Can(auth.RunRead) {
+		return nil, fault.New(fault.Forbidden, "You may not see who holds a name. Switch off the names that are held.")
+	}
+	names, err := s.DB.NamesOf(ctx, sub.Source, sub.Worker.ID)
+	return &heldNames{Names: names}, err
 }
 
 // tryRules decides for one joiner, in bounded time.
@@ -147,251 +205,65 @@ func (s *Server) tryRules(ctx context.Context, content policy.Content, sub polic
 	return out, time.Since(began), err
 }
 
-// tryDraft tries what the form holds.
-func (s *Server) tryDraft(c *fiber.Ctx, who auth.Actor, t policyTry, content policy.Content) *tried {
-	out := &tried{live: t.live}
-	if out.subject, out.label, out.err = s.subject(c, who, t); out.err != nil {
-		return out
-	}
-	out.outcome, out.took, out.err = s.tryRules(c.UserContext(), content, out.subject)
-	return out
-}
-
-// shownReasons bounds how many steps of a decision a page lists.
-const shownReasons = 60
-
-func outcomePart(d policyDraft, t *tried) policies.TryOutcome {
-	var out policies.TryOutcome
-	switch {
-	case t == nil:
-		out.Note = "Fill in an attribute, or pick a joiner."
-		return out
-	case t.err != nil:
-		out.Notice = &ui.Notice{Tone: "bad", Text: sentenceOf(t.err)}
-		return out
-	case t.outcome.Person != "":
-		out.Notice = &ui.Notice{Tone: "warn", Text: "A person has to decide: " + t.outcome.Person}
-	}
-	outputs := jsonValues(t.outcome.Output)
-	main := kept(outputs)
-	for _, k := range slices.Sorted(maps.Keys(main)) {
-		out.Outputs = append(out.Outputs, outputPairs(k, main[k])...)
-	}
-	if len(main) < len(outputs) {
-		out.All = yamlText(outputs)
-	}
-	reasons := t.outcome.Reasons
-	if len(reasons) > shownReasons {
-		// What took effect is never left out.
-		kept := slices.DeleteFunc(slices.Clone(reasons), func(r policy.Reason) bool { return !r.Took })
-		for _, r := range reasons {
-			if !r.Took && len(kept) < shownReasons {
-				kept = append(kept, r)
+// keptCase makes a test of what was tried. Of a real joiner only those attributes
+// stay that the rules name: revisions are kept for ever.
+func (d *policyDraft) keptCase(t *tried, content []byte) {
+	k := maps.Clone(t.kase)
+	if d.try.joiner != "" {
+		attributes, _ := k["joiner"].(map[string]any)
+		named := d.mentioned(content)
+		stay := map[string]any{}
+		for name, v := range attributes {
+			if slices.Contains(named, name) && !slices.Contains(joiner.Personal(), name) {
+				stay[name] = v
 			}
 		}
-		out.More = plural(len(reasons)-len(kept), "more row", "more rows") + " without effect."
-		slices.SortStableFunc(kept, func(a, b policy.Reason) int { return a.Row - b.Row })
-		reasons = kept
+		k["joiner"] = stay
 	}
-	for _, r := range reasons {
-		line := policies.Reason{Title: r.Title, Detail: r.Detail, Took: r.Took}
-		if r.Row > 0 {
-			line.Row, line.RowURL = itoa(r.Row), "#"+d.rowAnchor(r.Row)
-		}
-		out.Reasons = append(out.Reasons, line)
+	if k["now"] == nil && !t.subject.Now.IsZero() {
+		k["now"] = t.subject.Now.UTC().Format(time.DateOnly)
 	}
-	out.Took = "Decided in " + shortTime(t.took) + "."
-	if t.label != "" {
-		out.Took = "For " + t.label + ". " + out.Took
-	}
-	return out
-}
-
-// rowAnchor is the id of the number of a row of the first table.
-func (d policyDraft) rowAnchor(row int) string {
-	for _, f := range d.spec.Fields {
-		if d.spec.Rows != "" && f.Key != d.spec.Rows {
-			continue
-		}
-		if all := d.tables[f.Key]; len(all) >= row {
-			return f.Key + "-" + all[row-1].id
-		}
-	}
-	return ""
-}
-
-func shortTime(d time.Duration) string {
-	if d < time.Millisecond {
-		return "less than 1 ms"
-	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
-}
-
-// sentenceOf is what a page says of a policy's refusal.
-func sentenceOf(err error) string {
-	if fault.KindOf(err) == fault.Internal {
-		return "It could not be decided. The log has the details under this request's id."
-	}
-	return fault.Sentence(err)
-}
-
-// kept are the outputs that say what was decided: those that hold more than plain
-// values tell how, and empty ones nothing.
-func kept(outputs map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range outputs {
-		switch x := v.(type) {
-		case []any:
-			if len(x) == 0 || !plainList(x) {
-				continue
-			}
-		case map[string]any:
-			if len(x) == 0 || !plainList(slices.Collect(maps.Values(x))) {
-				continue
-			}
-		case nil:
-			continue
-		}
-		out[k] = v
-	}
-	if len(out) == 0 {
-		return outputs
-	}
-	return out
-}
-
-// outputPairs writes an output for reading; each entry of a map is a line.
-func outputPairs(name string, v any) []ui.Pair {
-	m, ok := v.(map[string]any)
-	if !ok || len(m) == 0 {
-		return []ui.Pair{{Label: name, Value: outputText(v)}}
-	}
-	var out []ui.Pair
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, ui.Pair{Label: k, Value: outputText(m[k])})
-	}
-	return out
-}
-
-func outputText(v any) string {
-	switch x := v.(type) {
-	case string:
-		if x == "" {
-			return "(empty)"
-		}
-		return x
-	case nil:
-		return "(removed)"
-	case []any:
-		if len(x) == 0 {
-			return "(none)"
-		}
-		if plainList(x) {
-			var lines []string
-			for _, e := range x {
-				lines = append(lines, plainText(e))
-			}
-			return strings.Join(lines, "\n")
-		}
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return string(raw)
-}
-
-// tryPart makes the panel.
-func (s *Server) tryPart(c *fiber.Ctx, who auth.Actor, d policyDraft, rules []byte, v verdict) (policies.Try, error) {
-	t := policies.Try{CanPick: who.Can(auth.RunRead), Joiner: d.try.joiner, Outcome: outcomePart(d, v.tried),
-		Query: ui.Field{Name: "try.q", Label: "Pick a joiner", Value: d.try.query, Input: "search", Placeholder: "Name, worker id or department"},
-		More:  ui.Field{Name: "try.more", Label: "More attributes", Input: "code", Rows: linesFor(d.try.more, 3), Value: d.try.more, Help: "One a line: name: value. They come before those of the picked joiner."},
-		Now:   ui.Field{Name: "try.now", Label: "Day", Value: d.try.now, Placeholder: "2026-03-01", Help: "Today when empty."},
-	}
-	t.CanKeep = who.Can(auth.ArtifactWrite)
-	var stored map[string]any
-	if v.tried != nil && v.tried.label != "" {
-		t.JoinerName, stored = v.tried.label, v.tried.subject.Worker.Attributes
-		if !who.Can(auth.PersonalRead) {
-			t.Note = "Personal attributes are left out, because you may not see them."
-		}
-	}
-	for _, name := range d.mentioned(rules) {
-		f := ui.Field{Name: "try.a." + name, Label: strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "_", " "), Value: d.try.attributes[name]}
-		if x, ok := stored[name]; ok && f.Value == "" {
-			f.Placeholder = attributeText(name, x)
-		}
-		t.Attributes = append(t.Attributes, f)
-	}
-	if t.CanPick && d.try.query != "" && d.try.joiner == "" {
-		rows, _, err := s.DB.Joiners(c.UserContext(), d.try.query, "", 8)
-		if err != nil {
-			return t, err
-		}
-		for _, j := range rows {
-			t.Matches = append(t.Matches, ui.Option{Value: j.ID, Label: joinerName(j.Label, j.Worker), Help: strings.Trim(j.Department+", worker "+j.Worker+" of "+j.Connection, ", ")})
-		}
-		if len(rows) == 0 {
-			t.Note = "Nobody's name, department or worker id has a word that begins like this."
-		}
-	}
-	return t, nil
-}
-
-// keptCase makes a test of what was tried.
-func (d *policyDraft) keptCase(t *tried) {
-	k := policy.Case{Joiner: t.subject.Worker.Attributes, Worker: t.subject.Worker.ID, Now: t.subject.Now.UTC().Format(time.DateOnly)}
-	if d.try.now != "" {
-		k.Now = d.try.now
-	}
-	if k.Worker == "1" {
-		k.Worker = ""
-	}
-	if h, ok := t.subject.Lookups.(*heldNames); ok {
-		k.Taken = h.taken
+	if h, ok := t.subject.Lookups.(*heldNames); ok && len(h.taken) > 0 {
+		k["taken"] = h.taken
 	}
 	switch {
 	case t.err != nil:
-		k.Error = fault.Sentence(t.err)
+		k["error"] = fault.Sentence(t.err)
 	case t.outcome.Person != "":
-		k.Error = t.outcome.Person
+		k["error"] = t.outcome.Person
 	default:
-		k.Expect = kept(jsonValues(t.outcome.Output))
+		k["expect"] = kept(jsonValues(t.outcome.Output))
 	}
-	k.Name = d.caseName(t)
-	x := caseDraft(d.freshCase(), k)
+	k["name"] = d.caseName()
+	x := caseDraft(d.freshCase(), plainCase(k))
 	x.folded = false
 	d.cases, d.focus = append(d.cases, x), "case."+x.id+".name"
 }
 
-// caseName names a test after its joiner; a name that is there already gets a number.
-func (d *policyDraft) caseName(t *tried) string {
+// plainCase gives a test as it would be read from JSON.
+func plainCase(k map[string]any) (out map[string]any) {
+	raw, err := json.Marshal(k)
+	if err != nil || json.Unmarshal(raw, &out) != nil {
+		return k
+	}
+	return out
+}
+
+// caseName names a test after what was typed; a name that is there already gets a number.
+func (d *policyDraft) caseName() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(d.try.attributes)) {
 		if v := d.try.attributes[name]; v != "" {
 			parts = append(parts, v)
 		}
 	}
-	name := strings.Join(parts, ", ")
+	name := clipText(strings.Join(parts, ", "), 60)
 	if name == "" {
 		name = "A joiner"
 	}
-	name = clipText(name, 60)
-	taken := func(n string) bool {
-		return slices.ContainsFunc(d.cases, func(k draftCase) bool { return k.name == n })
-	}
 	out := name
-	for i := 2; taken(out); i++ {
+	for i := 2; slices.ContainsFunc(d.cases, func(k draftCase) bool { return k.texts["name"] == out }); i++ {
 		out = fmt.Sprintf("%s (%d)", name, i)
-	}
-	return out
-}
-
-// jsonValues makes plain values of outputs, as they are kept.
-func jsonValues(v map[string]any) (out map[string]any) {
-	raw, err := json.Marshal(v)
-	if err != nil || json.Unmarshal(raw, &out) != nil {
-		return nil
 	}
 	return out
 }

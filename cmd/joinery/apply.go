@@ -36,7 +36,7 @@ type source struct {
 // Run saves revisions. Nothing is saved when one file is not readable.
 func (c applyCmd) Run(ctx context.Context, t *tool) error {
 	kinds := artifact.Kinds{Flows: node.All(), Connectors: all.New()}
-	sources, err := readSources(kinds, c.File)
+	sources, err := readSources(kinds, c.File, review.Flow)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,9 @@ func (h *house) author(ctx context.Context, email string) (auth.Actor, error) {
 	return auth.Actor{}, fault.New(fault.Conflict, "There is no administrator yet. Set one up, or name the author with --as.")
 }
 
-func readSources(kinds artifact.Kinds, paths []string) ([]source, error) {
+// readSources reads files and folders. other is the kind of a file that neither its
+// name nor its folder tells.
+func readSources(kinds artifact.Kinds, paths []string, other review.Kind) ([]source, error) {
 	var out []source
 	var problems []fault.Problem
 	for _, p := range paths {
@@ -122,7 +124,7 @@ func readSources(kinds artifact.Kinds, paths []string) ([]source, error) {
 			if err != nil {
 				return err
 			}
-			doc, err := kinds.ReadText(kindOf(path), "", raw)
+			doc, err := kinds.ReadText(kindOf(path, other), "", raw)
 			if err != nil {
 				problems = append(problems, fault.Problem{Path: path, Detail: fault.Sentence(err)})
 				for _, q := range fault.Problems(err) {
@@ -152,8 +154,9 @@ func readSources(kinds artifact.Kinds, paths []string) ([]source, error) {
 	return out, nil
 }
 
-// kindOf tells the kind of a file by its folder or its name; flows need neither.
-func kindOf(path string) review.Kind {
+// kindOf tells the kind of a file by its folder or its name; those of the kind other
+// need neither.
+func kindOf(path string, other review.Kind) review.Kind {
 	parts := strings.Split(filepath.ToSlash(path), "/")
 	slices.Reverse(parts)
 	name := strings.Split(parts[0], ".")
@@ -167,7 +170,7 @@ func kindOf(path string) review.Kind {
 			return k
 		}
 	}
-	return review.Flow
+	return other
 }
 
 type exportCmd struct {

@@ -34,6 +34,9 @@ type commands struct {
 	Flow   struct {
 		Check flowCheckCmd `cmd:"" help:"Check a flow file and say what is wrong with it."`
 	} `cmd:"" help:"Flows."`
+	Policy struct {
+		Test policyTestCmd `cmd:"" help:"Check policy files and run their tests, without a database."`
+	} `cmd:"" help:"Policies."`
 	Run struct {
 		Start runStartCmd `cmd:"" help:"Start a run by hand."`
 	} `cmd:"" help:"Runs."`

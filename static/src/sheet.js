@@ -363,6 +363,14 @@ function onDrag(event) {
   document.addEventListener("pointercancel", onUp);
 }
 
+// suit dims the cells that do not count with what another cell of the row says.
+function suit(row) {
+  for (const cell of row.querySelectorAll("[data-show-col]")) {
+    const input = inputOf(row.querySelector(`[data-col="${cell.dataset.showCol}"]`));
+    if (input) cell.classList.toggle("cell-off", !cell.dataset.showIn.split(" ").includes(input.value));
+  }
+}
+
 export function startSheets() {
   if (!document.querySelector("[data-sheet]")) return;
   document.addEventListener("keydown", onKey);
@@ -373,6 +381,10 @@ export function startSheets() {
     const sheet = sheetOf(event.target);
     const row = sheet && rowOf(event.target);
     if (row) sheet.dataset.last = row.dataset.row;
+  });
+  document.addEventListener("change", (event) => {
+    const row = event.target.matches?.("select") && cellOf(event.target) && rowOf(event.target);
+    if (row) suit(row);
   });
   document.addEventListener("input", (event) => {
     const sheet = cellOf(event.target) && sheetOf(event.target);

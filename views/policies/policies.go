@@ -69,6 +69,8 @@ type Table struct {
 	ReadOnly bool
 	Pasted   string
 	Open     bool
+	// Fold puts the table behind its name; Shown unfolds it.
+	Fold, Shown bool
 }
 
 // Column is the heading of a column. Class says how wide it is.
@@ -92,15 +94,20 @@ type Cell struct {
 	Label, Class, Input             string
 	Options                         []ui.Option
 	Focus, Condition, Disabled      bool
+	// ShowColumn and ShowIn (values joined by a space) say with what in another cell of
+	// the row this one counts; Off that it does not now.
+	ShowColumn, ShowIn string
+	Off                bool
 }
 
 // Case is one test.
 type Case struct {
 	ID, Title, Error string
-	Fields           []ui.Field
-	Result           *ui.Badge
-	Why              string
-	Open             bool
+	// Fields are short, Large have several lines.
+	Fields, Large []ui.Field
+	Result        *ui.Badge
+	Why           string
+	Open          bool
 }
 
 // Results sum up how the tests went.
@@ -125,10 +132,13 @@ type Try struct {
 	Attributes []ui.Field
 	More, Now  ui.Field
 	Live       *ui.Field
-	Outcome    TryOutcome
-	CanPick    bool
-	CanKeep    bool
-	Note       string
+	// Extra are the fields that only some types look at; Open unfolds them.
+	Extra   []ui.Field
+	Open    bool
+	Outcome TryOutcome
+	CanPick bool
+	CanKeep bool
+	Note    string
 }
 
 // TryOutcome is what came of it.

@@ -1,0 +1,103 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+	"joinery/internal/policy"
+	"joinery/internal/review"
+)
+
+type apiTryReason struct {
+	Row    int    `json:"row,omitempty"`
+	Took   bool   `json:"took"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+// apiPolicyTry is POST /api/v1/policies/:key/try: what a policy decides for one
+// joiner, and why. It keeps and writes nothing.
+func (s *Server) apiPolicyTry(c *fiber.Ctx, who auth.Actor) error {
+	var in struct {
+		Joiner     string          `json:"joiner"`
+		Attributes map[string]any  `json:"attributes"`
+		Worker     string          `json:"worker"`
+		Now        string          `json:"now"`
+		Inputs     map[string]any  `json:"inputs"`
+		Write      map[string]any  `json:"write"`
+		Wrote      map[string]any  `json:"wrote"`
+		Planned    map[string]any  `json:"planned"`
+		Live       bool            `json:"live"`
+		Content    json.RawMessage `json:"content"`
+	}
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if in.Joiner == "" && in.Attributes == nil {
+		return fault.Refuse("Say which joiner to try.", []fault.Problem{{Path: "attributes", Detail: "Give attributes, or the id of a joiner."}})
+	}
+	content, err := s.triedContent(c, in.Content)
+	if err != nil {
+		return err
+	}
+	kase, _, err := s.readTry(c.UserContext(), who, policyTry{joiner: in.Joiner})
+	if err != nil {
+		return err
+	}
+	attributes, _ := kase["joiner"].(map[string]any)
+	for name, v := range in.Attributes {
+		attributes[name] = v
+	}
+	for key, v := range map[string]any{"inputs": in.Inputs, "write": in.Write, "wrote": in.Wrote, "planned": in.Planned} {
+		kase[key] = v
+	}
+	if in.Worker != "" {
+		kase["worker"] = in.Worker
+	}
+	kase["now"] = in.Now
+	sub, err := subjectOf(kase, s.Now())
+	if err != nil {
+		return err
+	}
+	if in.Live {
+		if sub.Lookups, err = s.lookups(c.UserContext(), who, sub); err != nil {
+			return err
+		}
+	}
+	out, _, err := s.tryRules(c.UserContext(), content, sub)
+	if err != nil {
+		return err
+	}
+	reasons := []apiTryReason{}
+	for _, r := range out.Reasons {
+		reasons = append(reasons, apiTryReason(r))
+	}
+	output := jsonValues(out.Output)
+	if output == nil {
+		output = map[string]any{}
+	}
+	return sendJSON(c, http.StatusOK, map[string]any{"output": output, "person": out.Person, "reasons": reasons})
+}
+
+// triedContent is the content that was sent, or else the newest revision's.
+func (s *Server) triedContent(c *fiber.Ctx, sent json.RawMessage) (policy.Content, error) {
+	if len(sent) == 0 || string(sent) == "null" {
+		_, rev, err := s.newest(c, review.Policy)
+		if err != nil {
+			return policy.Content{}, err
+		}
+		return policy.Decode([]byte(rev.Content))
+	}
+	if _, err := s.DB.Artifact(c.UserContext(), review.Policy, c.Params("key")); err != nil {
+		return policy.Content{}, err
+	}
+	doc, err := s.kinds().Read(review.Policy, c.Params("key"), sent)
+	if err != nil {
+		return policy.Content{}, err
+	}
+	return policy.Decode(doc.Content)
+}
