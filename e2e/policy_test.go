@@ -8,6 +8,8 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"joinery/internal/policy"
 )
 
 // A policy is written by typing and by pasting a spreadsheet, tried, kept as a test, saved and submitted; a reviewer reads
@@ -18,6 +20,7 @@ func TestDemo_Policy(t *testing.T) {
 	everySize := func(b *tab, name string) {
 		for _, sc := range screens() {
 			b.use(sc)
+			eval[bool](b, `(scrollTo(0, 0), true)`)
 			b.look(name + "-" + sc.name)
 		}
 		b.use(screens()[0])
@@ -100,7 +103,7 @@ func TestDemo_Policy(t *testing.T) {
 
 	// The next change is told row by row.
 	b.visit("/policies/department-groups")
-	eval[bool](b, cell(1, "groups")+`.focus() ?? true`)
+	eval[bool](b, `(() => { const c = `+cell(1, "groups")+`; c.focus(); c.setSelectionRange(c.value.length, c.value.length); return true; })()`)
 	b.typed(", sales-tools")
 	eval[bool](b, cell(3, "groups")+`.focus() ?? true`)
 	b.key("ArrowUp", alt)
@@ -149,4 +152,37 @@ func (b *tab) paste(cell, text string) {
 	raw, err := json.Marshal(text)
 	require.NoError(b.t, err)
 	eval[bool](b, fmt.Sprintf(`(() => { const c = %s; c.focus(); const data = new DataTransfer(); data.setData("text/plain", %s); c.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true})); return true; })()`, cell, string(raw)))
+}
+
+// Every type of policy has a form of the same parts: it is looked at in every size, tried, and its tables take a key.
+func TestDemo_PolicyTypes(t *testing.T) {
+	d := startDemo(t)
+	b := openTab(t, d.base)
+	b.use(screens()[0])
+	b.signIn("builder@demo.example", d.passwords["builder@demo.example"])
+	for _, spec := range policy.Specs() {
+		b.visit("/policies/new?type=" + spec.Type)
+		b.says(spec.Help)
+		if eval[bool](b, `document.querySelector('[name="try.a.first_name"]') !== null`) {
+			b.fill("try.a.first_name", "Ada")
+			b.fill("try.a.last_name", "Lovelace")
+		}
+		b.until("an answer", `document.querySelector("[data-outcome]").innerText.includes("Decided in") || document.querySelector("[data-outcome] .notice") !== null`)
+		eval[bool](b, `(() => { for (const x of document.querySelectorAll("details")) x.open = true; return true; })()`)
+		for _, sc := range screens() {
+			b.use(sc)
+			eval[bool](b, `(scrollTo(0, 0), true)`)
+			b.look("policy-type-" + spec.Type + "-" + sc.name)
+		}
+		b.use(screens()[0])
+		rows := `document.querySelectorAll("[data-sheet] [data-row]").length`
+		before := eval[int](b, rows)
+		eval[bool](b, `(() => { const rows = document.querySelector("[data-rows]").children; rows[rows.length - 1].querySelector("[data-col] textarea").focus(); return true; })()`)
+		b.key("Enter", 0)
+		b.until("a row more", fmt.Sprintf("%s === %d", rows, before+1))
+		b.key("z", ctrl)
+		b.until("as before", fmt.Sprintf("%s === %d", rows, before))
+		// What was typed here is thrown away on purpose; the page would ask.
+		eval[bool](b, `(addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
+	}
 }

@@ -252,8 +252,8 @@ func caseBadge(v verdict, i int) (*ui.Badge, string) {
 
 func resultLine(v verdict) policies.Results {
 	out := testResults(v.results)
-	if len(v.results) == 0 && v.unread {
-		out.Text = "They run when the cells can be read."
+	if len(v.results) == 0 && rulesAreWrong(v.problems) {
+		out.Text = "They run when the rules have no problems."
 	}
 	return out
 }
