@@ -48,7 +48,7 @@ func (s Schema) fits(at string, r MapRow, v expr.Value) []fault.Problem {
 	case a.Type == "binary":
 		return one("attribute", "%s holds binary data, which a mapping cannot make.", a.Name)
 	case a.CreateOnly && r.Apply != ApplyCreate:
-		return one("apply", "%s can be given only when the account is made. Choose: only when the account is made.", a.Name)
+		return one("apply", "%s can be given only when the account is made. Choose: on creation.", a.Name)
 	}
 	if v == nil {
 		return nil
