@@ -116,6 +116,15 @@ func seedDemo(ctx context.Context, h *house, c *demo.Company) error {
 		if err != nil {
 			return err
 		}
+		keys, policies, err := flows.Policies(key)
+		if err != nil {
+			return err
+		}
+		for _, own := range keys {
+			if err := s.live(ctx, review.Policy, own, policies[own], "A policy that comes with Joinery"); err != nil {
+				return err
+			}
+		}
 		if err := s.live(ctx, review.Flow, key, text, "A flow that comes with Joinery"); err != nil {
 			return err
 		}

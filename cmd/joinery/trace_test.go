@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,7 +99,7 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 		"hook > run employee-joiner > step hris.event > call worker.read",
 		"hook > run employee-joiner > step account.ensure > call account.find",
 		"hook > run employee-joiner > step account.ensure > call account.ensure",
-		"hook > run employee-joiner > step group.add > call group.add",
+		"hook > run employee-joiner > step group.sync > call group.add",
 		"hook > run employee-joiner > step notify.email > call notify.email",
 	}
 	missing := ""
@@ -120,8 +121,14 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 	id := one[string](i, `SELECT id FROM runs`)
 	trace := ""
 	for _, s := range spans {
-		if s.Name == "hook" {
+		if s.Name == "run employee-joiner" {
 			trace = hex.EncodeToString(s.TraceId)
+		}
+	}
+	// The HRIS also tells of the e-mail that was written back; that starts no run.
+	spans = slices.DeleteFunc(spans, func(s *otlp.Span) bool { return way(spans, s) == "hook" && hex.EncodeToString(s.TraceId) != trace })
+	for _, s := range spans {
+		if s.Name == "hook" {
 			require.Equal(t, otlp.Span_SPAN_KIND_SERVER, s.Kind)
 			require.Equal(t, "demo-hris", label(s, "joinery.connection"))
 		}
@@ -147,11 +154,11 @@ func TestTrace_FromTheWebhookToTheCall(t *testing.T) {
 		`joinery_step_seconds_count{outcome="passed",type="account.ensure"} 1`,
 		`joinery_connector_call_seconds_count{connection="demo-scim",operation="account.ensure",outcome="ok"} 1`,
 		`joinery_connector_call_seconds_count{connection="none",operation="notify.email",outcome="ok"} 1`,
-		`joinery_hook_seconds_count{code="202"} 1`,
 		`joinery_runs{state="queued"} 0`, `joinery_due_runs_age_seconds 0`, `joinery_database_up 1`, `joinery_engine_runs_in_hand 0`,
 	} {
 		require.Contains(t, numbers, line+"\n")
 	}
+	require.Regexp(t, `joinery_hook_seconds_count\{code="202"\} [12]\n`, numbers) // the hire, and soon our own write
 	require.Regexp(t, `joinery_batch_items_count\{batch="checkpoint"\} [1-9]`, numbers)
 
 	// A traceparent is a trusted proxy's to give; anybody else's is not listened to,

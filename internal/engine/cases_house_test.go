@@ -235,6 +235,7 @@ func (h *caseHouse) happens(i int, x happened) {
 	case x.Answer != nil:
 		h.answers(i, x.Answer.Title, !x.Answer.Reject, x.Answer.Form)
 	case x.Directory != nil:
+		h.rests(i)
 		d := x.Directory
 		require.NoError(t, fake.Change(h.files[d.In], func(s *fake.State) {
 			for id, a := range s.Accounts {
@@ -284,7 +285,9 @@ func (h *caseHouse) rests(i int) {
 // busy reports whether a run is under way, due, or queued with nothing before it.
 func (h *caseHouse) busy(r postgres.RunRow) bool {
 	if r.State == run.Queued {
-		return !slices.ContainsFunc(h.runs(), func(o postgres.RunRow) bool { return o.JoinerID == r.JoinerID && o.ID != r.ID && o.State == run.Waiting && !h.busy(o) })
+		return !slices.ContainsFunc(h.runs(), func(o postgres.RunRow) bool {
+			return o.JoinerID == r.JoinerID && o.ID != r.ID && o.State == run.Waiting && !h.busy(o)
+		})
 	}
 	return !r.State.Terminal() && r.State != run.Parked && (r.State != run.Waiting || r.WakeAt != nil && !r.WakeAt.After(h.clock.Now()))
 }
@@ -496,7 +499,7 @@ func (h *caseHouse) story() string {
 		fmt.Fprintf(&b, "%s %s %s %s\n", r.ID, r.State, r.Reason, r.WaitingFor)
 		for _, s := range d.Steps {
 			if s.State != run.StepSkipped && s.State != run.StepPending {
-				fmt.Fprintf(&b, "  %s %s %s %s %s\n", s.Node, s.State, s.Port, s.Error, s.WaitFor)
+				fmt.Fprintf(&b, "  %s %s %s %s %s %s\n", s.Node, s.State, s.Port, s.Error, s.WaitFor, strings.Join(s.Log, " / "))
 			}
 		}
 	}

@@ -50,6 +50,11 @@ func TestEmployeeJoinerOnRealSCIM(t *testing.T) {
 	require.NoError(t, err)
 	s.live(kinds, review.Connection, fmt.Sprintf(`{"key":"demo-hris","name":"HR","type":"fake-hris","settings":{"path":%q}}`, file))
 	s.live(kinds, review.Connection, string(settings))
+	keys, policies, err := flows.Policies("employee-joiner")
+	require.NoError(t, err)
+	for _, own := range keys {
+		s.live(kinds, review.Policy, string(policies[own]))
+	}
 	s.live(kinds, review.Flow, string(text))
 	s.person(nil)
 	mails := &outbox{}

@@ -33,7 +33,7 @@ func TestMake_HasNoProblems(t *testing.T) {
 			t.Parallel()
 			require.NotEmpty(t, tpl.Title)
 			require.NotEmpty(t, tpl.Summary)
-			known := flow.Known{Connections: map[string][]string{}, Policies: map[string]string{}, Contracts: map[string]map[string][]string{}}
+			known := artifact.Known{Known: flow.Known{Connections: map[string][]string{}, Policies: map[string]string{}, Contracts: map[string]map[string][]string{}}}
 			choice := Choice{Key: "our-" + tpl.Key, Name: "Ours", Connections: map[string]string{}, Domain: "acme.example"}
 			for _, p := range tpl.Connections {
 				choice.Connections[p.Key] = "own-" + p.Key
