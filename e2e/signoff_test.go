@@ -74,7 +74,7 @@ func TestConsole_SignoffAndTrouble(t *testing.T) {
 	b.use(screens()[0])
 	b.signIn("bo@example.com", password)
 	for name, at := range map[string]string{"home-trouble": "/", "run-signoff": "/runs/" + waiting, "run-failed": "/runs/" + failed, "dead-letter": "/events/" + dead, "functions": "/functions", "function": "/functions/login", "function-new": "/functions/new",
-		"policies": "/policies", "policy": "/policies/names", "policy-history": "/policies/names/revisions", "flow-yaml": "/flows/ask/yaml", "flow-new": "/flows/new", "connection-history": "/connections/hr/revisions"} {
+		"policies": "/policies", "policy": "/policies/names", "policy-history": "/policies/names/revisions", "flow-yaml": "/flows/ask/yaml", "flow-new": "/flows/new", "flow-new-empty": "/templates/empty", "flow-template": "/templates/employee", "connection-history": "/connections/hr/revisions"} {
 		b.visit(at)
 		for _, sc := range screens() {
 			b.use(sc)

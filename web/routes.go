@@ -97,7 +97,9 @@ func (s *Server) routes() []route {
 		{get, "/exceptions/:id", auth.RunRead, s.exceptionShow},
 		{post, "/exceptions/:id/resolve", auth.SignoffDecide, s.exceptionResolve},
 
-		// Flows: the outline, and one node's form.
+		// Flows: the outline, and one node's form; those that are offered to begin with.
+		{get, "/templates/:template", auth.ArtifactWrite, s.templateShow},
+		{post, "/templates/:template", auth.ArtifactWrite, s.templateTake},
 		{get, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeEdit},
 		{post, "/flows/:key/nodes", auth.ArtifactWrite, s.nodeAdd},
 		{post, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeSave},
@@ -189,7 +191,7 @@ func (s *Server) artifactRoutes() []route {
 			index, show, start := s.artifactIndex(k), s.artifactText(k), s.artifactNew(k)
 			switch k {
 			case review.Flow:
-				show = s.flowShow
+				show, start = s.flowShow, s.flowNew
 			case review.Policy:
 				index, show, start = s.policyIndex, s.policyShow, s.policyNew
 			}

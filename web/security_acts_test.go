@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
 )
@@ -182,6 +183,14 @@ func (w *world) flowActs(add func(func() act)) {
 	add(func() act {
 		w.live(review.Flow, "key: polled\nname: Polled\ntrigger: found\nnodes:\n  - {id: found, type: schedule.poll, params: {connection: hr, events: [worker.hired]}}\n")
 		return act{route: "POST /connections/:key/poll", by: w.ada, path: "/connections/hr/poll", form: fields(), records: []string{"connection.poll"}}
+	})
+	add(func() act {
+		doc, err := w.server.kinds().ReadText(review.Connection, "", []byte("key: t-dir\nname: Directory\ntype: scim\nsettings: {base_url: https://dir.example.com}\n"))
+		require.NoError(w.t, err)
+		_, err = w.server.DB.SaveRevision(w.t.Context(), w.boWho, postgres.Save{Doc: doc, Base: postgres.AnyBase, Via: "console"})
+		require.NoError(w.t, err)
+		records := []string{"revision.save", "revision.save", "revision.save", "revision.save"} // the flow and three policies
+		return act{route: "POST /templates/:template", by: w.bo, path: "/templates/future-hire", form: fields("op", "save", "name", "Ours", "key", "t-hire", "connection.hris", "c-connection", "connection.corp-ad", "t-dir", "message", "why"), records: records}
 	})
 	base := func() string { return strconv.Itoa(w.head(review.Flow, "c-flow")) }
 	add(func() act {

@@ -203,7 +203,7 @@ func addresses(w *world, path string) []string {
 	}
 	var out []string
 	for _, id := range ids {
-		at := strings.NewReplacer(":id", id, ":key", id, ":node", "make", ":name", "token", ":invariant", "new", ":n", "1").Replace(path)
+		at := strings.NewReplacer(":id", id, ":key", id, ":node", "make", ":name", "token", ":invariant", "new", ":template", "employee", ":n", "1").Replace(path)
 		if strings.HasSuffix(path, "/diff") {
 			at += "?from=1&to=1"
 		}

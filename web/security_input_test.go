@@ -127,7 +127,7 @@ func TestS97_SQLInjection(t *testing.T) {
 			}
 			try(path + all)
 			if strings.Contains(route, ":") {
-				try(strings.NewReplacer(":id", url.PathEscape(bad), ":key", url.PathEscape(bad), ":node", url.PathEscape(bad), ":name", url.PathEscape(bad), ":invariant", url.PathEscape(bad), ":n", "1").Replace(route))
+				try(strings.NewReplacer(":id", url.PathEscape(bad), ":key", url.PathEscape(bad), ":node", url.PathEscape(bad), ":name", url.PathEscape(bad), ":invariant", url.PathEscape(bad), ":template", url.PathEscape(bad), ":n", "1").Replace(route))
 			}
 		}
 		try("/api/v1/runs?cursor=" + b64(bad))

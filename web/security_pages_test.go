@@ -36,7 +36,7 @@ func (w *world) pages() map[string]string {
 		area := strings.TrimPrefix(r.path, "/api/v1")
 		area, _, _ = strings.Cut(strings.TrimPrefix(area, "/"), "/")
 		kind, _ := review.ParseKind(area)
-		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
+		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":template", "employee", ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
 		if strings.HasSuffix(r.path, "/diff") {
 			at += "?from=1&to=3"
 		}

@@ -33,7 +33,8 @@ type source struct {
 	doc  artifact.Doc
 }
 
-// Run saves revisions. Nothing is saved when one file is not readable.
+// Run saves revisions. Nothing is saved when one file is not readable. What the
+// flows that ship hold beside content, their cases and template.yaml, is left out.
 func (c applyCmd) Run(ctx context.Context, t *tool) error {
 	kinds := artifact.Kinds{Flows: node.All(), Connectors: all.New()}
 	sources, err := readSources(kinds, c.File, review.Flow)
@@ -117,7 +118,7 @@ func readSources(kinds artifact.Kinds, paths []string, other review.Kind) ([]sou
 				return err
 			}
 			ext := filepath.Ext(path)
-			if d.IsDir() || ext != ".yaml" && ext != ".yml" && ext != ".json" || slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "cases") {
+			if d.IsDir() || ext != ".yaml" && ext != ".yml" && ext != ".json" || slices.Contains(strings.Split(filepath.ToSlash(path), "/"), "cases") || d.Name() == "template.yaml" {
 				return nil
 			}
 			raw, err := os.ReadFile(path)

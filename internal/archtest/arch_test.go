@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"internal/connector/fake":       4,
 	"internal/connector/peoplefile": 4,
 	"internal/connectortest":        4,
+	"internal/template":             4,
 	"internal/node":                 3,
 	"internal/artifact":             3,
 	"internal/connector/hris":       3,

@@ -19,7 +19,7 @@ import (
 // come of it.
 type Case struct {
 	Name   string         `json:"name" yaml:"name"`
-	Joiner map[string]any `json:"joiner" yaml:"joiner"`
+	Joiner map[string]any `json:"joiner,omitempty" yaml:"joiner,omitempty"`
 	// Worker is the joiner's id in the HRIS; "1" when left out.
 	Worker string `json:"worker,omitempty" yaml:"worker,omitempty"`
 	// Source is the connection the worker comes from.

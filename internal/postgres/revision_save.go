@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -43,52 +45,83 @@ type Saved struct {
 // SaveRevision keeps content as the newest revision. An unchanged content makes
 // no revision. fault.Conflict when Base is not the newest any more.
 func (db *DB) SaveRevision(ctx context.Context, by Actor, s Save) (Saved, error) {
-	if by.UserID == "" {
-		return Saved{}, fault.New(fault.Forbidden, "Only a person can write a revision.")
-	}
-	if len(s.Message) > 2000 {
-		return Saved{}, fault.New(fault.Invalid, "The message may have up to 2,000 characters.")
-	}
-	var out Saved
-	err := db.tx(ctx, func(tx *gorm.DB) error {
-		d := s.Doc
-		err := tx.Exec(`INSERT INTO artifacts (kind, key, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, d.Kind, d.Key, d.Name).Error
-		if err != nil {
-			return fmt.Errorf("add artifact: %w", err)
-		}
-		head, hash, err := lockArtifact(tx, d.Kind, d.Key)
-		if err != nil {
-			return err
-		}
-		if s.Base != AnyBase && s.Base != head {
-			if s.Base == 0 {
-				return fault.New(fault.Conflict, "There is already a %s with the key %q. Choose another key.", d.Kind, d.Key)
-			}
-			return fault.New(fault.Conflict, "This %s changed after you opened it: it is now at revision %d, and you started from %d. Compare the two and save again.", d.Kind, head, s.Base)
-		}
-		out = Saved{Revision: head, Hash: d.Hash}
-		if hash == d.Hash {
-			return nil
-		}
-		out.Revision, out.New = head+1, true
-		err = tx.Exec(`INSERT INTO revisions (kind, key, revision, content, hash, message, author_id, author_name, via, restored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			d.Kind, d.Key, out.Revision, string(d.Content), d.Hash, strings.TrimSpace(s.Message), by.UserID, by.Name, s.Via, s.Restored).Error
-		if err != nil {
-			return fmt.Errorf("add revision: %w", err)
-		}
-		if err := tx.Exec(`UPDATE artifacts SET head = ?, name = ?, updated_at = now() WHERE kind = ? AND key = ?`, out.Revision, d.Name, d.Kind, d.Key).Error; err != nil {
-			return fmt.Errorf("move head: %w", err)
-		}
-		return appendAudit(tx, Act{Actor: by, Action: "revision.save", Kind: string(d.Kind), ID: d.Key,
-			Detail: map[string]any{"revision": out.Revision, "hash": d.Hash, "via": s.Via, "restored": s.Restored}})
-	})
+	out, err := db.SaveTogether(ctx, by, []Save{s})
 	if err != nil {
 		return Saved{}, err
 	}
-	if out.Problems, err = db.Problems(ctx, s.Doc.Kind, s.Doc.Content); err != nil {
-		return Saved{}, err
+	return out[0], nil
+}
+
+// SaveTogether keeps several contents as the newest revisions, all of them or none.
+// They are locked in one order, so two that save the same do not wait for each other.
+func (db *DB) SaveTogether(ctx context.Context, by Actor, all []Save) ([]Saved, error) {
+	if by.UserID == "" {
+		return nil, fault.New(fault.Forbidden, "Only a person can write a revision.")
+	}
+	for _, s := range all {
+		if len(s.Message) > 2000 {
+			return nil, fault.New(fault.Invalid, "The message may have up to 2,000 characters.")
+		}
+	}
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(all[a].Doc.Kind, all[b].Doc.Kind), cmp.Compare(all[a].Doc.Key, all[b].Doc.Key))
+	})
+	var out []Saved
+	err := db.tx(ctx, func(tx *gorm.DB) (err error) {
+		out = make([]Saved, len(all))
+		for _, i := range order {
+			if out[i], err = saveRevision(tx, by, all[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range all {
+		if out[i].Problems, err = db.Problems(ctx, s.Doc.Kind, s.Doc.Content); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
+}
+
+func saveRevision(tx *gorm.DB, by Actor, s Save) (Saved, error) {
+	d := s.Doc
+	err := tx.Exec(`INSERT INTO artifacts (kind, key, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, d.Kind, d.Key, d.Name).Error
+	if err != nil {
+		return Saved{}, fmt.Errorf("add artifact: %w", err)
+	}
+	head, hash, err := lockArtifact(tx, d.Kind, d.Key)
+	if err != nil {
+		return Saved{}, err
+	}
+	if s.Base != AnyBase && s.Base != head {
+		if s.Base == 0 {
+			return Saved{}, fault.New(fault.Conflict, "There is already a %s with the key %q. Choose another key.", d.Kind, d.Key)
+		}
+		return Saved{}, fault.New(fault.Conflict, "This %s changed after you opened it: it is now at revision %d, and you started from %d. Compare the two and save again.", d.Kind, head, s.Base)
+	}
+	out := Saved{Revision: head, Hash: d.Hash}
+	if hash == d.Hash {
+		return out, nil
+	}
+	out.Revision, out.New = head+1, true
+	err = tx.Exec(`INSERT INTO revisions (kind, key, revision, content, hash, message, author_id, author_name, via, restored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		d.Kind, d.Key, out.Revision, string(d.Content), d.Hash, strings.TrimSpace(s.Message), by.UserID, by.Name, s.Via, s.Restored).Error
+	if err != nil {
+		return Saved{}, fmt.Errorf("add revision: %w", err)
+	}
+	if err := tx.Exec(`UPDATE artifacts SET head = ?, name = ?, updated_at = now() WHERE kind = ? AND key = ?`, out.Revision, d.Name, d.Kind, d.Key).Error; err != nil {
+		return Saved{}, fmt.Errorf("move head: %w", err)
+	}
+	return out, appendAudit(tx, Act{Actor: by, Action: "revision.save", Kind: string(d.Kind), ID: d.Key,
+		Detail: map[string]any{"revision": out.Revision, "hash": d.Hash, "via": s.Via, "restored": s.Restored}})
 }
 
 // RestoreRevision brings an earlier content back as a new revision.

@@ -215,9 +215,6 @@ func cut(s string, n int) string {
 
 // fill puts a company's keys, connections and domain into a shipped text.
 func (t Template) fill(kinds artifact.Kinds, kind review.Kind, text []byte, c Choice, policies map[string]string, key, name string) (artifact.Doc, error) {
-	if c.Domain != "" {
-		text = []byte(strings.ReplaceAll(string(text), Domain, c.Domain))
-	}
 	raw, err := yaml.YAMLToJSON(text)
 	if err != nil {
 		return artifact.Doc{}, fmt.Errorf("read shipped text: %w", err)
@@ -227,6 +224,9 @@ func (t Template) fill(kinds artifact.Kinds, kind review.Kind, text []byte, c Ch
 		return artifact.Doc{}, fmt.Errorf("read shipped text: %w", err)
 	}
 	replace(content, c.Connections, policies)
+	if c.Domain != "" {
+		content = atHome(content, c.Domain).(map[string]any)
+	}
 	content["key"] = key
 	if name = strings.TrimSpace(name); name != "" {
 		content["name"] = name
@@ -286,6 +286,23 @@ func named(v any, by map[string]string) any {
 			out[k] = e
 		}
 		return out
+	}
+	return v
+}
+
+// atHome puts a company's own mail domain into every text.
+func atHome(v any, domain string) any {
+	switch x := v.(type) {
+	case string:
+		return strings.ReplaceAll(x, Domain, domain)
+	case []any:
+		for i := range x {
+			x[i] = atHome(x[i], domain)
+		}
+	case map[string]any:
+		for k := range x {
+			x[k] = atHome(x[k], domain)
+		}
 	}
 	return v
 }

@@ -1,0 +1,247 @@
+package web
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/auth"
+	"joinery/internal/fault"
+	"joinery/internal/postgres"
+	"joinery/internal/review"
+	"joinery/internal/template"
+	"joinery/views/artifacts"
+	"joinery/views/ui"
+)
+
+// flowNew is GET /flows/new: an empty flow, or one of the templates.
+func (s *Server) flowNew(c *fiber.Ctx, who auth.Actor) error {
+	all, err := template.All(s.kinds())
+	if err != nil {
+		return err
+	}
+	p := artifacts.ChoicePage{Head: ui.Head{Title: wordsOf[review.Flow].newText, Text: "Take one that comes with Joinery and make it yours, or begin with an empty one. Nothing goes live before it is reviewed."}}
+	for _, t := range all {
+		card := artifacts.Choice{Title: t.Title, Text: t.Summary, URL: "/templates/" + t.Key}
+		for _, place := range t.Connections {
+			card.Needs = append(card.Needs, place.Title)
+		}
+		for _, own := range t.Policies {
+			card.Brings = append(card.Brings, own.Name)
+		}
+		p.Choices = append(p.Choices, card)
+	}
+	p.Choices = append(p.Choices, artifacts.Choice{Title: "Empty", Text: "A small flow as text, with one event and one account.", URL: "/templates/empty"})
+	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow)}, artifacts.Choices(p))
+}
+
+// templateShow is GET /templates/:template.
+func (s *Server) templateShow(c *fiber.Ctx, who auth.Actor) error {
+	if c.Params("template") == "empty" {
+		return s.newPage(c, who, review.Flow, starters[review.Flow], 0, nil)
+	}
+	t, err := template.Find(s.kinds(), c.Params("template"))
+	if err != nil {
+		return err
+	}
+	choice := template.Choice{Key: t.Key, Name: t.Name, Connections: map[string]string{}}
+	fits, err := s.fitting(c, t)
+	if err != nil {
+		return err
+	}
+	for place, options := range fits { // the only one that fits is chosen already
+		if len(options) == 1 {
+			choice.Connections[place] = options[0].Value
+		}
+	}
+	return s.templatePage(c, who, t, choice, fits, nil)
+}
+
+// templateTake is POST /templates/:template: it shows what will be made, or saves it.
+func (s *Server) templateTake(c *fiber.Ctx, who auth.Actor) error {
+	t, err := template.Find(s.kinds(), c.Params("template"))
+	if err != nil {
+		return err
+	}
+	fits, err := s.fitting(c, t)
+	if err != nil {
+		return err
+	}
+	choice := template.Choice{Key: strings.TrimSpace(c.FormValue("key")), Name: strings.TrimSpace(c.FormValue("name")), Domain: strings.ToLower(strings.TrimSpace(c.FormValue("domain"))), Connections: map[string]string{}}
+	for _, place := range t.Connections {
+		choice.Connections[place.Key] = c.FormValue("connection." + place.Key)
+	}
+	if err := judgeChoice(t, choice, fits); err != nil || c.FormValue("op") == "look" {
+		return s.templatePage(c, who, t, choice, fits, err)
+	}
+	made, err := t.Make(s.kinds(), choice, s.policyHash(c))
+	if err == nil {
+		err = s.saveMade(c, who, t, made)
+	}
+	if badContent(err) {
+		return s.templatePage(c, who, t, choice, fits, err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(c, "/flows/"+choice.Key, madeSentence(made))
+}
+
+func madeSentence(made template.Made) string {
+	n := len(made.Docs) - 1
+	if n == 0 {
+		return "The flow is saved; its policies were there already. Look at it, then submit it for review."
+	}
+	return "The flow and " + plural(n, "policy", "policies") + " are saved as revisions. Submit the policies for review first, then the flow."
+}
+
+func (s *Server) saveMade(c *fiber.Ctx, who auth.Actor, t template.Template, made template.Made) error {
+	message := strings.TrimSpace(c.FormValue("message"))
+	if message == "" {
+		message = "From the template " + t.Title
+	}
+	var all []postgres.Save
+	for _, d := range made.Docs {
+		all = append(all, postgres.Save{Doc: d, Message: message, Base: 0, Via: "console"})
+	}
+	_, err := s.DB.SaveTogether(c.UserContext(), who, all)
+	return err
+}
+
+var mailDomain = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
+
+// judgeChoice says what is wrong with what somebody chose.
+func judgeChoice(t template.Template, choice template.Choice, fits map[string][]ui.Option) error {
+	var problems []fault.Problem
+	if choice.Name == "" {
+		problems = append(problems, fault.Problem{Path: "name", Detail: "Write what the flow is called."})
+	}
+	if choice.Domain != "" && (!mailDomain.MatchString(choice.Domain) || len(choice.Domain) > 200) {
+		problems = append(problems, fault.Problem{Path: "domain", Detail: "Write a domain such as example.com, without @."})
+	}
+	for _, place := range t.Connections {
+		key := choice.Connections[place.Key]
+		if !slices.ContainsFunc(fits[place.Key], func(o ui.Option) bool { return o.Value == key && key != "" }) {
+			problems = append(problems, fault.Problem{Path: "connection." + place.Key, Detail: "Choose the connection that stands for this."})
+		}
+	}
+	return fault.Refuse("Some fields are not right yet. Nothing was saved.", problems)
+}
+
+// fitting gives the connections that can stand for each place.
+func (s *Server) fitting(c *fiber.Ctx, t template.Template) (map[string][]ui.Option, error) {
+	out := map[string][]ui.Option{}
+	for after := ""; ; {
+		page, next, err := s.DB.Artifacts(c.UserContext(), review.Connection, "", after, 200)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page {
+			rev, err := s.DB.Revision(c.UserContext(), review.Connection, a.Key, 0)
+			if err != nil {
+				return nil, err
+			}
+			can := s.kinds().Capabilities([]byte(rev.Content))
+			for _, place := range t.Connections {
+				if place.Fits(can) {
+					out[place.Key] = append(out[place.Key], ui.Option{Value: a.Key, Label: a.Name + " (" + a.Key + ")"})
+				}
+			}
+		}
+		if after = next; after == "" {
+			return out, nil
+		}
+	}
+}
+
+// policyHash tells which policy has a key.
+func (s *Server) policyHash(c *fiber.Ctx) template.Taken {
+	return func(key string) (string, error) {
+		a, err := s.DB.Artifact(c.UserContext(), review.Policy, key)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return "", nil
+		case err != nil:
+			return "", err
+		case a.HeadHash == "":
+			return "taken", nil
+		}
+		return a.HeadHash, nil
+	}
+}
+
+func (s *Server) templatePage(c *fiber.Ctx, who auth.Actor, t template.Template, choice template.Choice, fits map[string][]ui.Option, refused error) error {
+	p := artifacts.TemplatePage{Head: ui.Head{Title: t.Title, Text: t.Summary}, Action: "/templates/" + t.Key, CancelURL: "/flows/new"}
+	status, wrong := 0, map[string]string{}
+	if refused != nil {
+		p.Notices, status = []ui.Notice{{Tone: "bad", Text: fault.Sentence(refused)}}, http.StatusUnprocessableEntity
+		for _, x := range fault.Problems(refused) {
+			wrong[x.Path] = x.Detail
+		}
+	}
+	p.Fields = []ui.Field{
+		{Name: "name", Label: "Name of the flow", Value: choice.Name, Required: true, Error: wrong["name"], MaxLength: 200},
+		{Name: "key", Label: "Key", Value: choice.Key, Required: true, Error: wrong["key"], MaxLength: 63, Help: "Lower-case letters, digits and hyphens. It never changes."},
+		{Name: "domain", Label: "E-mail domain of your company", Value: choice.Domain, Error: wrong["domain"], Placeholder: template.Domain, MaxLength: 200, Help: "Stands in the naming rules, their tests and the addresses of owners. Empty: " + template.Domain + ", to be changed later."},
+	}
+	missing := ""
+	for _, place := range t.Connections {
+		f := ui.Field{Name: "connection." + place.Key, Label: place.Title, Input: "select", Required: true, Help: place.Help, Error: wrong["connection."+place.Key], Options: []ui.Option{{Label: "Choose a connection"}}}
+		for _, o := range fits[place.Key] {
+			o.Selected = o.Value == choice.Connections[place.Key]
+			f.Options = append(f.Options, o)
+		}
+		if len(fits[place.Key]) == 0 {
+			missing = place.Title
+		}
+		p.Places = append(p.Places, f)
+	}
+	if missing != "" {
+		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: "There is no connection yet that can stand for: " + missing + ". Make one first, under Connections."})
+	}
+	var err error
+	if p.Brings, err = s.brings(c, t, choice); err != nil {
+		return err
+	}
+	for _, place := range t.Connections {
+		if groups := t.Groups[place.Key]; len(groups) > 0 {
+			p.Groups = append(p.Groups, ui.Pair{Label: place.Title, Value: strings.Join(groups, ", ")})
+		}
+	}
+	return s.show(c, who, frame{Title: t.Title, Nav: "/flows", Crumbs: crumbsOf(review.Flow, ui.Link{Text: "New flow", URL: "/flows/new"}), Status: status}, artifacts.TemplateForm(p))
+}
+
+// brings tells which policies the choice would make. A choice that is not complete
+// yet is looked at with the template's own names.
+func (s *Server) brings(c *fiber.Ctx, t template.Template, choice template.Choice) (ui.Table, error) {
+	out := ui.Table{Label: "Policies that come with it", Columns: ui.Columns("Policy", "Key", "What happens")}
+	look := choice
+	look.Connections = map[string]string{}
+	for _, place := range t.Connections {
+		if look.Connections[place.Key] = choice.Connections[place.Key]; look.Connections[place.Key] == "" {
+			look.Connections[place.Key] = place.Key
+		}
+	}
+	made, err := t.Make(s.kinds(), look, s.policyHash(c))
+	if badContent(err) {
+		look.Key = t.Key
+		made, err = t.Make(s.kinds(), look, s.policyHash(c))
+	}
+	if err != nil {
+		return out, err
+	}
+	for _, p := range t.Policies {
+		key, what := p.Key, "Made new"
+		if to, ok := made.Renamed[p.Key]; ok {
+			key, what = to, "Made new; "+p.Key+" is another policy already"
+		}
+		if slices.Contains(made.Reused, key) {
+			what = "Is there already, the very same, and is used"
+		}
+		out.Rows = append(out.Rows, []ui.Cell{{Text: p.Name, Sub: p.Description}, {Text: key}, {Text: what}})
+	}
+	return out, nil
+}
