@@ -22,7 +22,7 @@ func TestExplain(t *testing.T) {
 		`["UserError",["You are not allowed to access \"Employee\".","",null]]`:                               {fault.Forbidden, "Give the user the right"},
 		`["UserError",["You are trying to read records \"9\" of \"Employee\" that don't exist anymore.",""]]`: {fault.NotFound, "don't exist anymore"},
 		`["UserError",["The code on party must be unique.","",null]]`:                                         {fault.Invalid, "The code on party must be unique."},
-		`["UserWarning",["key_1","This e-mail is used elsewhere.","Save it?"]]`:                               {fault.Conflict, "This e-mail is used elsewhere. Save it?"},
+		`["UserWarning",["key_1","This e-mail is used elsewhere.","Save it?"]]`:                               {fault.Invalid, "This e-mail is used elsewhere. Save it?"},
 		`["ConcurrencyException","Record was modified"]`:                                                      {fault.Conflict, "same moment"},
 		`["LoginException",["device_cookie","Code",null]]`:                                                    {fault.Invalid, "more than a password"},
 		`["RateLimitException",[]]`:                                                                           {fault.Unavailable, "less often"},

@@ -186,7 +186,7 @@ func explain(list []any) error {
 		}
 		return fault.Wrap(fault.Invalid, cause, "Tryton refused it. It says: %s.", said)
 	case "UserWarning":
-		return fault.Wrap(fault.Conflict, cause, "Tryton asks a question that a person must answer. It says: %s. Make the change in Tryton, or switch the warning off for Joinery's user.", said)
+		return fault.Wrap(fault.Invalid, cause, "Tryton asks a question that a person must answer. It says: %s. Make the change in Tryton, or switch the warning off for Joinery's user.", said)
 	case "ConcurrencyException":
 		return fault.Wrap(fault.Conflict, cause, "Somebody changed the record in Tryton at the same moment. Look at it again and decide.")
 	case "LoginException":

@@ -180,6 +180,8 @@ var (
 	_ connector.Conn      = (*conn)(nil)
 	_ connector.Workers   = (*conn)(nil)
 	_ connector.WriteBack = (*conn)(nil)
+
+	_ connector.CarefulWriteBack = (*conn)(nil)
 )
 
 // Close signs out, so that no session is left on the server, and closes idle

@@ -394,6 +394,29 @@ func TestChanged_Unreadable(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 }
 
+// HR typed something since the run read the worker: HR's value stays.
+func TestUpdateWorkerFrom(t *testing.T) {
+	t.Parallel()
+	s := connectortest.SharedTryton(t)
+	conn := open(t, s, nil)
+	back := conn.(connector.CarefulWriteBack)
+	p := hire(t, s, "Careful With", nil)
+	set := m{joiner.WorkEmail: "careful@corp.example"}
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), p.worker(), set, m{joiner.WorkEmail: nil}))
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), p.worker(), set, m{joiner.WorkEmail: nil}), "what an earlier try wrote is no conflict")
+	for _, was := range []any{nil, "hr@corp.example"} {
+		err := back.UpdateWorkerFrom(t.Context(), p.worker(), m{joiner.WorkEmail: "other@corp.example"}, m{joiner.WorkEmail: was})
+		require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	}
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), p.worker(), m{joiner.WorkEmail: "other@corp.example"}, set))
+	write(t, s, "party.party", p.party, m{"name": "Careful Elsewhere"})
+	err := back.UpdateWorkerFrom(t.Context(), p.worker(), m{joiner.DisplayName: "Ours", joiner.WorkEmail: nil}, m{joiner.DisplayName: "Careful With", joiner.WorkEmail: "other@corp.example"})
+	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	w := read(t, conn, p.worker())
+	require.Equal(t, "Careful Elsewhere", w.Text(joiner.DisplayName))
+	require.Equal(t, "other@corp.example", w.Text(joiner.WorkEmail), "nothing was written")
+}
+
 // Somebody changes the record between our reading and our writing: nothing is
 // overwritten.
 func TestWriteBack_AtTheSameMoment(t *testing.T) {

@@ -30,6 +30,11 @@ const keepKinds = 10 * time.Minute
 // in which it was read: one that somebody changes at the same moment is
 // fault.Conflict.
 func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
+	return c.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+// UpdateWorkerFrom is UpdateWorker for fields that must still be as they were.
+func (c *conn) UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error {
 	n, ok := employeeID(id)
 	if !ok {
 		return fault.New(fault.NotFound, "Tryton has no employee %s: its ids are numbers.", hris.Short(id))
@@ -38,32 +43,105 @@ func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) 
 	if err != nil {
 		return err
 	}
-	found, err := c.search(ctx, employees, append([]any{[]any{"id", "=", n}}, c.inCompany()...), nil, []string{"party", "_timestamp", "party._timestamp"}, map[string]any{"active_test": false})
+	r, err := c.recordsOf(ctx, n, set)
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		return fault.New(fault.NotFound, "Tryton has no employee %s%s. Nothing was written.", id, c.within())
+	if err := c.still(r, set, was); err != nil {
+		return err
 	}
-	party := number(found[0]["party"])
+	wrote := false
 	for _, w := range []struct {
 		model  string
 		record int64
 		stamp  any
-	}{{employees, n, found[0]["_timestamp"]}, {parties, party, at(found[0], "party._timestamp")}} {
+	}{{employees, n, r.employee["_timestamp"]}, {parties, r.party, at(r.employee, "party._timestamp")}} {
 		if len(values[w.model]) == 0 {
 			continue
 		}
 		if _, err := c.rpc(ctx, asRead(w.model, w.record, w.stamp), "model."+w.model+".write", []int64{w.record}, values[w.model]); err != nil {
-			return err
+			return inPart(wrote, err)
 		}
+		wrote = true
 	}
 	if v, given := set[joiner.WorkEmail]; given && c.set.fields[joiner.WorkEmail] == "" {
-		if err := c.setWorkEmail(ctx, party, v); err != nil {
-			return err
+		if err := c.setWorkEmail(ctx, r, v); err != nil {
+			return inPart(wrote, err)
 		}
 	}
 	return c.readBack(ctx, id, set)
+}
+
+// inPart keeps the promise that a conflict means that nothing was written: after
+// the first of several records it is a matter of trying again, which reads anew.
+func inPart(wrote bool, err error) error {
+	if wrote && fault.Is(err, fault.Conflict) {
+		return fault.Wrap(fault.Unavailable, err, "Somebody changed one of the employee's records in Tryton while several were written.")
+	}
+	return err
+}
+
+// records are what an update of an employee may touch, as read.
+type records struct {
+	employee map[string]any
+	party    int64
+	work     map[string]any // the contact mechanism of the work e-mail; nil when there is none
+}
+
+func (c *conn) recordsOf(ctx context.Context, id int64, set map[string]any) (records, error) {
+	fields := []string{"party", "_timestamp", "party._timestamp"}
+	for name := range set {
+		if path := c.set.fields[name]; path != "" {
+			fields = append(fields, path)
+		}
+	}
+	slices.Sort(fields)
+	found, err := c.search(ctx, employees, append([]any{[]any{"id", "=", id}}, c.inCompany()...), nil, slices.Compact(fields), map[string]any{"active_test": false})
+	if err != nil {
+		return records{}, err
+	}
+	if len(found) == 0 {
+		return records{}, fault.New(fault.NotFound, "Tryton has no employee %d%s. Nothing was written.", id, c.within())
+	}
+	r := records{employee: found[0], party: number(found[0]["party"])}
+	if _, given := set[joiner.WorkEmail]; !given || c.set.fields[joiner.WorkEmail] != "" {
+		return r, nil
+	}
+	all, err := c.search(ctx, mechanisms, []any{[]any{"party", "=", r.party}, []any{"type", "=", "email"}}, bySequence, []string{"party", "type", "value", "name", "_timestamp"}, nil)
+	r.work, _ = c.emails(all)
+	return r, err
+}
+
+// still compares the fields with what they were; one that has the wanted value
+// already is no conflict.
+func (c *conn) still(r records, set, was map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if _, given := set[name]; !given {
+			continue
+		}
+		now := any(nil)
+		if path := c.set.fields[name]; path != "" {
+			now = plain(at(r.employee, path))
+		} else if r.work != nil {
+			now = r.work["value"]
+		}
+		now, err := hris.Value(name, now)
+		if err != nil {
+			return err
+		}
+		before, err := hris.Value(name, plainNumber(was[name]))
+		if err != nil {
+			return err
+		}
+		wanted, err := hris.Value(name, plainNumber(set[name]))
+		if err != nil {
+			return err
+		}
+		if !same(now, before) && !same(now, wanted) {
+			return &fault.Error{Kind: fault.Conflict, Key: name, Sentence: fmt.Sprintf("Somebody has changed %s in Tryton meanwhile. Nothing was written.", name)}
+		}
+	}
+	return nil
 }
 
 // asRead lets Tryton refuse a write to a record that has changed since.
@@ -200,22 +278,18 @@ func (c *conn) kind(ctx context.Context, model, field string) (fieldKind, bool, 
 
 // setWorkEmail writes the work e-mail where it is read from; nil takes it away. A
 // repetition finds it there and writes nothing.
-func (c *conn) setWorkEmail(ctx context.Context, party int64, v any) error {
-	found, err := c.search(ctx, mechanisms, []any{[]any{"party", "=", party}, []any{"type", "=", "email"}}, bySequence, []string{"party", "type", "value", "name", "_timestamp"}, nil)
-	if err != nil {
-		return err
-	}
-	work, _ := c.emails(found)
+func (c *conn) setWorkEmail(ctx context.Context, r records, v any) error {
+	work := r.work
 	value := text(v)
 	switch {
 	case work == nil && value == "", work != nil && text(work["value"]) == value:
 		return nil
 	case work == nil:
-		created := map[string]any{"party": party, "type": "email", "value": value}
+		created := map[string]any{"party": r.party, "type": "email", "value": value}
 		if c.set.workLabel != "" {
 			created["name"] = c.set.workLabel
 		}
-		_, err = c.rpc(ctx, nil, "model."+mechanisms+".create", []any{created})
+		_, err := c.rpc(ctx, nil, "model."+mechanisms+".create", []any{created})
 		return err
 	}
 	changed := map[string]any{"value": value}
@@ -223,7 +297,7 @@ func (c *conn) setWorkEmail(ctx context.Context, party int64, v any) error {
 		changed = map[string]any{"active": false} // what it was stays to be seen
 	}
 	id := number(work["id"])
-	_, err = c.rpc(ctx, asRead(mechanisms, id, work["_timestamp"]), "model."+mechanisms+".write", []int64{id}, changed)
+	_, err := c.rpc(ctx, asRead(mechanisms, id, work["_timestamp"]), "model."+mechanisms+".write", []int64{id}, changed)
 	return err
 }
 
