@@ -30,10 +30,10 @@ import (
 type tap struct {
 	URL    string
 	before func(body string) // sees each request before it goes on
-	lose   int               // loses this answer, counted from 1
 
 	mu      sync.Mutex
 	n       int
+	lose    int // loses the answer to this request, counted from the first; 0 = none
 	seen    []string
 	trouble connectortest.Trouble // of calls that read an employee, while Times > 0
 }
@@ -105,6 +105,15 @@ func (p *tap) set(t connectortest.Trouble) {
 		t.Times = 2 // once means a session that has ended, which is renewed
 	}
 	p.trouble = t
+}
+
+// loseNext loses the nth answer from now on; 0 loses none.
+func (p *tap) loseNext(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lose = 0; n > 0 {
+		p.lose = p.n + n
+	}
 }
 
 func (p *tap) count() int {
