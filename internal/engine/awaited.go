@@ -8,12 +8,13 @@ import (
 	"joinery/internal/exception"
 )
 
-// awaitedEvery is how often it is looked whether awaited accounts have appeared.
-const awaitedEvery = 2 * time.Second
+// lookEvery is how often it is looked whether something that others wait for has come.
+const lookEvery = 2 * time.Second
 
-// wakeAwaiting wakes steps whose awaited account has appeared, until ctx ends.
-func (e *Engine) wakeAwaiting(ctx context.Context) {
-	tick := time.NewTicker(awaitedEvery)
+// looking starts the next stages of lists that go on by themselves and wakes steps
+// whose awaited account has appeared, until ctx ends.
+func (e *Engine) looking(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -21,12 +22,14 @@ func (e *Engine) wakeAwaiting(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		n, err := e.DB.WakeAwaiting(ctx)
-		if err != nil && ctx.Err() == nil {
-			e.Log.Warn("waking steps that await accounts failed", "err", err)
-		}
-		if n > 0 {
-			e.Kick()
+		for what, look := range map[string]func(context.Context) (int, error){"going on with lists": e.DB.GoOnward, "waking steps that await accounts": e.DB.WakeAwaiting} {
+			n, err := look(ctx)
+			if err != nil && ctx.Err() == nil {
+				e.Log.Warn(what+" failed", "err", err)
+			}
+			if n > 0 {
+				e.Kick()
+			}
 		}
 	}
 }

@@ -222,26 +222,3 @@ func (e *Engine) Check(id, release string) {
 		}
 	})
 }
-
-// onwardEvery is how often lists that go on by themselves are looked at.
-const onwardEvery = 2 * time.Second
-
-// goOnward starts the next stages of lists until ctx ends.
-func (e *Engine) goOnward(ctx context.Context) {
-	tick := time.NewTicker(onwardEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		started, err := e.DB.GoOnward(ctx)
-		if err != nil && ctx.Err() == nil {
-			e.Log.Warn("going on with lists failed", "err", err)
-		}
-		if started > 0 {
-			e.Kick()
-		}
-	}
-}
