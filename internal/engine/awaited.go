@@ -22,14 +22,16 @@ func (e *Engine) looking(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for what, look := range map[string]func(context.Context) (int, error){"going on with lists": e.DB.GoOnward, "waking steps that await accounts": e.DB.WakeAwaiting} {
-			n, err := look(ctx)
-			if err != nil && ctx.Err() == nil {
-				e.Log.Warn(what+" failed", "err", err)
-			}
-			if n > 0 {
-				e.Kick()
-			}
+		lists, err := e.DB.GoOnward(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Warn("going on with lists failed", "err", err)
+		}
+		steps, err := e.DB.WakeAwaiting(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Warn("waking steps that await accounts failed", "err", err)
+		}
+		if lists+steps > 0 {
+			e.Kick()
 		}
 	}
 }
