@@ -115,6 +115,9 @@ func (s *Server) eventShow(c *fiber.Ctx, who auth.Actor) error {
 	if e.Signer != "" {
 		signed = "by credential " + e.Signer
 	}
+	if e.Signer == postgres.PollSigner {
+		signed = "found by asking the HRIS"
+	}
 	pairs = append(pairs, ui.Pair{Label: "Signed", Value: signed}, ui.Pair{Label: "Came", Value: plural(e.Repeats+1, "time", "times")})
 	p.Wide = append(p.Wide, sections.Section{Title: "Event", Pairs: pairs})
 	if e.EchoOf != "" {

@@ -20,6 +20,9 @@ func (s *Server) signoffShow(c *fiber.Ctx, who auth.Actor) error {
 		p.Wide = append(p.Wide, comparedSection(*g.Compare))
 	}
 	about := sections.Section{Title: "About", Pairs: []ui.Pair{{Label: "Joiner", Value: g.Joiner}, {Label: "Run", Value: g.Flow, URL: "/runs/" + g.RunID}, {Label: "Asked", Value: asked(g)}}}
+	if g.Compare != nil && g.Compare.RightURL != "" {
+		about.Pairs = append(about.Pairs, ui.Pair{Label: "Known record", Value: g.Compare.Right, URL: g.Compare.RightURL})
+	}
 	switch {
 	case g.State != "open":
 		about.Pairs = append(about.Pairs, ui.Pair{Label: "Answer", Value: g.State}, ui.Pair{Label: "By", Value: g.By}, ui.Pair{Label: "Comment", Value: g.Comment})
@@ -33,7 +36,11 @@ func (s *Server) signoffShow(c *fiber.Ctx, who auth.Actor) error {
 			form.Fields = append(form.Fields, ui.Field{Name: "field_" + f.Key, Label: f.Label, Input: input})
 		}
 		form.Fields = append(form.Fields, ui.Field{Name: "comment", Label: "Comment", Input: "lines", Rows: 3})
-		p.Wide = append(p.Wide, sections.Section{Title: "Your answer", Form: form})
+		answer := sections.Section{Title: "Your answer", Form: form}
+		if g.Compare != nil {
+			answer.Text = "The same person gets the earlier accounts and names. Of personal values it is only told whether they are equal. Cancel decides later: the run waits, and nothing has been made."
+		}
+		p.Wide = append(p.Wide, answer)
 	default:
 		p.Notices = append(p.Notices, ui.Notice{Text: "This is not addressed to you."})
 	}
@@ -78,9 +85,5 @@ func comparedSection(c postgres.ComparedRecords) sections.Section {
 		}
 		t.Rows = append(t.Rows, []ui.Cell{{Text: r.Label}, {Text: r.Left}, {Text: r.Right}, {Badges: []ui.Badge{is}}})
 	}
-	s := sections.Section{Title: "Side by side", Text: "Of personal values only whether they are equal is told.", Table: t}
-	if c.RightURL != "" {
-		s.Actions = []ui.Button{{Text: "Open the known record", URL: c.RightURL}}
-	}
-	return s
+	return sections.Section{Title: "Side by side", Table: t}
 }

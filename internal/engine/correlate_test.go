@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/connector/fake"
+	"joinery/internal/joiner"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -104,6 +105,9 @@ func TestF4_RehireIsTheSamePerson(t *testing.T) {
 	open, _, err := h.db.Exceptions(t.Context(), postgres.ExceptionFilter{})
 	require.NoError(t, err)
 	require.Empty(t, open)
+	stamp, err := h.db.StampOf(t.Context(), joiner.Ref{Connection: "hr", Worker: "2"})
+	require.NoError(t, err)
+	require.Equal(t, "hr:1", stamp)
 	// The next run of the new record is of the same person without being asked.
 	h.event("again", "worker.hired", "2")
 	h.settles(func() bool { return len(h.runs()) == 3 && h.runs()[0].State == run.Succeeded })

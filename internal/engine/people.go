@@ -92,3 +92,8 @@ func (p known) Apart(ctx context.Context, x node.Known, by string) error {
 	}
 	return p.b.k.e.DB.KeepApart(ctx, p.b.k.c.JoinerID, x.ID, by)
 }
+
+// Stamp is the mark on the accounts of a record.
+func (p known) Stamp(ctx context.Context, ref joiner.Ref) (string, error) {
+	return p.b.k.e.DB.StampOf(ctx, ref)
+}

@@ -181,7 +181,14 @@ func managerAccount(ctx context.Context, call Call, own connector.Directory, m j
 		places = append(places, dir)
 	}
 	ref := joiner.Ref{Connection: call.Params.Text("hris"), Worker: m.ID}
-	by := []connector.Lookup{{Stamp: ref.Stamp()}}
+	stamp := ref.Stamp()
+	if call.People != nil {
+		var err error
+		if stamp, err = call.People.Stamp(ctx, ref); err != nil {
+			return connector.Account{}, false, err
+		}
+	}
+	by := []connector.Lookup{{Stamp: stamp}}
 	value := m.ID
 	if call.Params.Text("match_by") == joiner.EmployeeNo {
 		value = m.Text(joiner.EmployeeNo)

@@ -16,6 +16,9 @@ type People interface {
 	// the joiner's from now on. Apart remembers that they are two people.
 	Join(ctx context.Context, k Known, rule policy.MatchRule, by string) error
 	Apart(ctx context.Context, k Known, by string) error
+	// Stamp is the mark on the accounts of somebody's record: that of an earlier record
+	// where both are one person.
+	Stamp(ctx context.Context, ref joiner.Ref) (string, error)
 }
 
 // Known is a joiner that this one may be.

@@ -56,7 +56,7 @@ func correlationKind() kind {
 			Type: "correlation", Title: "Correlation", Icon: "users",
 			Help: "Who of those known already a joiner is: somebody who comes back, or somebody with two records.",
 			Fields: []form.Field{
-				{Key: "rules", Label: "Rules", Kind: form.Table, Required: true, Columns: []form.Field{
+				{Key: "rules", Label: "What is compared", Kind: form.Table, Required: true, Columns: []form.Field{
 					{Key: "name", Label: "Name", Kind: form.Text, Placeholder: "Private e-mail and birth date"},
 					{Key: "fields", Label: "Attributes that must be equal", Kind: form.List, Required: true, Placeholder: "personal_email, birth_date"},
 					{Key: "weight", Label: "Weight", Kind: form.Number, Required: true, Placeholder: "0.9", Help: "0 to 1. The strongest rule that fits counts; they do not add up."},

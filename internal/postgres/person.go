@@ -176,3 +176,14 @@ func (db *DB) KeepApart(ctx context.Context, joinerID, other, by string) error {
 		return appendAuditTx(ctx, tx, Act{Actor: auth.Engine(), Action: "joiner.apart", Kind: "joiner", ID: joinerID, Detail: map[string]any{"other": other, "decided_by": by}})
 	})
 }
+
+// StampOf is the mark on the accounts of a record: that of an earlier record where
+// both are one person.
+func (db *DB) StampOf(ctx context.Context, ref joiner.Ref) (string, error) {
+	stamp := ""
+	err := db.pool.QueryRow(ctx, `SELECT coalesce((SELECT stamp FROM joiners WHERE connection = $1 AND worker = $2), '')`, ref.Connection, ref.Worker).Scan(&stamp)
+	if stamp == "" {
+		stamp = ref.Stamp()
+	}
+	return stamp, asFault(err)
+}
