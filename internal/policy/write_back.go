@@ -107,7 +107,7 @@ cases:
 func writeBackKind() kind {
 	var roles []form.Option
 	for _, r := range contractRoles() {
-		roles = append(roles, form.Option{Value: r, Label: "Everyone with the role " + r})
+		roles = append(roles, form.Option{Value: r, Label: r})
 	}
 	return kind{
 		spec: Spec{
@@ -117,9 +117,9 @@ func writeBackKind() kind {
 					{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true},
 					{Key: "field", Label: "Field", Kind: form.Text, Required: true, Placeholder: "work_email", Help: "The attribute, in Joinery's name for it."},
 					{Key: "owner", Label: "Owner", Kind: form.Select, Default: OwnerJoinery, Help: "Whose value counts where the two differ.", Options: []form.Option{{Value: OwnerJoinery, Label: "Joinery"}, {Value: OwnerHR, Label: "HR"}}},
-					{Key: "write", Label: "May be written", Kind: form.Select, Default: OnlyIfEmpty, Options: []form.Option{{Value: OnlyIfEmpty, Label: "only when it is empty"}, {Value: OnlyIfEquals, Label: "only when it has a certain value"}, {Value: OverwriteOwn, Label: "when it is empty or still what we wrote"}}},
-					{Key: "equals", Label: "That value", Kind: form.Text, Expr: true, Placeholder: "=joiner.personal_email", Help: "Only for: when it has a certain value."},
-					{Key: "approve", Label: "Who agrees", Kind: form.Select, Default: ApproveContract, Options: []form.Option{{Value: ApproveContract, Label: "nobody is asked: this contract is enough"}, {Value: ApproveOnConflict, Label: "a person, when HR has another value"}, {Value: ApproveEach, Label: "a person, each time"}}},
+					{Key: "write", Label: "Write", Kind: form.Select, Default: OnlyIfEmpty, Help: "If empty; if it has the value beside; or if it is empty or still what Joinery wrote.", Options: []form.Option{{Value: OnlyIfEmpty, Label: "if empty"}, {Value: OnlyIfEquals, Label: "if equal to"}, {Value: OverwriteOwn, Label: "if still ours"}}},
+					{Key: "equals", Label: "Equal to", Kind: form.Text, Expr: true, Placeholder: "=joiner.personal_email", Help: "Only for: if equal to."},
+					{Key: "approve", Label: "Who agrees", Kind: form.Select, Default: ApproveContract, Help: "Nobody: the contract is enough. Or a person, when HR has another value, or each time.", Options: []form.Option{{Value: ApproveContract, Label: "nobody"}, {Value: ApproveOnConflict, Label: "on conflict"}, {Value: ApproveEach, Label: "each time"}}},
 					{Key: "role", Label: "Asked", Kind: form.Select, Default: string(auth.Operator), Options: roles, Help: "Only where a person agrees."},
 					{Key: "verify_after", Label: "Read back after", Kind: form.Duration, Placeholder: "30s", Help: "How long the HRIS may still show the old value. Empty: at once."},
 					{Key: "verify_tries", Label: "Read back at most", Kind: form.Number, Default: float64(defaultVerifyTries), Help: "Times, that long apart."},
