@@ -191,7 +191,7 @@ func cellClass(f form.Field) string {
 		return "cell-code"
 	case form.Number, form.Bool, form.Duration:
 		return "cell-short"
-	case form.List, form.Mapping:
+	case form.List, form.Mapping, form.Select:
 		return "cell-list"
 	case form.LongText:
 		return "cell-long"
