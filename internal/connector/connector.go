@@ -174,6 +174,13 @@ type Workers interface {
 	Changed(ctx context.Context, since time.Time, cursor string) (page []joiner.Worker, next string, err error)
 }
 
+// Whole is implemented by an HRIS connection that may be unable to tell who changed:
+// then Changed gives everybody, whatever since is, and the first look at it can only
+// remember who is there.
+type Whole interface {
+	GivesEverybody() bool
+}
+
 // WriteBack updates worker fields in an HRIS. Names are Joinery's attribute names;
 // nil clears a field. fault.Conflict says that somebody changed the worker between
 // the connector's reading and its writing; nothing was written then.

@@ -81,7 +81,7 @@ func (h HRIS) clean(t testing.TB, text string) {
 }
 
 func hrisTrouble(t *testing.T, h HRIS) {
-	workers := h.Open(t, 5*time.Second).(connector.Workers)
+	workers := h.Open(t, 25*time.Second).(connector.Workers)
 	id := h.Hire()
 	echo := strings.Join(h.Secrets, " ")
 	for name, c := range map[string]struct {

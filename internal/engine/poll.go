@@ -145,6 +145,9 @@ type look struct {
 	sends bool
 	// listening are the flows that each type of event starts.
 	listening map[string][]string
+	// remembers says that this look only remembers who is there: it is the first, at
+	// an HRIS that cannot tell who changed.
+	remembers bool
 }
 
 // look opens the live settings of a connection.
@@ -169,7 +172,9 @@ func (e *Engine) look(ctx context.Context, p postgres.Poll, want flow.Poll) (*lo
 		back()
 		return nil, err
 	}
-	return &look{e, p, want, w, back, sends, listening}, nil
+	whole, ok := conn.(connector.Whole)
+	remembers := ok && whole.GivesEverybody() && p.Watermark.Equal(p.BegunAt) && p.Watermark.Unix() > 0
+	return &look{e, p, want, w, back, sends, listening, remembers}, nil
 }
 
 // liveConnection gives the settings of a connection as they are live now.
@@ -249,6 +254,9 @@ func (l *look) worker(ctx context.Context, w joiner.Worker, r postgres.Reading, 
 	}
 	now := joiner.See(w, l.e.MarkKey)
 	event, changed, seen := joiner.Derive(r.Seen, now, l.e.Now(), l.p.BegunAt, l.want.Moves)
+	if l.remembers && r.Seen == nil {
+		event = ""
+	}
 	if event != "" {
 		if told, err = l.tell(ctx, w, r, event, changed, seen); err != nil {
 			return false, err

@@ -118,9 +118,10 @@ func (db *DB) KeepPollPage(ctx context.Context, owner string, p Poll, seen, foun
 }
 
 // EndPoll ends a look: the watermark moves to where it began. A failed one keeps
-// the watermark and starts over at the next time.
+// the watermark and starts over at the next time. Until the first look is done the
+// watermark is where all began; after it, later, be it by a microsecond.
 func (db *DB) EndPoll(ctx context.Context, owner string, p Poll, next time.Time, failed string) error {
-	_, err := db.pool.Exec(ctx, `UPDATE polls SET watermark = CASE WHEN $4 = '' THEN coalesce(pass_at, watermark) ELSE watermark END, pass_at = NULL, cursor = '', due_at = $3, error = $4,
+	_, err := db.pool.Exec(ctx, `UPDATE polls SET watermark = CASE WHEN $4 = '' THEN greatest(coalesce(pass_at, watermark), begun_at + interval '1 microsecond') ELSE watermark END, pass_at = NULL, cursor = '', due_at = $3, error = $4,
 		failures = CASE WHEN $4 = '' THEN 0 ELSE failures + 1 END, ended_at = $5, asked_by = '', lease_owner = '', lease_until = NULL WHERE connection = $1 AND lease_owner = $2`,
 		p.Connection, owner, next, failed, db.now())
 	return asFault(err)

@@ -14,8 +14,9 @@ import (
 )
 
 // perPage is how many employees one page of Changed reads: BambooHR names who
-// changed in one answer and gives each employee in one of its own.
-const perPage = 25
+// changed in one answer and gives each employee in one of its own. A page is to be
+// done within a minute, also where few calls a second are allowed.
+const perPage = 10
 
 // keepList is how long one answer about who changed serves the pages of a walk.
 const keepList = 5 * time.Minute

@@ -190,11 +190,15 @@ var (
 	_ connector.Workers   = (*conn)(nil)
 	_ connector.WriteBack = (*conn)(nil)
 	_ connector.Lagging   = (*conn)(nil)
+	_ connector.Whole     = (*conn)(nil)
 )
 
 // ReadLag is how long Bob may still show the old value after an update: some
 // seconds, 20 at most by its documentation.
 func (c *conn) ReadLag() time.Duration { return c.set.lag }
+
+// GivesEverybody is so: Bob tells nobody when an employee changed.
+func (c *conn) GivesEverybody() bool { return true }
 
 // Close closes idle connections.
 func (c *conn) Close() error {

@@ -14,7 +14,7 @@ import (
 )
 
 // perPage is how many employees one page of Changed asks for by id.
-const perPage = 100
+const perPage = 400
 
 // keepIDs is how long the list of all ids serves the pages of a walk.
 const keepIDs = 10 * time.Minute

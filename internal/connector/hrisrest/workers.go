@@ -78,6 +78,9 @@ func (c *conn) Changed(ctx context.Context, since time.Time, cursor string) ([]j
 	return out, next, nil
 }
 
+// GivesEverybody is so when the settings name no parameter for "changed since".
+func (c *conn) GivesEverybody() bool { return c.set.sinceParam == "" }
+
 // UpdateWorker sets fields of a worker. The version that was read is the
 // condition where the HRIS gives one.
 func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
