@@ -23,6 +23,7 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	everySize("templates")
 	b.follow("Future hire, with moved starts and hires that are off")
 	b.says("future-hire-groups")
+	b.expect = []string{"422"}
 	b.fill("domain", "@acme")
 	b.press("Save the flow and its policies")
 	b.says("Write a domain such as example.com")
