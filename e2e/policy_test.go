@@ -154,7 +154,7 @@ func (b *tab) paste(cell, text string) {
 	eval[bool](b, fmt.Sprintf(`(() => { const c = %s; c.focus(); const data = new DataTransfer(); data.setData("text/plain", %s); c.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true})); return true; })()`, cell, string(raw)))
 }
 
-// Every type of policy has a form of the same parts: it is looked at in every size, tried, and its tables take a key.
+// Every type of policy has a form of the same parts: it is looked at, wide and on a phone, tried, and its tables take a key.
 func TestDemo_PolicyTypes(t *testing.T) {
 	d := startDemo(t)
 	b := openTab(t, d.base)
@@ -168,8 +168,8 @@ func TestDemo_PolicyTypes(t *testing.T) {
 			b.fill("try.a.last_name", "Lovelace")
 		}
 		b.until("an answer", `document.querySelector("[data-outcome]").innerText.includes("Decided in") || document.querySelector("[data-outcome] .notice") !== null`)
-		eval[bool](b, `(() => { for (const x of document.querySelectorAll("details")) x.open = true; return true; })()`)
-		for _, sc := range screens() {
+		eval[bool](b, `(() => { for (const x of document.querySelectorAll("details.case, details.more-table")) x.open = true; return true; })()`)
+		for _, sc := range []screen{screens()[0], screens()[3]} {
 			b.use(sc)
 			eval[bool](b, `(scrollTo(0, 0), true)`)
 			b.look("policy-type-" + spec.Type + "-" + sc.name)

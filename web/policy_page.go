@@ -189,6 +189,8 @@ func cellClass(f form.Field) string {
 	switch f.Kind {
 	case form.Expression:
 		return "cell-code"
+	case form.Select, form.Directory, form.HRIS, form.Policy:
+		return "cell-pick"
 	case form.Number, form.Bool, form.Duration:
 		return "cell-short"
 	case form.List, form.Mapping, form.Select:
