@@ -193,7 +193,7 @@ func cellClass(f form.Field) string {
 		return "cell-pick"
 	case form.Number, form.Bool, form.Duration:
 		return "cell-short"
-	case form.List, form.Mapping, form.Select:
+	case form.List, form.Mapping:
 		return "cell-list"
 	case form.LongText:
 		return "cell-long"
