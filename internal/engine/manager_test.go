@@ -27,7 +27,7 @@ nodes:
     params: {directory: dir, name: "{{ Lower(joiner.first_name) }}"}
   - id: manager
     type: manager.resolve
-    params: {directory: dir, hris: hr}
+    params: {directory: dir, connection: hr}
 edges:
   - {from: hired.started, to: create}
   - {from: create.created, to: manager}

@@ -36,7 +36,7 @@ func (ManagerResolve) Spec() flow.Spec {
 			directoryField(), accountField(),
 			{Key: "attribute", Label: "Attribute", Kind: form.Text, Default: "manager", Required: true, Help: "Attribute of the joiner's account that names the manager."},
 			{Key: "reference", Label: "Is filled with", Kind: form.Select, Default: referenceID, Options: []form.Option{{Value: referenceID, Label: "the account's own id (in LDAP its place, the DN)"}, {Value: referenceName, Label: "the user name"}}},
-			{Key: "hris", Label: "HRIS", Kind: form.HRIS, Required: true, Help: "Holds the manager's record."},
+			{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true, Help: "Holds the manager's record."},
 			{Key: "manager", Label: "Manager's worker id", Kind: form.Text, Expr: true, Placeholder: "=joiner.manager_id", Help: "Empty: the joiner's manager_id."},
 			{Key: "other_directory", Label: "Other directory", Kind: form.Directory, Group: elsewhere, Help: "Looked into when the manager has no account in the joiner's directory, such as another domain."},
 			{Key: "match", Label: "Match attribute", Kind: form.Text, Group: elsewhere, Placeholder: "employeeID", Help: "For managers from before Joinery: the attribute of their account that holds the worker id or employee number."},
@@ -117,7 +117,7 @@ func (w wanted) list() []any { return append([]any{}, w.passedOver...) }
 // wantedManager reads the manager from the HRIS, passes over those who have left,
 // and finds a chain that leads back to the joiner.
 func wantedManager(ctx context.Context, call Call, id string) (wanted, error) {
-	source, err := call.Workers(ctx, call.Params.Text("hris"))
+	source, err := call.Workers(ctx, call.Params.Text("connection"))
 	if err != nil {
 		return wanted{}, err
 	}
@@ -180,7 +180,7 @@ func managerAccount(ctx context.Context, call Call, own connector.Directory, m j
 		}
 		places = append(places, dir)
 	}
-	ref := joiner.Ref{Connection: call.Params.Text("hris"), Worker: m.ID}
+	ref := joiner.Ref{Connection: call.Params.Text("connection"), Worker: m.ID}
 	stamp := ref.Stamp()
 	if call.People != nil {
 		var err error
@@ -241,13 +241,13 @@ func awaitManager(ctx context.Context, call Call, id string, want wanted) (Resul
 	return Result{
 		Output: map[string]any{"manager": want.worker.ID, "since": since.UTC().Format(time.RFC3339), "passed_over": want.list()},
 		Wait: &Wait{Until: until, For: fmt.Sprintf("for the manager, worker %s, to have an account in %s", want.worker.ID, where),
-			Account: &Awaited{HRIS: call.Params.Text("hris"), Worker: want.worker.ID, Directory: call.Params.Text("directory"), Other: call.Params.Text("other_directory"), Since: since, Deadline: deadline}},
+			Account: &Awaited{HRIS: call.Params.Text("connection"), Worker: want.worker.ID, Directory: call.Params.Text("directory"), Other: call.Params.Text("other_directory"), Since: since, Deadline: deadline}},
 	}, nil
 }
 
 // unresolved gives the reference to a person.
 func unresolved(ctx context.Context, call Call, id, why string, want wanted) (Result, error) {
-	_, err := call.Exception(ctx, Exception{Kind: exception.Manager, Subject: call.managerSubject(), Title: "The manager is not set in " + call.Params.Text("directory"), Reason: why, Connection: call.Params.Text("hris"),
+	_, err := call.Exception(ctx, Exception{Kind: exception.Manager, Subject: call.managerSubject(), Title: "The manager is not set in " + call.Params.Text("directory"), Reason: why, Connection: call.Params.Text("connection"),
 		Detail: map[string]any{"manager": id, "directory": call.Params.Text("directory")}})
 	if err != nil {
 		return Result{}, err

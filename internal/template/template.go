@@ -240,7 +240,7 @@ func (t Template) fill(kinds artifact.Kinds, kind review.Kind, text []byte, c Ch
 // Fields that hold the keys of connections and of policies, in flows, their
 // invariants, and policies.
 var (
-	connectionFields = []string{"connection", "connections", "directory", "mailbox_directory", "never_accounts", "source", "by_directory"}
+	connectionFields = []string{"connection", "connections", "directory", "other_directory", "mailbox_directory", "never_accounts", "source", "by_directory"}
 	policyFields     = []string{"policy", "calendar"}
 )
 
