@@ -36,7 +36,9 @@ func layDomain(ctx context.Context, dir, ip string) error {
 	if err != nil {
 		return err
 	}
-	filled := strings.NewReplacer("@DIR@", dir, templateIP, ip).Replace(string(text))
+	// Several may run at once, each with its pid and its pipes in its own folder.
+	own := fmt.Sprintf("[global]\n\tpid directory = %s\n\tncalrpc dir = %s\n", dir, filepath.Join(dir, "ncalrpc"))
+	filled := strings.Replace(strings.NewReplacer("@DIR@", dir, templateIP, ip).Replace(string(text)), "[global]\n", own, 1)
 	if err := os.WriteFile(conf, []byte(filled), 0o600); err != nil {
 		return err
 	}

@@ -81,7 +81,8 @@ func (everyone) Changed(context.Context, time.Time, string) ([]joiner.Worker, st
 }
 
 // A bulk run into a service that limits its callers meets few refusals, loses
-// nothing, does nothing twice, and comes near to what is allowed.
+// nothing and does nothing twice. How near it comes to what is allowed is proved by
+// a clock of its own in the room egress.
 func TestHTTPRequest_LearnsThePace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs in real time")
@@ -129,11 +130,9 @@ func TestHTTPRequest_LearnsThePace(t *testing.T) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	took := l.finished.Sub(l.begun)
-	t.Logf("%d requests in %s, %d refused, %d too early", runs, took, l.refused, l.early)
+	t.Logf("%d requests in %s, %d refused, %d too early", runs, l.finished.Sub(l.begun), l.refused, l.early)
 	for id, n := range l.taken {
 		require.Equal(t, 1, n, id)
 	}
 	require.Less(t, l.refused, runs/20)
-	require.Less(t, took, 20*time.Second, "10 s are ideal; the first are learning")
 }

@@ -237,6 +237,11 @@ func TestStream_R06_ShuffledTriplicatedLossy(t *testing.T) {
 	for id := range maps.Keys(union(a, b)) {
 		require.Equal(t, a[id], b[id], "worker %s\nordered: %s\nlossy: %s", id, ordered.story(id), lossy.story(id))
 	}
+	for id, had := range ordered.access() {
+		if lossy.access()[id] != had {
+			t.Logf("%s: %q, not %q\nordered: %s\nlossy: %s", id, lossy.access()[id], had, ordered.story(id[3:]), lossy.story(id[3:]))
+		}
+	}
 	require.Equal(t, ordered.access(), lossy.access())
 	require.NotEmpty(t, ordered.plans())
 
@@ -253,6 +258,13 @@ func TestStream_R06_ShuffledTriplicatedLossy(t *testing.T) {
 	require.Equal(t, ordered.access(), lossy.access())
 	var failed int
 	require.NoError(t, lossy.db.RawScan(t.Context(), &failed, `SELECT count(*) FROM runs WHERE state IN ('failed', 'parked')`))
+	if failed > 0 {
+		for _, r := range lossy.runs() {
+			if r.State == "failed" || r.State == "parked" {
+				t.Logf("worker %s: %s: %s\n%s", r.Worker, r.State, r.Reason, lossy.story(r.Worker))
+			}
+		}
+	}
 	require.Zero(t, failed)
 	coming := 0
 	last := map[string]news{}
