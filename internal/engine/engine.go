@@ -266,8 +266,9 @@ func (e *Engine) taken(hands context.Context, runs []postgres.Claimed, reserved 
 
 func (e *Engine) start(hands context.Context, c postgres.Claimed, until time.Time) {
 	ctx, cancel := context.WithCancel(hands)
+	h := &hand{drop: cancel, until: until}
 	e.mu.Lock()
-	e.inHand[c.ID] = &hand{drop: cancel, until: until}
+	e.inHand[c.ID] = h
 	e.mu.Unlock()
 	e.work.Go(func() {
 		defer func() {
@@ -276,7 +277,9 @@ func (e *Engine) start(hands context.Context, c postgres.Claimed, until time.Tim
 			}
 			cancel()
 			e.mu.Lock()
-			delete(e.inHand, c.ID)
+			if e.inHand[c.ID] == h { // a run that is due again at once may be in new hands already
+				delete(e.inHand, c.ID)
+			}
 			e.mu.Unlock()
 			e.Kick()
 		}()

@@ -40,6 +40,10 @@ func (k *carrier) undo(ctx context.Context) {
 		done, why, err := k.undoOne(ctx, e)
 		if err != nil {
 			var later *waitError
+			if errors.As(err, new(lostError)) || errors.Is(err, context.Canceled) {
+				k.stopped(ctx, err)
+				return
+			}
 			if fault.Is(err, fault.Unavailable) || errors.As(err, &later) {
 				at := k.e.Now().Add(run.DefaultFirst * 5)
 				if later != nil {
@@ -51,6 +55,7 @@ func (k *carrier) undo(ctx context.Context) {
 				}
 				return
 			}
+			k.e.Log.Error("undoing stopped", "run", k.c.ID, "node", e.Node, "connection", e.Connection, "kind", fault.KindOf(err), "err", err)
 			k.end(ctx, run.Failed, fmt.Sprintf("Undoing stopped at %s in %s: %s", e.Operation, e.Connection, fault.Sentence(err)))
 			return
 		}
