@@ -103,6 +103,7 @@ func TestNames_TryKnowsWhatIsHeld(t *testing.T) {
 	action, form = formOf(t, b.get(t, "/policies/std2").body)
 	form.Set("try.a.first_name", "Jane")
 	form.Set("try.a.last_name", "Smith")
+	form.Set("try.live", "true")
 	form.Set("op", "try")
 	page := b.post(t, action, form)
 	has(t, page, "Taken in login (jsmith): used by")
