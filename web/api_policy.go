@@ -90,7 +90,7 @@ func (s *Server) triedContent(c *fiber.Ctx, sent json.RawMessage) (policy.Conten
 		if err != nil {
 			return policy.Content{}, err
 		}
-		return policy.Decode([]byte(rev.Content))
+		return s.kinds().Policy([]byte(rev.Content))
 	}
 	if _, err := s.DB.Artifact(c.UserContext(), review.Policy, c.Params("key")); err != nil {
 		return policy.Content{}, err
@@ -99,5 +99,5 @@ func (s *Server) triedContent(c *fiber.Ctx, sent json.RawMessage) (policy.Conten
 	if err != nil {
 		return policy.Content{}, err
 	}
-	return policy.Decode(doc.Content)
+	return s.kinds().Policy(doc.Content)
 }

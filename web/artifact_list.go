@@ -25,7 +25,7 @@ var wordsOf = map[review.Kind]kindWords{
 }
 
 func (s *Server) kinds() artifact.Kinds {
-	return artifact.Kinds{Flows: s.Nodes, Connectors: s.Catalog}
+	return artifact.Kinds{Flows: s.Nodes, Connectors: s.Catalog, Programs: s.DB.Programs()}
 }
 
 // artifactIndex is GET /flows, /functions and /policies.

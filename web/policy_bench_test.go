@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,9 +15,12 @@ import (
 	"joinery/internal/auth"
 )
 
-// The whole answer while somebody types, in a table of a hundred rows (the common
-// case, bounded by 300 ms) and of a thousand: reading the form, checking it, running
-// the tests, and trying the joiner. Run with -v to see the numbers.
+// The whole answer while somebody types, in a table of a hundred rows and of a
+// thousand: reading the form, checking it, running the tests, and trying the joiner.
+// Each is bounded by 300 ms. What is measured is the time that this process
+// computes, because the machine's other work would show in any other clock. Each
+// answer is after one more change of one row, as typing is. Run with -v to see the
+// numbers.
 func TestPolicyForm_AnswersWhileTyping(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures")
@@ -34,24 +38,34 @@ func TestPolicyForm_AnswersWhileTyping(t *testing.T) {
 		_, form := formOf(t, b.get(t, fmt.Sprintf("/policies/t%d", n)).body)
 		form.Set("try.a.department", "d5")
 		token := b.token(t)
-		var took []time.Duration
-		for range 15 {
+		compiled := k.server.DB.Programs().Compiled()
+		var took, waited []time.Duration
+		for i := range 15 {
 			f := url.Values{"_csrf": {token}}
 			for name, v := range form {
 				if name != "_csrf" {
 					f[name] = v
 				}
 			}
-			began := time.Now()
+			f.Set("t.rows.9.when", fmt.Sprintf(`joiner.department == "typed%d of %d"`, i, n))
+			began, busy := time.Now(), computed(t)
 			a := b.send(t, post, fmt.Sprintf("/policies/t%d/draft", n), f, here)
-			took = append(took, time.Since(began))
+			took, waited = append(took, computed(t)-busy), append(waited, time.Since(began))
 			require.Equal(t, http.StatusOK, a.status)
 			has(t, a, "g5")
 		}
 		slices.Sort(took)
-		t.Logf("%d rows: median %s, slowest of 15 %s", n, took[7].Round(time.Millisecond), took[14].Round(time.Millisecond))
-		if n == 100 {
-			require.Less(t, took[7], 300*time.Millisecond)
-		}
+		slices.Sort(waited)
+		t.Logf("%d rows: computing, median %s, most of 15 %s; waiting, median %s, longest %s", n, took[7].Round(time.Millisecond), took[14].Round(time.Millisecond), waited[7].Round(time.Millisecond), waited[14].Round(time.Millisecond))
+		require.Equal(t, 15, k.server.DB.Programs().Compiled()-compiled, "only the row that was typed into is compiled")
+		require.Less(t, took[7], 300*time.Millisecond)
 	}
+}
+
+// computed is the processor time of this process so far.
+func computed(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

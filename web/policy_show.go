@@ -51,7 +51,7 @@ func (s *Server) judge(c *fiber.Ctx, who auth.Actor, d policyDraft) (verdict, er
 	if v.problems, err = s.problems(c.UserContext(), review.Policy, v.doc.Content); err != nil {
 		return v, err
 	}
-	if v.content, err = policy.Decode(v.doc.Content); err != nil {
+	if v.content, err = s.kinds().Policy(v.doc.Content); err != nil {
 		return v, err
 	}
 	if !rulesAreWrong(v.problems) {

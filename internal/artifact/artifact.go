@@ -16,6 +16,7 @@ import (
 
 	"joinery/internal/canon"
 	"joinery/internal/connector"
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/function"
@@ -30,6 +31,18 @@ const MaxContent = 1 << 20
 type Kinds struct {
 	Flows      flow.Catalog
 	Connectors connector.Catalog
+	// Programs keeps the compiled expressions of policies; nil keeps nothing.
+	Programs *expr.Programs
+}
+
+// KeepPrograms is how much source of expressions one server keeps compiled: nine
+// thousand conditions as they are common, in 18 MB; 50 MB at the most.
+const KeepPrograms = 2 << 20
+
+// Policy reads a policy that is going to be tried.
+func (k Kinds) Policy(content []byte) (policy.Content, error) {
+	c, err := policy.Decode(content)
+	return c.With(k.Programs), err
 }
 
 // Doc is a piece of content that was read: its canonical bytes and their hash.
@@ -210,7 +223,7 @@ func (k Kinds) check(kind review.Kind, content []byte, known Known) []fault.Prob
 		if err != nil {
 			return asProblems(err)
 		}
-		return policy.Check(c, known.policy())
+		return policy.Check(c.With(k.Programs), known.policy())
 	}
 	s, err := Settings(content)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,22 @@ func (e *Env) Field(source string, want Type, at Where) (Value, []Problem) {
 	return literal{source}, nil
 }
 
+// compile gives what was compiled before from the same text. Where a field stands
+// matters only for the steps it may name, so only fields of no flow are kept.
 func (e *Env) compile(source string, want Type, at Where, lead int) (Value, []Problem) {
+	if e.programs == nil || at.Node != "" || at.Before != nil {
+		return e.compileNow(source, want, at, lead)
+	}
+	key := programKey{e, source, want, lead}
+	if x, ok := e.programs.find(key); ok {
+		return x.value, slices.Clone(x.problems)
+	}
+	v, problems := e.compileNow(source, want, at, lead)
+	e.programs.keep(&keptProgram{key, v, slices.Clone(problems)})
+	return v, problems
+}
+
+func (e *Env) compileNow(source string, want Type, at Where, lead int) (Value, []Problem) {
 	if strings.TrimSpace(source) == "" {
 		return nil, []Problem{{1, lead + 1, "Write an expression after the = sign."}}
 	}

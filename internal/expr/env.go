@@ -50,6 +50,8 @@ var base = sync.OnceValues(func() (*cel.Env, error) {
 type Env struct {
 	cel   *cel.Env
 	decls Decls
+	// programs keeps what was compiled; nil keeps nothing.
+	programs *Programs
 }
 
 // NewEnv prepares an environment.

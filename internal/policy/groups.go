@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/form"
 )
@@ -24,6 +25,7 @@ type Groups struct {
 	Rows       []GroupRow       `json:"rows,omitempty" yaml:"rows,omitempty"`
 	Exceptions []GroupException `json:"exceptions,omitempty" yaml:"exceptions,omitempty"`
 
+	programs *expr.Programs
 	once     sync.Once
 	compiled *groupTable
 }

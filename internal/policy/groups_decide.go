@@ -24,13 +24,13 @@ type groupLine struct {
 
 // table compiles the rows once. Rows must not be changed afterwards.
 func (g *Groups) table() *groupTable {
-	g.once.Do(func() { g.compiled = compileGroups(g.Rows, g.Inputs) })
+	g.once.Do(func() { g.compiled = compileGroups(g.Rows, g.Inputs, g.programs) })
 	return g.compiled
 }
 
-func compileGroups(rows []GroupRow, inputs []Input) *groupTable {
+func compileGroups(rows []GroupRow, inputs []Input, programs *expr.Programs) *groupTable {
 	t := &groupTable{rows: make([]groupLine, len(rows))}
-	env, err := Env(inputs...)
+	env, err := envOf(programs, inputs)
 	if err != nil {
 		t.problems = append(t.problems, fault.Problem{Path: "rows", Detail: fault.Sentence(err)})
 		return t

@@ -59,12 +59,22 @@ func Env(inputs ...Input) (*expr.Env, error) {
 // plainEnv is made once: preparing names costs more than deciding.
 var plainEnv = sync.OnceValues(func() (*expr.Env, error) { return newEnv(nil) })
 
-func newEnv(inputs []Input) (*expr.Env, error) {
+func newEnv(inputs []Input) (*expr.Env, error) { return expr.NewEnv(decls(inputs)) }
+
+// envOf is Env with what was compiled before at hand; nil keeps nothing.
+func envOf(programs *expr.Programs, inputs []Input) (*expr.Env, error) {
+	if programs == nil {
+		return Env(inputs...)
+	}
+	return programs.Env(decls(inputs))
+}
+
+func decls(inputs []Input) expr.Decls {
 	d := expr.Decls{Attributes: joiner.Known(), Inputs: map[string]expr.Type{}}
 	for _, i := range inputs {
 		d.Inputs[i.Name] = i.kind()
 	}
-	return expr.NewEnv(d)
+	return d
 }
 
 func (i Input) kind() expr.Type {

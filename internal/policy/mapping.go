@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/form"
 )
@@ -18,6 +19,7 @@ type Mapping struct {
 	Inputs    []Input  `json:"inputs,omitempty" yaml:"inputs,omitempty"`
 	Rows      []MapRow `json:"rows,omitempty" yaml:"rows,omitempty"`
 
+	programs *expr.Programs
 	once     sync.Once
 	compiled *mapTable
 }

@@ -21,13 +21,13 @@ type mapLine struct{ when, value expr.Value } // nil: always; nothing
 
 // table compiles the rows once. Rows must not be changed afterwards.
 func (m *Mapping) table() *mapTable {
-	m.once.Do(func() { m.compiled = compileMapping(m.Rows, m.Inputs) })
+	m.once.Do(func() { m.compiled = compileMapping(m.Rows, m.Inputs, m.programs) })
 	return m.compiled
 }
 
-func compileMapping(rows []MapRow, inputs []Input) *mapTable {
+func compileMapping(rows []MapRow, inputs []Input, programs *expr.Programs) *mapTable {
 	t := &mapTable{rows: make([]mapLine, len(rows))}
-	env, err := Env(inputs...)
+	env, err := envOf(programs, inputs)
 	if err != nil {
 		t.problems = append(t.problems, fault.Problem{Path: "rows", Detail: fault.Sentence(err)})
 		return t

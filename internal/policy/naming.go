@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"joinery/internal/expr"
 	"joinery/internal/form"
 	"joinery/internal/naming"
 )
@@ -36,7 +37,8 @@ type Naming struct {
 	LatinFirst string `json:"latin_first,omitempty" yaml:"latin_first,omitempty"`
 	LatinLast  string `json:"latin_last,omitempty" yaml:"latin_last,omitempty"`
 
-	read compiledNaming
+	programs *expr.Programs
+	read     compiledNaming
 }
 
 // ProfileRow chooses a profile for some joiners.

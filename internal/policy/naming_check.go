@@ -62,7 +62,7 @@ type candidate struct {
 func (n *Naming) compiled() (*namer, []fault.Problem) {
 	n.read.once.Do(func() {
 		k := namingCompiler{n: n, c: &namer{profile: naming.Profile(n.Profile), highest: n.Highest}, of: map[string]int{}}
-		if k.env, k.err = Env(); k.err != nil {
+		if k.env, k.err = envOf(n.programs, nil); k.err != nil {
 			k.add("", "%s", fault.Sentence(k.err))
 		} else {
 			k.all()

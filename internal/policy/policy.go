@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/form"
 	"joinery/internal/joiner"
@@ -172,6 +173,21 @@ func (c Content) Rules() (Rules, bool) {
 		}
 	}
 	return nil, false
+}
+
+// With lets the rules use what was compiled before. It comes before they are checked
+// or tried.
+func (c Content) With(programs *expr.Programs) Content {
+	if c.Groups != nil {
+		c.Groups.programs = programs
+	}
+	if c.Mapping != nil {
+		c.Mapping.programs = programs
+	}
+	if c.Naming != nil {
+		c.Naming.programs = programs
+	}
+	return c
 }
 
 // Decode reads JSON strictly.

@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"joinery/internal/artifact"
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/metric"
 	"joinery/internal/secret"
@@ -104,6 +105,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if cfg.Artifacts.Programs == nil {
+		cfg.Artifacts.Programs = expr.NewPrograms(artifact.KeepPrograms)
+	}
 	var db *DB
 	sqlDB := stdlib.OpenDBFromPool(pool)
 	g, err := gorm.Open(gormpg.New(gormpg.Config{Conn: sqlDB}), &gorm.Config{
@@ -126,6 +130,9 @@ func (db *DB) now() time.Time {
 	}
 	return db.own()
 }
+
+// Programs keeps the compiled expressions of the policies that are judged here.
+func (db *DB) Programs() *expr.Programs { return db.artifacts.Programs }
 
 // Close ends the batches and the pool.
 func (db *DB) Close() {
