@@ -1,4 +1,4 @@
-// Builds static/dist from static/src: one script, one stylesheet, one sprite of icons, two fonts.
+// Builds static/dist from static/src: scripts, stylesheets, one sprite of icons, two fonts.
 // The result depends on nothing but the pinned packages, and is committed.
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +20,23 @@ await build({
   logLevel: "warning",
 });
 
+// The canvas is loaded by its own pages only; what it needs seldom comes in parts of their own, named by what is in them.
+await build({
+  entryPoints: { flow: "src/flow/island.tsx" },
+  outdir: out,
+  bundle: true,
+  splitting: true,
+  chunkNames: "flow-[name]-[hash]",
+  minify: true,
+  format: "esm",
+  jsx: "automatic",
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
+  legalComments: "none",
+  define: { "process.env.NODE_ENV": '"production"' },
+  logLevel: "warning",
+});
+await build({ entryPoints: { flow: "src/flow/flow.css" }, outdir: out, bundle: true, minify: true, target: ["chrome123", "firefox120", "safari17.5"], logLevel: "warning" });
+
 const names = readFileSync("src/icons.txt", "utf8").split(/\s+/).filter(Boolean);
 const symbols = names.map((name) => {
   const svg = readFileSync(`node_modules/lucide-static/icons/${name}.svg`, "utf8");
@@ -35,5 +52,8 @@ const licences = [
   ["Lucide", "node_modules/lucide-static/LICENSE"],
   ["Inter", "node_modules/@fontsource-variable/inter/LICENSE"],
   ["JetBrains Mono", "node_modules/@fontsource-variable/jetbrains-mono/LICENSE"],
+  ["React Flow", "node_modules/@xyflow/react/LICENSE"],
+  ["React", "node_modules/react/LICENSE"],
+  ["dagre", "node_modules/@dagrejs/dagre/LICENSE"],
 ].map(([name, file]) => `${name}\n\n${readFileSync(file, "utf8").trim()}\n`);
 writeFileSync(`${out}/licences.txt`, licences.join("\n----\n\n"));

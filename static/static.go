@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -28,7 +29,11 @@ type Asset struct {
 	// is made at its first use: a process must be ready before anybody looks at it.
 	Brotli, Gzip func() []byte
 	Version      string
+	// Fixed says that the name itself holds a hash of the content.
+	Fixed bool
 }
+
+var hashed = regexp.MustCompile(`-[A-Z0-9]{8}\.js$`)
 
 // Assets are all files by name.
 type Assets struct{ byName map[string]Asset }
@@ -70,7 +75,7 @@ func (a *Assets) add(name string, rewrite func([]byte) []byte) error {
 		body = rewrite(body)
 	}
 	sum := sha256.Sum256(body)
-	asset := Asset{Type: types[path.Ext(name)], Body: body, Version: hex.EncodeToString(sum[:6])}
+	asset := Asset{Type: types[path.Ext(name)], Body: body, Version: hex.EncodeToString(sum[:6]), Fixed: hashed.MatchString(name)}
 	if asset.Type == "" {
 		return fmt.Errorf("asset %s: its type is not known", name)
 	}

@@ -25,7 +25,7 @@ func artifactTabs(kind review.Kind, key, current string) []ui.Tab {
 	at := "/" + kind.Plural() + "/" + key
 	var out []ui.Tab
 	if kind == review.Flow {
-		out = append(out, ui.Tab{Text: "Outline", URL: at})
+		out = append(out, ui.Tab{Text: "Outline", URL: at}, ui.Tab{Text: "Canvas", URL: at + "/canvas"})
 		out = append(out, ui.Tab{Text: "YAML", URL: at + "/yaml"})
 	} else if kind == review.Policy {
 		out = append(out, ui.Tab{Text: "Rules", URL: at})

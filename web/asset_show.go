@@ -10,15 +10,15 @@ import (
 	"joinery/internal/fault"
 )
 
-// assetShow is GET /static/:name. With the version in its address a file never
-// changes, so it may be kept for good.
+// assetShow is GET /static/:name. With the version in its address, or the hash in
+// its name, a file never changes, so it may be kept for good.
 func (s *Server) assetShow(c *fiber.Ctx, _ auth.Actor) error {
 	a, ok := s.assets.Find(c.Params("name"))
 	if !ok {
 		return fault.New(fault.NotFound, "There is no such file.")
 	}
 	c.Set("Cache-Control", "no-cache")
-	if c.Query("v") == a.Version {
+	if c.Query("v") == a.Version || a.Fixed {
 		c.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	c.Set("Vary", "Accept-Encoding")

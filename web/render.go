@@ -25,6 +25,8 @@ type frame struct {
 	// Crumbs lead to the page; its own title is added.
 	Crumbs  []ui.Link
 	Notices []ui.Notice
+	// Island loads the flow canvas.
+	Island bool
 	// Status is 200 when 0.
 	Status int
 }
@@ -44,6 +46,9 @@ func (s *Server) show(c *fiber.Ctx, who auth.Actor, f frame, body templ.Componen
 	p.Nav = s.navigation(c, who, f.Nav)
 	p.User, p.Email, p.Roles, p.CSRF, p.Demo = who.Name, who.Email, strings.Join(roles, ", "), csrf(c), demoParts(s.Demo)
 	p.Notices = append(s.notices(c), f.Notices...)
+	if f.Island {
+		p.Assets.MoreStyle, p.Assets.MoreScript = s.assets.URL("flow.css"), s.assets.URL("flow.js")
+	}
 	if f.Status != 0 {
 		c.Status(f.Status)
 	}

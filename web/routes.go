@@ -100,6 +100,11 @@ func (s *Server) routes() []route {
 		// Flows: the outline, and one node's form; those that are offered to begin with.
 		{get, "/templates/:template", auth.ArtifactWrite, s.templateShow},
 		{post, "/templates/:template", auth.ArtifactWrite, s.templateTake},
+		{get, "/flows/:key/canvas", auth.ArtifactRead, s.canvasShow},
+		{get, "/flows/:key/canvas.json", auth.ArtifactRead, s.canvasRead},
+		{put, "/flows/:key/canvas.json", auth.ArtifactWrite, s.canvasSave},
+		{post, "/flows/:key/canvas/attend", auth.ArtifactRead, s.canvasAttend},
+		{post, "/flows/:key/canvas/paste", auth.ArtifactWrite, s.canvasPaste},
 		{get, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeEdit},
 		{post, "/flows/:key/nodes", auth.ArtifactWrite, s.nodeAdd},
 		{post, "/flows/:key/nodes/:node", auth.ArtifactWrite, s.nodeSave},

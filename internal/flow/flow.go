@@ -66,16 +66,6 @@ type Limits struct {
 	WriteBacksPerHour int `json:"write_backs_per_hour,omitempty" yaml:"write_backs_per_hour,omitempty"`
 }
 
-// Layout is where the boxes stand on the canvas. It is stored beside a revision
-// and never hashed.
-type Layout map[NodeID]Position
-
-// Position is in canvas units.
-type Position struct {
-	X float64 `json:"x" yaml:"x"`
-	Y float64 `json:"y" yaml:"y"`
-}
-
 // Find gives a node by id.
 func (c Content) Find(id NodeID) (Node, bool) {
 	for _, n := range c.Nodes {

@@ -35,7 +35,11 @@ type Page struct {
 }
 
 // Assets are the addresses of what pages load.
-type Assets struct{ Style, Script, Icons, Favicon string }
+type Assets struct {
+	Style, Script, Icons, Favicon string
+	// MoreStyle and MoreScript are what an island needs; "" on all other pages.
+	MoreStyle, MoreScript string
+}
 
 // title is what the browser shows.
 func (p Page) title() string {

@@ -1,0 +1,206 @@
+// The builder: palette, drawing, drawer, and what opens over them.
+import { ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Suspense, lazy, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import * as clip from "../core/clipboard";
+import { nextPort } from "../core/graph";
+import { find } from "../core/keys";
+import { GRID, HEIGHT, WIDTH } from "../core/place";
+import { next } from "../core/problems";
+import type { Point } from "../core/types";
+import { extensions } from "../extensions";
+import { Session, loadTidy } from "../session";
+import { Bar, Problems, Said, Zoom } from "./Bars";
+import { Canvas, glide } from "./Canvas";
+import { Ask, Context, Tools, useEditor } from "./context";
+import { Drawer } from "./Drawer";
+import { Palette } from "./Palette";
+import { Picker } from "./Picker";
+
+const Help = lazy(() => import("./Help"));
+const Merge = lazy(() => import("./Merge"));
+
+export const App = ({ session }: { session: Session }) => <ReactFlowProvider><Builder session={session} /></ReactFlowProvider>;
+
+const inField = (t: EventTarget | null): boolean => t instanceof HTMLElement && (t.isContentEditable || t.matches("input, textarea, select, [role=textbox]") || !!t.closest("dialog[open], .panel-place"));
+
+function Builder({ session }: { session: Session }) {
+  const { editor } = session;
+  useEditor(editor);
+  const flow = useReactFlow();
+  const root = useRef<HTMLDivElement>(null);
+  const [asked, ask] = useState<Ask | undefined>();
+  const [naming, setNaming] = useState("");
+  const [help, setHelp] = useState(false);
+  const [list, setList] = useState(false);
+  const [at, setAt] = useState(-1);
+  const pointer = useRef<Point>(undefined);
+
+  const center = useCallback((id: string) => {
+    const p = editor.doc.layout.nodes?.[id];
+    if (p) void flow.setCenter(p.x + WIDTH / 2, p.y + HEIGHT / 2, { zoom: Math.max(flow.getZoom(), 0.7), duration: glide(180) });
+  }, [editor, flow]);
+  const tools = useMemo<Tools>(() => ({ editor, session, start: session.start, ask, center, naming, setNaming }), [editor, session, center, naming]);
+
+  const focusNode = useCallback(() => { requestAnimationFrame(() => {
+    const id = [...editor.selected].at(-1);
+    if (id) root.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true });
+  }); }, [editor]);
+
+  const goProblem = useCallback((back: boolean) => {
+    const i = next(editor.problems.length, at, back);
+    if (i < 0) { editor.say("There are no problems."); return; }
+    setAt(i);
+    const f = editor.problems[i];
+    if (f.node) { editor.select([f.node]); center(f.node); focusNode(); }
+    editor.say(`Problem ${i + 1} of ${editor.problems.length}: ${f.text}`);
+  }, [editor, at, center, focusNode]);
+
+  const middle = useCallback((): Point => {
+    const r = root.current?.querySelector(".react-flow")?.getBoundingClientRect();
+    return flow.screenToFlowPosition({ x: (r?.left ?? 0) + (r?.width ?? 0) / 2, y: (r?.top ?? 0) + (r?.height ?? 0) / 2 });
+  }, [flow]);
+
+  const act = useCallback((id: string, e: KeyboardEvent): boolean => {
+    const one = editor.one;
+    const ms = { duration: glide(160) };
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement : undefined;
+    const onNode = focused?.closest<HTMLElement>(".react-flow__node")?.dataset.id, onEdge = focused?.closest(".react-flow__edge")?.getAttribute("data-id");
+    const onButton = !!focused?.closest("button, a, summary");
+    switch (id) {
+      case "find-type": ask({ kind: "add", from: one ? nextPort(editor.content, one, editor.spec(one)) || undefined : undefined, edge: edgeOf(editor.edge) }); return true;
+      case "connect": {
+        const from = one && nextPort(editor.content, one, editor.spec(one));
+        if (from) ask({ kind: "connect", from }); else editor.say("Choose the node that the edge begins at.");
+        return true;
+      }
+      case "note": editor.addNote(middle()); return true;
+      case "open":
+        if (onButton) return false;
+        if (onEdge) { editor.selectEdge(onEdge); return true; }
+        if (onNode && !editor.selected.has(onNode)) { editor.select([onNode]); return true; }
+        root.current?.querySelector<HTMLElement>(".drawer input:not([type=hidden]), .drawer select, .drawer textarea")?.focus();
+        return true;
+      case "rename": if (one) setNaming(one.id); return true;
+      case "remove": editor.remove(); return true;
+      case "undo": editor.undo(); return true;
+      case "redo": editor.redo(); return true;
+      case "duplicate": editor.duplicate(); return true;
+      case "group": editor.group(); return true;
+      case "tidy": void loadTidy().then((t) => editor.tidy(t)); return true;
+      case "save": void session.saver.now().then((all) => { if (all) editor.say(`Saved as revision ${session.saver.base}.`); }); return true;
+      case "all": editor.selectAll(); return true;
+      case "none": editor.select([]); setList(false); return true;
+      case "walk": case "walk-more":
+        editor.go(e.key.slice(5).toLowerCase() as "up", id === "walk-more");
+        focusNode();
+        return true;
+      case "nudge": {
+        const [dx, dy] = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[e.key] ?? [0, 0];
+        editor.nudge(dx * GRID, dy * GRID);
+        return true;
+      }
+      case "find": ask({ kind: "find" }); return true;
+      case "fit": void flow.fitView({ padding: 0.12, maxZoom: 1, ...ms }); return true;
+      case "actual": void flow.zoomTo(1, ms); return true;
+      case "in": void flow.zoomIn(ms); return true;
+      case "out": void flow.zoomOut(ms); return true;
+      case "problem": goProblem(false); return true;
+      case "problem-back": goProblem(true); return true;
+      case "help": setHelp(true); return true;
+    }
+    return false;
+  }, [editor, flow, session, middle, goProblem, focusNode]);
+
+  const edgeOf = (key: string) => { if (!key) return undefined; const [from, to] = key.split(">"); return { from, to }; };
+
+  useEffect(() => {
+    const down = (e: KeyboardEvent) => {
+      const inside = root.current?.contains(document.activeElement) || document.activeElement === document.body || document.activeElement?.id === "main";
+      const b = find(e.altKey && e.code === "KeyT" ? { key: "t", ctrlKey: e.ctrlKey, metaKey: e.metaKey, shiftKey: e.shiftKey, altKey: true } : e, editor.edits);
+      if (!b || !inside || document.querySelector("dialog[open]")) return;
+      if (inField(e.target) && !["save", "problem", "problem-back"].includes(b.id)) {
+        if (b.id === "none") { (e.target as HTMLElement).blur(); focusNode(); e.preventDefault(); }
+        return;
+      }
+      if (["copy", "cut", "paste"].includes(b.id)) return; // the clipboard's own events do these
+      if (act(b.id, e)) e.preventDefault();
+    };
+    document.addEventListener("keydown", down);
+    return () => document.removeEventListener("keydown", down);
+  }, [act, editor, focusNode]);
+
+  // Copy, cut and paste: the browser's own events, which need no permission.
+  useEffect(() => {
+    const ours = (e: ClipboardEvent) => !inField(e.target) && !document.querySelector("dialog[open]") && (getSelection()?.isCollapsed ?? true);
+    const copy = (e: ClipboardEvent) => {
+      const s = ours(e) ? editor.copy() : undefined;
+      if (!s || !e.clipboardData || s.nodes.length + (s.notes?.length ?? 0) === 0) return;
+      e.preventDefault();
+      e.clipboardData.setData("text/plain", clip.asText(s));
+      e.clipboardData.setData(clip.MIME, JSON.stringify(s));
+      if (e.type === "cut" && editor.edits) editor.remove();
+      editor.say(`${s.nodes.length === 1 ? "One node" : `${s.nodes.length} nodes`} ${e.type === "cut" ? "cut" : "copied"}.`);
+    };
+    const paste = async (e: ClipboardEvent) => {
+      if (!ours(e) || !editor.edits || !e.clipboardData) return;
+      const whole = e.clipboardData.getData(clip.MIME), text = e.clipboardData.getData("text/plain");
+      let s = clip.read(whole || text);
+      if (!s && !/\b(nodes|joinery):/.test(text)) return;
+      e.preventDefault();
+      if (!s) {
+        const { status, body } = await session.net.send("POST", "canvas/paste", { text }).catch(() => ({ status: 0, body: {} as any }));
+        if (status !== 200) { editor.say(body.detail ?? "What you pasted cannot be read now."); return; }
+        s = clip.asSnippet(body);
+      }
+      if (!s) { editor.say("There are no nodes in what you pasted."); return; }
+      editor.paste(s, whole && s.nodes.some((n) => editor.content.nodes.some((m) => m.id === n.id)) ? undefined : pointer.current ?? middle(), await loadTidy());
+      focusNode();
+    };
+    const pasted = (e: ClipboardEvent) => { void paste(e); };
+    document.addEventListener("copy", copy); document.addEventListener("cut", copy); document.addEventListener("paste", pasted);
+    return () => { document.removeEventListener("copy", copy); document.removeEventListener("cut", copy); document.removeEventListener("paste", pasted); };
+  }, [editor, session, middle, focusNode]);
+
+  // A review takes what is saved, so everything is saved first; with problems it is refused here already.
+  useEffect(() => {
+    const submit = (e: SubmitEvent) => {
+      const form = e.target as HTMLFormElement;
+      if (!editor.edits || !form.getAttribute("action")?.endsWith("/reviews")) return;
+      if (editor.problems.length > 0) {
+        e.preventDefault(); e.stopPropagation();
+        setList(true);
+        goProblem(false);
+        editor.say(`${editor.problems.length === 1 ? "One problem" : `${editor.problems.length} problems`} to solve before it can be submitted.`);
+        return;
+      }
+      const field = form.elements.namedItem("revision");
+      if (session.saver.clean && field instanceof HTMLInputElement) { field.value = String(session.saver.base); return; }
+      e.preventDefault(); e.stopPropagation();
+      void session.saver.now().then((all) => { if (all) form.requestSubmit(); else editor.say("It is not saved yet, so it cannot be submitted."); });
+    };
+    document.addEventListener("submit", submit, true);
+    return () => document.removeEventListener("submit", submit, true);
+  }, [editor, session, goProblem]);
+
+  const sides = extensions.filter((x) => x.Side && (x.modes ?? ["edit"]).includes(editor.mode));
+  return (
+    <Context.Provider value={tools}>
+      <div ref={root} className={`builder-grid mode-${editor.mode}`} onPointerMove={(e) => { if ((e.target as Element).closest?.(".react-flow__pane, .react-flow__node")) pointer.current = flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }); }}>
+        {editor.edits && <Palette />}
+        <div className="canvas-place">
+          <Canvas />
+          <Bar help={() => setHelp(true)} list={() => setList(!list)} />
+          <Zoom />
+          {list && <Problems close={() => setList(false)} at={at} setAt={setAt} />}
+          {editor.content.nodes.length === 0 && <div className="canvas-empty"><p><strong>Nothing here yet.</strong></p><p>Drag a node from the palette, or press <kbd>/</kbd>. A flow begins with a start: an HRIS event, or one by hand.</p></div>}
+          <Said />
+        </div>
+        {sides.map((x) => x.Side && <x.Side key={x.name} />)}
+        <Drawer />
+      </div>
+      {asked && <Picker what={asked} />}
+      {help && <Suspense fallback={null}><Help close={() => setHelp(false)} edits={editor.edits} /></Suspense>}
+      {session.merging && <Suspense fallback={null}><Merge /></Suspense>}
+    </Context.Provider>
+  );
+}

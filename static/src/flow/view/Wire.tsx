@@ -1,0 +1,21 @@
+// One edge, with a + on it that inserts a node.
+import { BaseEdge, getSmoothStepPath, type EdgeProps } from "@xyflow/react";
+import { memo } from "react";
+import { useTools } from "./context";
+
+export const Wire = memo(function Wire(p: EdgeProps) {
+  const { editor, ask } = useTools();
+  const [path, x, y] = getSmoothStepPath({ sourceX: p.sourceX, sourceY: p.sourceY, targetX: p.targetX, targetY: p.targetY, sourcePosition: p.sourcePosition, targetPosition: p.targetPosition, borderRadius: 10, offset: 22 });
+  const [from, to] = p.id.split(">");
+  return (
+    <>
+      <BaseEdge path={path} markerEnd={p.markerEnd} interactionWidth={22} />
+      {editor.edits && (
+        <g className="wire-add" transform={`translate(${x} ${y})`} onClick={(e) => { e.stopPropagation(); ask({ kind: "add", edge: { from, to }, screen: { x: e.clientX, y: e.clientY } }); }}>
+          <title>Insert a node here</title>
+          <circle r="14" className="wire-hit" /><circle r="8" /><path d="M-4 0H4M0 -4V4" />
+        </g>
+      )}
+    </>
+  );
+});
