@@ -19,6 +19,20 @@ type apiTryReason struct {
 	Detail string `json:"detail"`
 }
 
+type apiSeen struct {
+	Connection string `json:"connection"`
+	Title      string `json:"title"`
+	Detail     string `json:"detail"`
+	Good       bool   `json:"good"`
+	Row        int    `json:"row,omitempty"`
+}
+
+type apiAsked struct {
+	Connection string `json:"connection"`
+	Answered   bool   `json:"answered"`
+	Detail     string `json:"detail"`
+}
+
 // apiPolicyTry is POST /api/v1/policies/:key/try: what a policy decides for one
 // joiner, and why. It keeps and writes nothing.
 func (s *Server) apiPolicyTry(c *fiber.Ctx, who auth.Actor) error {
@@ -63,24 +77,45 @@ func (s *Server) apiPolicyTry(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
+	t := &tried{subject: sub}
 	if in.Live {
-		if sub.Lookups, err = s.lookups(c.UserContext(), who, sub); err != nil {
-			return err
+		if content.Naming != nil {
+			if t.subject.Lookups, err = s.lookups(c.UserContext(), who, sub); err != nil {
+				return err
+			}
 		}
+		s.tryLive(c.UserContext(), who, policyTry{joiner: in.Joiner}, content, t)
+	} else {
+		t.outcome, _, t.err = s.tryRules(c.UserContext(), content, sub)
 	}
-	out, _, err := s.tryRules(c.UserContext(), content, sub)
-	if err != nil {
-		return err
+	if t.err != nil {
+		return t.err
 	}
+	return sendJSON(c, http.StatusOK, apiTriedOf(t))
+}
+
+// apiTriedOf is what came of a try.
+func apiTriedOf(t *tried) map[string]any {
 	reasons := []apiTryReason{}
-	for _, r := range out.Reasons {
+	for _, r := range t.outcome.Reasons {
 		reasons = append(reasons, apiTryReason(r))
 	}
-	output := jsonValues(out.Output)
+	output := jsonValues(t.outcome.Output)
 	if output == nil {
 		output = map[string]any{}
 	}
-	return sendJSON(c, http.StatusOK, map[string]any{"output": output, "person": out.Person, "reasons": reasons})
+	out := map[string]any{"output": output, "person": t.outcome.Person, "reasons": reasons}
+	if t.seen != nil {
+		seen, systems := []apiSeen{}, []apiAsked{}
+		for _, l := range t.seen.lines {
+			seen = append(seen, apiSeen{l.Connection, l.Title, l.Detail, l.Good, l.Row})
+		}
+		for _, a := range t.seen.answers {
+			systems = append(systems, apiAsked{a.Connection, a.Miss == "", a.Miss})
+		}
+		out["seen"], out["systems"], out["note"] = seen, systems, t.seen.note
+	}
+	return out
 }
 
 // triedContent is the content that was sent, or else the newest revision's.

@@ -62,10 +62,37 @@ func outcomePart(d policyDraft, t *tried) policies.TryOutcome {
 		out.Reasons = append(out.Reasons, line)
 	}
 	out.Took = "Decided in " + shortTime(t.took) + "."
+	d.seenPart(t.seen, &out)
 	if t.label != "" {
 		out.Took = "For " + t.label + ". " + out.Took
 	}
 	return out
+}
+
+// seenPart shows what live systems said, and which of them said nothing.
+func (d policyDraft) seenPart(x *seen, out *policies.TryOutcome) {
+	if x == nil {
+		return
+	}
+	out.SeenNote = x.note
+	for _, a := range x.answers {
+		if a.Miss != "" {
+			out.Missed = append(out.Missed, a.Connection+": "+a.Miss)
+		} else {
+			out.Asked = append(out.Asked, a.Connection)
+		}
+	}
+	for i, l := range x.lines {
+		if i == shownReasons {
+			out.SeenMore = plural(len(x.lines)-i, "more line", "more lines") + "."
+			break
+		}
+		line := policies.Reason{Title: l.Title, Detail: l.Detail, Took: l.Good, Where: l.Connection}
+		if l.Row > 0 {
+			line.Row, line.RowURL = itoa(l.Row), "#"+d.rowAnchor(l.Row)
+		}
+		out.Seen = append(out.Seen, line)
+	}
 }
 
 // rowAnchor is the id of the number of a row of the table that decides.
@@ -186,8 +213,11 @@ func (s *Server) tryPart(c *fiber.Ctx, who auth.Actor, d policyDraft, rules []by
 			t.Open = t.Open || x.Value != ""
 		}
 	}
-	if d.spec.Type == "naming" && who.Can(auth.RunRead) {
-		t.Live = &ui.Field{Name: "try.live", Label: "Look at the names that are held now", Input: "check", Checked: d.try.live, Help: "Only reads, and holds nothing. Systems are not asked."}
+	if slices.Contains(looks(), d.spec.Type) && who.Can(auth.RunRead) {
+		t.Live = &ui.Field{Name: "try.live", Label: "Look into the connected systems", Input: "check", Checked: d.try.live, Help: "When you press Try. It only reads, and is kept in the audit log."}
+		if d.spec.Type == "naming" {
+			t.Live.Label, t.Live.Help = "Look at the names that are held, and into the connected systems", "Systems are asked when you press Try. It only reads, holds nothing, and is kept in the audit log."
+		}
 	}
 	t.Open = t.Open || t.More.Value != "" || t.Now.Value != ""
 	var stored map[string]any

@@ -105,6 +105,7 @@ func (s *Server) policyForm(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, d
 	}
 	if c.FormValue("op") == "keep" && v.tried != nil {
 		d.keptCase(v.tried, v.doc.Content)
+		d.try.look = false // the systems were asked a moment ago
 		if v, err = s.judge(c, who, d); err != nil {
 			return err
 		}

@@ -29,10 +29,12 @@ type policyTry struct {
 	// extra are the fields of a test that only some types look at, by their keys.
 	extra map[string]string
 	live  bool
+	// look says that live systems are to be asked now, and not at each key.
+	look bool
 }
 
 func postedTry(c *fiber.Ctx) policyTry {
-	t := policyTry{attributes: map[string]string{}, extra: map[string]string{}, query: strings.TrimSpace(c.FormValue("try.q")), joiner: c.FormValue("try.joiner"), more: c.FormValue("try.more"), now: strings.TrimSpace(c.FormValue("try.now")), live: c.FormValue("try.live") != ""}
+	t := policyTry{attributes: map[string]string{}, extra: map[string]string{}, query: strings.TrimSpace(c.FormValue("try.q")), joiner: c.FormValue("try.joiner"), more: c.FormValue("try.more"), now: strings.TrimSpace(c.FormValue("try.now")), live: c.FormValue("try.live") != "", look: c.FormValue("look") != "" || c.FormValue("op") == "try" || c.FormValue("op") == "keep"}
 	for name, value := range c.Request().PostArgs().All() {
 		text := strings.TrimSpace(string(value))
 		if a, ok := strings.CutPrefix(string(name), "try.a."); ok {
@@ -87,6 +89,8 @@ type tried struct {
 	outcome policy.Outcome
 	took    time.Duration
 	err     error
+	// seen is what live systems said; nil when none was asked.
+	seen *seen
 }
 
 // picked is a joiner as somebody may see them: attributes they may not see are left
@@ -175,9 +179,16 @@ func (s *Server) tryDraft(c *fiber.Ctx, who auth.Actor, t policyTry, content pol
 		return out
 	}
 	if t.live {
-		if out.subject.Lookups, out.err = s.lookups(c.UserContext(), who, out.subject); out.err != nil {
+		if content.Naming != nil {
+			if out.subject.Lookups, out.err = s.lookups(c.UserContext(), who, out.subject); out.err != nil {
+				return out
+			}
+		}
+		if t.look {
+			s.tryLive(c.UserContext(), who, t, content, out)
 			return out
 		}
+		out.seen = &seen{note: "Press Try to ask the connected systems."}
 	}
 	out.outcome, out.took, out.err = s.tryRules(c.UserContext(), content, out.subject)
 	return out
@@ -198,7 +209,7 @@ func (s *Server) tryRules(ctx context.Context, content policy.Content, sub polic
 	if !ok {
 		return policy.Outcome{}, 0, fault.New(fault.Invalid, "The policy has no rules yet.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	began := time.Now()
 	out, err := rules.Try(ctx, sub)

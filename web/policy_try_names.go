@@ -7,13 +7,12 @@ import (
 
 	"joinery/internal/naming"
 	"joinery/internal/policy"
-	"joinery/internal/postgres"
 )
 
 // heldNames answers a naming policy that is tried from the names that are held, and
 // remembers which were not free: a test made of the try needs them to be taken.
 type heldNames struct {
-	postgres.Names
+	policy.Names
 	taken []policy.Taken
 }
 
@@ -28,6 +27,15 @@ func (h *heldNames) Holders(ctx context.Context, names []naming.Name) ([]string,
 		}
 	}
 	return out, err
+}
+
+// Live remembers what is in use in a system that was asked.
+func (h *heldNames) Live(ctx context.Context, n naming.Name, in policy.SpaceRow, within string) (string, error) {
+	where, err := h.Names.Live(ctx, n, in, within)
+	if where != "" {
+		h.add(policy.Taken{Space: n.Space, Name: n.Name})
+	}
+	return where, err
 }
 
 // Own remembers the joiner's own names.

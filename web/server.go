@@ -24,6 +24,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/metric"
 	"joinery/internal/node"
+	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/trace"
 	"joinery/static"
@@ -58,6 +59,8 @@ type Server struct {
 	Kick  func()
 	// CheckList foresees an uploaded list beside; nil where no engine runs.
 	CheckList func(id, release string)
+	// Known finds joiners whom rules fit; nil where no engine runs.
+	Known func(ctx context.Context, joinerID string, attributes map[string]any, rules []policy.MatchRule) ([]node.Known, error)
 	// Beat is when the engine last went round its loop, InHand how many runs it
 	// carries; nil where no engine runs beside the site.
 	Beat   func() time.Time

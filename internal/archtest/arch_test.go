@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"internal/engine":               5,
 	"internal/connector/all":        5,
 	"internal/demo":                 5,
+	"internal/look":                 5,
 	"internal/postgres":             4,
 	"internal/connector/ldap":       4,
 	"internal/connector/scim":       4,

@@ -52,7 +52,7 @@ const LoginName = "login"
 
 // Holders asks a directory who holds a name. One that is no NameKeeper is asked
 // for an account, which finds only what accounts hold.
-func Holders(ctx context.Context, dir Directory, q NameQuery) ([]Holder, error) {
+func Holders(ctx context.Context, dir AccountReader, q NameQuery) ([]Holder, error) {
 	if k, ok := dir.(NameKeeper); ok {
 		return k.Holders(ctx, q)
 	}

@@ -17,22 +17,29 @@ var _ node.People = known{}
 // Match marks whoever is not marked yet, the joiner as read now, and compares.
 func (p known) Match(ctx context.Context, rules []policy.MatchRule) ([]node.Known, error) {
 	k := p.b.k
-	var mine []postgres.MatchMark
-	for _, r := range rules {
-		if err := p.markAll(ctx, r); err != nil {
-			return nil, err
-		}
-		m := p.mark(r, k.worker.Attributes)
-		if k.sim == nil {
-			if err := k.e.DB.KeepMarks(ctx, r.Key(), map[string]string{k.c.JoinerID: m}, ""); err != nil {
+	if k.sim == nil {
+		for _, r := range rules {
+			if err := k.e.DB.KeepMarks(ctx, r.Key(), map[string]string{k.c.JoinerID: k.e.markBy(r, k.worker.Attributes)}, ""); err != nil {
 				return nil, err
 			}
 		}
-		if m != "" {
+	}
+	return k.e.KnownLike(ctx, k.c.JoinerID, k.worker.Attributes, rules)
+}
+
+// KnownLike finds the joiners that one of the rules fits, for a joiner who may be
+// known ("" for nobody's id). Those without marks are marked first.
+func (e *Engine) KnownLike(ctx context.Context, joinerID string, attributes map[string]any, rules []policy.MatchRule) ([]node.Known, error) {
+	var mine []postgres.MatchMark
+	for _, r := range rules {
+		if err := e.markAll(ctx, r); err != nil {
+			return nil, err
+		}
+		if m := e.markBy(r, attributes); m != "" {
 			mine = append(mine, postgres.MatchMark{Fields: r.Key(), Mark: m})
 		}
 	}
-	all, err := k.e.DB.MatchPeople(ctx, k.c.JoinerID, mine)
+	all, err := e.DB.MatchPeople(ctx, joinerID, mine)
 	if err != nil {
 		return nil, err
 	}
@@ -43,28 +50,27 @@ func (p known) Match(ctx context.Context, rules []policy.MatchRule) ([]node.Know
 	return out, nil
 }
 
-// mark is what a record is compared by; "" when an attribute is missing.
-func (p known) mark(r policy.MatchRule, attributes map[string]any) string {
+// markBy is what a record is compared by; "" when an attribute is missing.
+func (e *Engine) markBy(r policy.MatchRule, attributes map[string]any) string {
 	v := r.Value(attributes)
 	if v == "" {
 		return ""
 	}
-	return joiner.Mark(p.b.k.e.MarkKey, r.Key(), v)
+	return joiner.Mark(e.MarkKey, r.Key(), v)
 }
 
 // markAll marks the joiners that came before the rule, or since it was last asked.
-func (p known) markAll(ctx context.Context, r policy.MatchRule) error {
-	db := p.b.k.e.DB
+func (e *Engine) markAll(ctx context.Context, r policy.MatchRule) error {
 	for after := ""; ; {
-		rows, last, err := db.ToMark(ctx, r.Key(), after)
+		rows, last, err := e.DB.ToMark(ctx, r.Key(), after)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		marks := make(map[string]string, len(rows))
 		for id, attributes := range rows {
-			marks[id] = p.mark(r, attributes)
+			marks[id] = e.markBy(r, attributes)
 		}
-		if err := db.KeepMarks(ctx, r.Key(), marks, last); err != nil {
+		if err := e.DB.KeepMarks(ctx, r.Key(), marks, last); err != nil {
 			return err
 		}
 		after = last

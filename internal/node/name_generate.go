@@ -152,10 +152,7 @@ func (l *liveNames) Live(ctx context.Context, n naming.Name, in policy.SpaceRow,
 			return "", err
 		}
 		if by != "" {
-			l.seen[n] = "in use in " + key
-			if by != connector.HolderAccount && by != connector.HolderOther {
-				l.seen[n] += " by a " + by
-			}
+			l.seen[n] = InUse(key, by)
 			return l.seen[n], l.call.Names.Found(ctx, n, key, stamp)
 		}
 	}
@@ -178,6 +175,13 @@ func (l *liveNames) inUse(ctx context.Context, n naming.Name, in policy.SpaceRow
 			}
 		}
 	}
+	return HeldLive(n, in, within, l.stamps, func(q connector.NameQuery) ([]connector.Holder, error) { return connector.Holders(ctx, dir, q) })
+}
+
+// HeldLive looks for a name in one system, which holders asks: by is the kind of
+// what holds it, "" for nothing. What carries one of the joiner's own marks is no
+// obstacle.
+func HeldLive(n naming.Name, in policy.SpaceRow, within string, own []string, holders func(connector.NameQuery) ([]connector.Holder, error)) (by, stamp string, err error) {
 	attributes := in.Attributes
 	if len(attributes) == 0 {
 		attributes = []string{connector.LoginName}
@@ -187,18 +191,26 @@ func (l *liveNames) inUse(ctx context.Context, n naming.Name, in policy.SpaceRow
 		if strings.EqualFold(a, "proxyAddresses") {
 			q.Value = "smtp:" + q.Value
 		}
-		held, err := connector.Holders(ctx, dir, q)
+		held, err := holders(q)
 		if err != nil {
 			return "", "", err
 		}
 		for _, h := range held {
-			if h.Stamp != "" && slices.Contains(l.stamps, h.Stamp) || elsewhere(h.ID, within) {
+			if h.Stamp != "" && slices.Contains(own, h.Stamp) || elsewhere(h.ID, within) {
 				continue
 			}
 			return h.Kind, h.Stamp, nil
 		}
 	}
 	return "", "", nil
+}
+
+// InUse says in words that a name is in use in a system.
+func InUse(connection, by string) string {
+	if by != connector.HolderAccount && by != connector.HolderOther {
+		return "in use in " + connection + " by a " + by
+	}
+	return "in use in " + connection
 }
 
 // elsewhere reports whether an account that is named by its place (a DN) lies

@@ -87,11 +87,11 @@ func (db *DB) MatchPeople(ctx context.Context, joinerID string, marks []MatchMar
 	}
 	rows, err := db.pool.Query(ctx, `WITH hits AS (SELECT m.joiner_id, array_agg(m.fields) AS sets FROM unnest($2::text[], $3::text[]) AS u (f, k) JOIN match_marks m ON m.fields = u.f AND m.mark = u.k AND m.mark <> ''
 			WHERE m.joiner_id <> $1 GROUP BY m.joiner_id ORDER BY count(*) DESC, m.joiner_id LIMIT 50)
-		SELECT j.id, j.connection, j.worker, j.label, j.attributes, h.sets, j.person <> '' AND j.person = me.person,
+		SELECT j.id, j.connection, j.worker, j.label, j.attributes, h.sets, coalesce(j.person <> '' AND j.person = me.person, false),
 			EXISTS (SELECT 1 FROM match_apart a WHERE (a.joiner_id, a.other_id) IN (($1, j.id), (j.id, $1))),
 			coalesce((SELECT jsonb_object_agg(c, a) FROM (SELECT DISTINCT ON (x.connection) x.connection AS c, x.account_id AS a FROM joiner_accounts x WHERE x.joiner_id = j.id ORDER BY x.connection, x.changed_at DESC) l), '{}'),
 			CASE WHEN j.stamp <> '' THEN j.stamp ELSE j.connection || ':' || j.worker END
-		FROM hits h JOIN joiners j ON j.id = h.joiner_id CROSS JOIN (SELECT person FROM joiners WHERE id = $1) me ORDER BY j.id`, joinerID, fields, values)
+		FROM hits h JOIN joiners j ON j.id = h.joiner_id LEFT JOIN (SELECT person FROM joiners WHERE id = $1) me ON true ORDER BY j.id`, joinerID, fields, values)
 	if err != nil {
 		return nil, asFault(fmt.Errorf("match people: %w", err))
 	}

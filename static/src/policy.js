@@ -5,7 +5,7 @@ import { openBuilder } from "./condition.js";
 
 const pause = 350; // milliseconds after the last key
 
-let form = null, timer = 0, under = null, picking = false, fresh = 0;
+let form = null, timer = 0, under = null, picking = false, looking = false, fresh = 0;
 
 function soon(wait = pause) {
   clearTimeout(timer);
@@ -18,7 +18,8 @@ async function judge() {
   const mine = under;
   const body = new URLSearchParams(new FormData(form));
   if (picking) body.set("picking", "yes");
-  picking = false;
+  if (looking) body.set("look", "yes");
+  picking = looking = false;
   const outcome = form.querySelector("[data-outcome]");
   outcome.classList.add("waiting");
   say("Checking…");
@@ -139,7 +140,7 @@ function onClick(event) {
     button.closest("[data-case]").remove();
     form.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true }));
     form.querySelector("[data-case-add]").focus();
-  } else if (does("tryNow") || does("run")) soon(0);
+  } else if (does("tryNow") || does("run")) { looking = does("tryNow"); soon(0); }
   else if (does("find")) { picking = true; soon(0); }
   else return;
   event.preventDefault();

@@ -48,3 +48,10 @@ func tookWord(took bool) string {
 	}
 	return "No effect: "
 }
+
+func seenWord(good bool) string {
+	if good {
+		return ""
+	}
+	return "Look at this: "
+}

@@ -152,11 +152,18 @@ type TryOutcome struct {
 	More string
 	Took string
 	Note string
+	// Seen is what live systems said. Asked are those that answered, Missed says why
+	// others did not.
+	Seen               []Reason
+	Asked, Missed      []string
+	SeenMore, SeenNote string
 }
 
-// Reason is one step of the decision.
+// Reason is one step of the decision, or one thing that was seen.
 type Reason struct {
 	Row, Title, Detail string
+	// Where is the system that it was seen in.
+	Where string
 	Took               bool
 	RowURL             string
 }
