@@ -55,3 +55,10 @@ func seenWord(good bool) string {
 	}
 	return "Look at this: "
 }
+
+func seenIcon(good bool) string {
+	if good {
+		return "check"
+	}
+	return "triangle-alert"
+}

@@ -163,9 +163,9 @@ type TryOutcome struct {
 type Reason struct {
 	Row, Title, Detail string
 	// Where is the system that it was seen in.
-	Where string
-	Took               bool
-	RowURL             string
+	Where  string
+	Took   bool
+	RowURL string
 }
 
 // Uses are the flows that use the policy.

@@ -341,7 +341,7 @@ func Outcome(o TryOutcome) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = reasons(o.Reasons, tookWord).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasons(o.Reasons, tookWord, tookIcon).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -417,7 +417,7 @@ func Outcome(o TryOutcome) templ.Component {
 
 // reasons are steps of a decision, or things that were seen. Word says for those who
 // do not see the sign what it means.
-func reasons(all []Reason, word func(bool) string) templ.Component {
+func reasons(all []Reason, word, icon func(bool) string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -465,7 +465,7 @@ func reasons(all []Reason, word func(bool) string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Icon(tookIcon(r.Took)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Icon(icon(r.Took)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -631,7 +631,7 @@ func seen(o TryOutcome) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(o.Seen) > 0 {
-				templ_7745c5c3_Err = reasons(o.Seen, seenWord).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = reasons(o.Seen, seenWord, seenIcon).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
