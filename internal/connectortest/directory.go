@@ -26,7 +26,7 @@ type Directory struct {
 	Group, Foreign string
 	// Password says that accounts can be given one.
 	Password bool
-	// Lacks names what this system cannot do: "disable", "remove".
+	// Lacks names what this system cannot do: "disable", "remove", "rename".
 	Lacks []string
 }
 
@@ -56,6 +56,7 @@ func RunDirectory(t *testing.T, d Directory) {
 		{"name_of_another_joiner", s.nameOfAnother, true},
 		{"name_of_a_stranger", s.nameOfStranger, true},
 		{"update_and_remove", s.update, true},
+		{"rename", s.rename, true},
 		{"missing_account", s.missingAccount, true},
 		{"enable_and_disable", s.enable, s.can("disable")},
 		{"groups", s.groups, true},

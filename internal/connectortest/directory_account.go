@@ -137,6 +137,44 @@ func (s suite) update(t *testing.T) {
 	}
 }
 
+// rename gives an account another name and keeps all else; a name that somebody has
+// is refused, and a directory that cannot do it says so and changes nothing.
+func (s suite) rename(t *testing.T) {
+	dir, want, other := s.open(t, Options{}), s.want("rita."), s.want("otto.")
+	made, err := dir.EnsureAccount(ctx(t), want)
+	require.NoError(t, err)
+	_, err = dir.EnsureAccount(ctx(t), other)
+	require.NoError(t, err)
+	name := strings.Replace(want.Name, "rita.", "ruth.", 1)
+	before, err := connector.Rename(ctx(t), dir, made.ID, name)
+	if !s.can("rename") {
+		require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+		got, _, err := dir.FindAccount(ctx(t), connector.Lookup{Stamp: want.Stamp})
+		require.NoError(t, err)
+		require.Equal(t, made.Name, got.Name)
+		return
+	}
+	require.NoError(t, err)
+	require.Equal(t, made.Name, before)
+	for range 2 {
+		got, ok, err := dir.FindAccount(ctx(t), connector.Lookup{Stamp: want.Stamp})
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, []string{made.ID, name}, []string{got.ID, got.Name})
+		_, ok, err = dir.FindAccount(ctx(t), connector.Lookup{Name: want.Name})
+		require.NoError(t, err)
+		require.False(t, ok, "nobody has the old name")
+		before, err = connector.Rename(ctx(t), dir, made.ID, name)
+		require.NoError(t, err)
+		require.Equal(t, name, before, "a second time changes nothing")
+	}
+	_, err = connector.Rename(ctx(t), dir, made.ID, other.Name)
+	requireTaken(t, err)
+	got, _, err := dir.FindAccount(ctx(t), connector.Lookup{Stamp: want.Stamp})
+	require.NoError(t, err)
+	require.Equal(t, name, got.Name)
+}
+
 func (s suite) missingAccount(t *testing.T) {
 	dir, want := s.open(t, Options{}), s.want("fritz.")
 	made, err := dir.EnsureAccount(ctx(t), want)

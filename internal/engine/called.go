@@ -98,6 +98,11 @@ func (d countedDirectory) SetEnabled(ctx context.Context, id string, enabled boo
 	return changed, err
 }
 
+func (d countedDirectory) RenameAccount(ctx context.Context, id, name string) (before string, err error) {
+	err = d.k.called(ctx, d.key, opRename, func(ctx context.Context) error { before, err = connector.Rename(ctx, d.dir, id, name); return err })
+	return before, err
+}
+
 func (d countedDirectory) FindGroup(ctx context.Context, name string) (g connector.Group, found bool, err error) {
 	err = d.k.called(ctx, d.key, opFindGroup, func(ctx context.Context) error { g, found, err = d.dir.FindGroup(ctx, name); return err })
 	return g, found, err

@@ -65,6 +65,23 @@ func (o *subjects) send(_ context.Context, m node.Mail, id string) error {
 
 func (o *subjects) subjects() []string { o.mu.Lock(); defer o.mu.Unlock(); return slices.Clone(o.list) }
 
+// troubled fails a case in which something went wrong on our side, even where a
+// later try hides it.
+type troubled struct {
+	*slog.TextHandler
+	t *testing.T
+}
+
+func (h *troubled) Handle(ctx context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "kind" && fmt.Sprint(a.Value.Any()) == string(fault.Internal) {
+			h.t.Errorf("%s: something went wrong on our side", r.Message)
+		}
+		return true
+	})
+	return h.TextHandler.Handle(ctx, r)
+}
+
 // newCaseHouse opens a house; the clock stands at the case's moment.
 func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	t.Helper()
@@ -74,19 +91,29 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	h.catalog = all.Of(fake.Mishaps{Type: fake.Directory{}, File: calls, Plan: c.Mishaps}, fake.Mishaps{Type: fake.HRIS{}, File: calls, Plan: c.Mishaps})
 	kinds := artifact.Kinds{Flows: node.All(), Connectors: h.catalog}
 	h.db = pgtest.Open(t, postgres.Config{Now: h.clock.Now, Artifacts: kinds})
-	text, err := flows.Flow(key)
-	require.NoError(t, err)
-	doc, err := kinds.ReadText(review.Flow, "", text)
-	require.NoError(t, err)
-	var policies []artifact.Doc
-	keys, texts, err := flows.Policies(key)
-	require.NoError(t, err)
-	for _, own := range keys {
-		p, err := kinds.ReadText(review.Policy, own, texts[own])
+	var docs []artifact.Doc
+	var own []artifact.Doc
+	for i, key := range append([]string{key}, c.With...) {
+		text, err := flows.Flow(key)
 		require.NoError(t, err)
-		policies = append(policies, p)
+		if i == 0 {
+			text = c.chosen(t, text)
+		}
+		doc, err := kinds.ReadText(review.Flow, "", text)
+		require.NoError(t, err)
+		keys, texts, err := flows.Policies(key)
+		require.NoError(t, err)
+		for _, k := range keys {
+			p, err := kinds.ReadText(review.Policy, k, texts[k])
+			require.NoError(t, err)
+			if !slices.ContainsFunc(docs, func(d artifact.Doc) bool { return d.Kind == p.Kind && d.Key == p.Key }) {
+				docs = append(docs, p)
+			}
+		}
+		own = append(own, doc)
 	}
-	uses, groups := connectionsOf(t, kinds, append(policies, doc))
+	docs = append(docs, own...)
+	uses, groups := connectionsOf(t, kinds, docs)
 	for k, typ := range uses {
 		h.files[k] = filepath.Join(dir, k+".json")
 		raw := fmt.Sprintf(`{"key":%q,"name":%q,"type":%q,"settings":{"path":%q}}`, k, k, typ, h.files[k])
@@ -109,11 +136,37 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 			}
 		}))
 	}
-	for _, d := range append(policies, doc) {
+	for _, d := range docs {
 		h.release(d)
 	}
 	h.restart()
 	return h
+}
+
+// chosen is a shipped flow with what the case's company sets otherwise.
+func (c flowCase) chosen(t *testing.T, text []byte) []byte {
+	t.Helper()
+	if len(c.Params)+len(c.Vars) == 0 {
+		return text
+	}
+	var f map[string]any
+	require.NoError(t, yaml.Unmarshal(text, &f))
+	for k, v := range c.Vars {
+		require.Contains(t, f["vars"], k)
+		f["vars"].(map[string]any)[k] = v
+	}
+	nodes := map[string]map[string]any{}
+	for _, n := range f["nodes"].([]any) {
+		n := n.(map[string]any)
+		nodes[n["id"].(string)] = n
+	}
+	for id, set := range c.Params {
+		require.Contains(t, nodes, id)
+		maps.Copy(nodes[id]["params"].(map[string]any), set)
+	}
+	out, err := yaml.Marshal(f)
+	require.NoError(t, err)
+	return out
 }
 
 // connectionsOf gives the fake type of each connection that the documents name,
@@ -172,7 +225,7 @@ func (h *caseHouse) restart() {
 		h.cancel()
 	}
 	h.nth++
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(&troubled{TextHandler: slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), t: h.t})
 	h.e = &engine.Engine{DB: h.db, Nodes: node.All(), Owner: fmt.Sprint(h.t.Name(), h.nth), Now: h.clock.Now, Log: log, Mail: h.mails.send, Settle: time.Millisecond,
 		Pool: &connector.Pool{Catalog: h.catalog, Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.Value{}, nil }}}
@@ -252,11 +305,16 @@ func (h *caseHouse) happens(i int, x happened) {
 				a.Enabled = a.Enabled && !d.Disable
 				if s.Accounts[id] = a; d.Remove {
 					delete(s.Accounts, id)
+					delete(s.Creates, a.Stamp) // making it anew later is no duplicate
 				}
 				return
 			}
 			t.Errorf("timeline %d: there is no account %s in %s", i, d.Account, d.In)
 		}))
+	case x.Ask:
+		h.rests(i)
+		require.NoError(t, h.db.PollNow(t.Context(), ben, h.hris))
+		require.NoError(t, h.e.PollDue(t.Context()))
 	case x.Restart:
 		h.restart()
 	case x.Retry:
@@ -339,7 +397,7 @@ func (h *caseHouse) differs(want expect) string {
 	if want.Reason != "" && (len(rows) == 0 || !strings.Contains(rows[0].Reason, want.Reason)) {
 		return fmt.Sprintf("the newest run's reason should hold %q", want.Reason)
 	}
-	for _, check := range []func(expect) string{h.differsIn, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer} {
+	for _, check := range []func(expect) string{h.differsIn, h.managersDiffer, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer} {
 		if wrong := check(want); wrong != "" {
 			return wrong
 		}
@@ -371,6 +429,23 @@ func (h *caseHouse) differsIn(want expect) string {
 				return key + ": " + wrong
 			}
 		}
+	}
+	return ""
+}
+
+// managersDiffer compares who is whose manager.
+func (h *caseHouse) managersDiffer(want expect) string {
+	if want.Managers == nil {
+		return ""
+	}
+	have, s := map[string]string{}, h.stateOf("corp-ad")
+	for _, a := range s.Accounts {
+		if m, _ := a.Attributes["manager"].(string); m != "" {
+			have[a.Name] = s.Accounts[m].Name
+		}
+	}
+	if !maps.Equal(have, want.Managers) {
+		return fmt.Sprintf("the managers should be %v, and are %v", want.Managers, have)
 	}
 	return ""
 }
@@ -444,6 +519,24 @@ func (h *caseHouse) peopleDiffer(want expect) string {
 		slices.Sort(have)
 		if !slices.Equal(have, slices.Sorted(slices.Values(*want.Asked))) {
 			return fmt.Sprintf("people should be asked %q, and are asked %q", *want.Asked, have)
+		}
+	}
+	if want.Tasks != nil || want.Why != "" {
+		rows, _, err := h.db.Exceptions(h.t.Context(), postgres.ExceptionFilter{})
+		require.NoError(h.t, err)
+		var have []string
+		why := want.Why == ""
+		for _, r := range rows {
+			if r.State == exception.Open {
+				have, why = append(have, r.Title), why || strings.Contains(r.Reason, want.Why)
+			}
+		}
+		slices.Sort(have)
+		if want.Tasks != nil && !slices.Equal(have, slices.Sorted(slices.Values(*want.Tasks))) {
+			return fmt.Sprintf("tasks should be %q, and are %q", *want.Tasks, have)
+		}
+		if !why {
+			return fmt.Sprintf("no task says %q", want.Why)
 		}
 	}
 	if want.Exceptions != nil {

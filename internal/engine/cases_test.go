@@ -20,6 +20,11 @@ type flowCase struct {
 	Now  time.Time `yaml:"now"`
 	// Strangers are accounts that are there already, by directory.
 	Strangers map[string][]wantAccount `yaml:"strangers"`
+	// With are other shipped flows that are live in the same company.
+	With []string `yaml:"with"`
+	// Params are what a company sets otherwise in nodes of the flow, Vars in its vars.
+	Params map[string]map[string]any `yaml:"params"`
+	Vars   map[string]string         `yaml:"vars"`
 	// Mishaps are what goes wrong with calls: "EnsureAccount#1:lose".
 	Mishaps  []string   `yaml:"mishaps"`
 	Timeline []happened `yaml:"timeline"`
@@ -56,6 +61,8 @@ type happened struct {
 		Remove  bool           `yaml:"remove"`
 		Disable bool           `yaml:"disable"`
 	} `yaml:"directory"`
+	// Ask has the HRIS asked for changes now.
+	Ask bool `yaml:"ask"`
 	// Restart ends the process and starts another.
 	Restart bool `yaml:"restart"`
 	// Retry retries the failed runs.
@@ -66,10 +73,15 @@ type happened struct {
 // expect is what must be true; what is left out may be anything.
 type expect struct {
 	Accounts map[string][]wantAccount `yaml:"accounts"`
+	// Managers gives who is whose manager in corp-ad, by the names of accounts.
+	Managers map[string]string `yaml:"managers"`
 	// Names gives the state of names: "login jmueller": confirmed.
 	Names map[string]string `yaml:"names"`
 	// Exceptions are the fields of open exceptions.
 	Exceptions *[]string `yaml:"exceptions"`
+	// Tasks are the titles of open exceptions, Why part of the reason of one.
+	Tasks *[]string `yaml:"tasks"`
+	Why   string    `yaml:"why"`
 	// HRIS are fields of workers, by their ids.
 	HRIS map[string]map[string]any `yaml:"hris"`
 	// Written are the write-backs that changed something, in order.

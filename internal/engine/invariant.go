@@ -184,6 +184,13 @@ func (d guardedDirectory) UpdateAccount(ctx context.Context, id string, set map[
 	return d.Directory.UpdateAccount(ctx, id, set)
 }
 
+func (d guardedDirectory) RenameAccount(ctx context.Context, id, name string) (string, error) {
+	if err := d.g.write(ctx); err != nil {
+		return "", err
+	}
+	return connector.Rename(ctx, d.Directory, id, name)
+}
+
 func (d guardedDirectory) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {
 	ask := d.g.write
 	if enabled {

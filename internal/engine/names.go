@@ -32,10 +32,10 @@ func (b *boundary) names() node.Reservations {
 }
 
 // Lookups answers from what is held.
-func (h heldNames) Lookups(fresh bool) policy.Names { return h.b.k.names(fresh) }
+func (h heldNames) Lookups(chosenFor string) policy.Names { return h.b.k.names(chosenFor) }
 
-func (k *carrier) names(fresh bool) postgres.Names {
-	return postgres.Names{DB: k.e.DB, JoinerID: k.c.JoinerID, Stamp: k.c.Ref.Stamp(), Run: k.c.ID, Fresh: fresh}
+func (k *carrier) names(chosenFor string) postgres.Names {
+	return postgres.Names{DB: k.e.DB, JoinerID: k.c.JoinerID, Stamp: k.c.Ref.Stamp(), Run: k.c.ID, For: chosenFor}
 }
 
 // Stamps are the mark of this joiner, and those of earlier records of the person.
@@ -53,7 +53,7 @@ func (h heldNames) Found(ctx context.Context, n naming.Name, connection, stamp s
 func (h heldNames) Claim(ctx context.Context, c node.NameClaim) (taken []naming.Name, again bool, err error) {
 	k := h.b.k
 	k.e.reached(BeforeClaim)
-	out, err := k.e.DB.ClaimNames(ctx, postgres.NameClaim{Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: h.b.node.ID, Policy: c.Policy, JoinerID: k.c.JoinerID, Stamp: k.c.Ref.Stamp(), Names: c.Names, Keep: c.Keep, Fresh: c.Fresh})
+	out, err := k.e.DB.ClaimNames(ctx, postgres.NameClaim{Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: h.b.node.ID, Policy: c.Policy, JoinerID: k.c.JoinerID, Stamp: k.c.Ref.Stamp(), Names: c.Names, Keep: c.Keep, For: c.For})
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -115,7 +115,7 @@ func (r *recorded) mayBeCalled(ctx context.Context, login string, attributes map
 			names = append(names, naming.Name{Space: s.Space, Name: value, Key: by.Key(value), Equality: by})
 		}
 	}
-	return k.names(false).RefuseOthersNames(ctx, names)
+	return k.names("").RefuseOthersNames(ctx, names)
 }
 
 // called gives the values of an account that are names in a space without places.

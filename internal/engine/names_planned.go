@@ -19,8 +19,8 @@ type plannedNames struct{ heldNames }
 var _ node.Reservations = plannedNames{}
 
 // Lookups answers from what is held and planned.
-func (p plannedNames) Lookups(fresh bool) policy.Names {
-	return plannedLookups{p.b.k.names(fresh), p.b.k.sim}
+func (p plannedNames) Lookups(chosenFor string) policy.Names {
+	return plannedLookups{p.b.k.names(chosenFor), p.b.k.sim}
 }
 
 // Found records nothing.

@@ -78,17 +78,17 @@ func (e *Engine) markAll(ctx context.Context, r policy.MatchRule) error {
 }
 
 // Join makes both one person; a simulated run only goes on as if they were.
-func (p known) Join(ctx context.Context, x node.Known, rule policy.MatchRule, by string) error {
+func (p known) Join(ctx context.Context, x node.Known, rule policy.MatchRule, by string) (string, error) {
 	k := p.b.k
 	if k.sim != nil {
 		p.b.note(Change{Operation: "joiner.join", Target: x.Ref.Stamp(), Sentence: "The joiner is taken for worker " + x.Ref.Worker + " of " + x.Ref.Connection, Planned: true})
-		return nil
+		return x.Stamp, nil
 	}
-	_, err := k.e.DB.JoinPerson(ctx, postgres.Joined{Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Joiner: k.c.JoinerID, Earlier: x.ID, Rule: rule.Title(), Weight: rule.Weight, By: by})
+	stamp, err := k.e.DB.JoinPerson(ctx, postgres.Joined{Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Joiner: k.c.JoinerID, Earlier: x.ID, Rule: rule.Title(), Weight: rule.Weight, By: by})
 	if err == nil {
 		p.b.note(Change{Operation: "joiner.join", Target: x.Ref.Stamp(), Sentence: "The joiner is the same person as worker " + x.Ref.Worker + " of " + x.Ref.Connection})
 	}
-	return err
+	return stamp, err
 }
 
 // Apart remembers that they are two people.

@@ -164,6 +164,24 @@ func (p *pretended) UpdateAccount(ctx context.Context, id string, set map[string
 	return changes, nil
 }
 
+// RenameAccount plans another name.
+func (p *pretended) RenameAccount(ctx context.Context, id, name string) (string, error) {
+	a, err := p.account(ctx, id)
+	if err != nil || a.Name == name {
+		return a.Name, err
+	}
+	if other, found, err := p.FindAccount(ctx, connector.Lookup{Name: name}); err != nil {
+		return "", err
+	} else if found && other.ID != id {
+		return "", &fault.Error{Kind: fault.Conflict, Key: "name", Sentence: fmt.Sprintf("The name %s is taken in %s by an account that is not this joiner's.", other.Name, p.key)}
+	}
+	before := a.Name
+	a.Name = name
+	p.plan(opRename, before, fmt.Sprintf("Account %s would be called %s in %s", before, name, p.key), nil)
+	p.remember(a)
+	return before, nil
+}
+
 func (p *pretended) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {
 	a, err := p.account(ctx, id)
 	if err != nil || a.Enabled == enabled {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"joinery/internal/connector"
 	"joinery/internal/postgres"
@@ -15,6 +16,7 @@ import (
 const (
 	opCreate  = "account.ensure"
 	opUpdate  = "account.update"
+	opRename  = "account.rename"
 	opEnable  = "account.enable"
 	opDisable = "account.disable"
 	opAdd     = "group.add"
@@ -48,11 +50,12 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 	// An account of ours from before this step is found first, so that no intent
 	// is on record for it and a later try does not take it for its own making.
 	key := r.b.opKey(r.key, opCreate, want.Stamp)
-	before, err := r.b.k.e.DB.FindIntent(ctx, key)
+	making := postgres.Intent{Key: key, Connection: r.key, Operation: opCreate, Target: want.Stamp, Run: r.b.k.c.ID}
+	m, err := r.b.k.e.DB.FindMaking(ctx, making, r.b.k.c.JoinerID)
 	if err != nil {
 		return connector.Account{}, err
 	}
-	if !before {
+	if !m.Before {
 		old, found, err := r.dir.FindAccount(ctx, connector.Lookup{Stamp: want.Stamp})
 		if err != nil {
 			return connector.Account{}, err
@@ -62,6 +65,9 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 			r.keep(key, old, want.Attributes)
 			return old, nil
 		}
+		if m.Other {
+			return connector.Account{}, r.otherRecord()
+		}
 	}
 	if err := r.mayBeCalled(ctx, want.Name, want.Attributes); err != nil {
 		return connector.Account{}, err
@@ -69,6 +75,14 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 	key, intended, err := r.b.intend(ctx, r.key, opCreate, want.Stamp)
 	if err != nil {
 		return connector.Account{}, err
+	}
+	if m.Shared {
+		if m, err = r.b.k.e.DB.FindMaking(ctx, making, r.b.k.c.JoinerID); err != nil {
+			return connector.Account{}, err
+		}
+		if m.Other {
+			return connector.Account{}, r.otherRecord()
+		}
 	}
 	if want.Attempted = intended.Before; want.Attempted && intended.Receipt == nil {
 		// What the earlier try came to is not known. Some systems show what was
@@ -89,6 +103,11 @@ func (r *recorded) EnsureAccount(ctx context.Context, want connector.Ensure) (co
 	}
 	r.keep(key, account, want.Attributes)
 	return account, nil
+}
+
+// otherRecord waits for the run of this person's other record.
+func (r *recorded) otherRecord() error {
+	return &waitError{until: r.b.k.e.Now().Add(5 * time.Second), what: "the run of this person's other record, which is making the account"}
 }
 
 func (r *recorded) keep(key string, a connector.Account, asked map[string]any) {
@@ -129,6 +148,36 @@ func (r *recorded) UpdateAccount(ctx context.Context, id string, set map[string]
 		r.b.note(Change{Connection: r.key, Operation: opUpdate, Target: id, Sentence: fmt.Sprintf("%d attributes changed in %s", len(changes), r.key), Attributes: changes})
 	}
 	return changes, nil
+}
+
+// RenameAccount gives an account another name. The name from before is kept for
+// undoing, also when an earlier try's answer was lost.
+func (r *recorded) RenameAccount(ctx context.Context, id, name string) (string, error) {
+	if err := r.mayBeCalled(ctx, name, nil); err != nil {
+		return "", err
+	}
+	k := r.b.k
+	known, err := k.e.DB.AccountName(ctx, k.c.JoinerID, r.key, id)
+	if err != nil {
+		return "", err
+	}
+	key, intended, err := r.b.intend(ctx, r.key, opRename, id)
+	if err != nil {
+		return "", err
+	}
+	before, err := connector.Rename(ctx, r.dir, id, name)
+	if err != nil {
+		return "", err
+	}
+	if before == name && intended.Before && intended.Receipt == nil && known != "" {
+		before = known
+	}
+	r.b.isCalled(k.nowCalled(name, nil))
+	r.b.receipt(key, opRename, r.key, map[string]any{"account": id, "name": before, "changed": before != name}, &postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: id, Name: name, Run: k.c.ID})
+	if before != name {
+		r.b.note(Change{Connection: r.key, Operation: opRename, Target: id, Sentence: fmt.Sprintf("Account %s is called %s in %s", before, name, r.key)})
+	}
+	return before, nil
 }
 
 func (r *recorded) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {

@@ -178,7 +178,7 @@ func (t *try) decidedBefore(ctx context.Context, typ node.Type, params node.Para
 	}
 	t.b.logf("%s has answered this question already.", d.By)
 	call := t.call(params)
-	call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: d.Approved, By: d.By, Comment: d.Comment, Form: d.Form}}
+	call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: d.Approved, By: d.By, Comment: d.Comment, Form: d.Form, At: d.At}}
 	return typ.Run(ctx, call)
 }
 

@@ -143,7 +143,7 @@ func (t *try) pretendWait(ctx context.Context, typ node.Type, params node.Params
 	t.b.logf("A live run would wait here: %s.", w.For)
 	call := t.call(params)
 	if w.Signoff != nil {
-		call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: true, By: "simulation"}}
+		call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: true, By: "simulation", At: call.Now()}}
 	} else {
 		call.Wake = node.Wake{Reason: "time"}
 		call.Now = func() time.Time { return w.Until }

@@ -18,6 +18,7 @@ type receiptBody struct {
 	Changed bool               `json:"changed"`
 	Account string             `json:"account"`
 	Group   string             `json:"group"`
+	Name    string             `json:"name"`
 	Changes []connector.Change `json:"changes"`
 }
 
@@ -141,6 +142,8 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, wh
 			return false, why, err
 		}
 		_, err = dir.EnsureMember(ctx, r.Group, r.Account)
+	case opRename:
+		_, err = connector.Rename(ctx, dir, r.Account, r.Name)
 	case opUpdate:
 		set := map[string]any{}
 		for _, c := range r.Changes {

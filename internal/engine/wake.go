@@ -54,7 +54,7 @@ func (k *carrier) wake(ctx context.Context) (map[flow.NodeID]node.Wake, error) {
 		due := row.WakeAt != nil && !row.WakeAt.After(now)
 		switch {
 		case decided:
-			out[id] = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: d.Approved, By: d.By, Comment: d.Comment, Form: d.Form}}
+			out[id] = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: d.Approved, By: d.By, Comment: d.Comment, Form: d.Form, At: d.At}}
 		case due && row.Type == "signoff" && row.ErrorKind == "":
 			out[id] = node.Wake{Reason: "signoff", Signoff: &node.Decision{Expired: true}}
 		case due:

@@ -25,6 +25,7 @@ func (AccountFind) Spec() flow.Spec {
 			{Key: "by", Label: "Look by", Kind: form.Select, Default: "joiner", Options: []form.Option{{Value: "joiner", Label: "the joiner (the mark Joinery leaves)"}, {Value: "name", Label: "user name"}, {Value: "attribute", Label: "an attribute"}}},
 			{Key: "attribute", Label: "Attribute", Kind: form.Text, Placeholder: "mail", Required: true, ShowWhen: &form.When{Field: "by", In: []string{"attribute"}}},
 			{Key: "value", Label: "Value", Kind: form.Text, Expr: true, Required: true, Placeholder: "=joiner.work_email", ShowWhen: &form.When{Field: "by", In: []string{"name", "attribute"}}},
+			{Key: "again_when", Label: "Look again when this changes", Kind: form.Text, Expr: true, Placeholder: "=joiner.last_name", Help: "While the run waits, the account is looked at anew once the HRIS says something else here."},
 		},
 		Ports:   []flow.Port{{Name: "found", Label: "found"}, {Name: "missing", Label: "not there"}},
 		Outputs: append(accountOutputs(), flow.Output{Name: "ours", Type: "bool", Help: "It carries this joiner's mark."}, flow.Output{Name: "attributes", Type: "map"}),

@@ -133,12 +133,13 @@ func (k Known) active() bool {
 }
 
 func (c Call) join(ctx context.Context, k Known, rule policy.MatchRule, by string) (Result, error) {
-	if err := c.People.Join(ctx, k, rule, by); err != nil {
+	stamp, err := c.People.Join(ctx, k, rule, by)
+	if err != nil {
 		return Result{}, err
 	}
 	c.Log("The joiner is known as worker %s of %s, by the rule “%s”.", k.Ref.Worker, k.Ref.Connection, rule.Title())
 	if k.active() && c.Exception != nil {
-		_, err := c.Exception(ctx, Exception{Kind: exception.Correlation, Subject: "correlation:" + c.Ref.Connection + ":" + c.Ref.Worker, Connection: c.Ref.Connection,
+		_, err := c.Exception(ctx, Exception{Kind: exception.Correlation, Subject: "correlation:" + bothOf(c.Ref, k.Ref), Connection: c.Ref.Connection,
 			Title:  "Two active records of one person",
 			Reason: fmt.Sprintf("Worker %s of %s and worker %s of %s are one person, and both are active. There is one account. Have HR end one of the records, or close this when both are right.", c.Ref.Worker, c.Ref.Connection, k.Ref.Worker, k.Ref.Connection),
 			Detail: map[string]any{"other_connection": k.Ref.Connection, "other_worker": k.Ref.Worker}})
@@ -146,7 +147,13 @@ func (c Call) join(ctx context.Context, k Known, rule policy.MatchRule, by strin
 			return Result{}, err
 		}
 	}
-	return Result{Port: "known", Output: matched(k, rule), As: k.Stamp}, nil
+	return Result{Port: "known", Output: matched(k, rule), As: stamp}, nil
+}
+
+// bothOf names two records, whichever of them is looked at.
+func bothOf(a, b joiner.Ref) string {
+	x, y := a.Connection+":"+a.Worker, b.Connection+":"+b.Worker
+	return min(x, y) + "+" + max(x, y)
 }
 
 func (c Call) blocked(ctx context.Context, k Known, rule policy.MatchRule) (Result, error) {

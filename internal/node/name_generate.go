@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +32,7 @@ func (NameGenerate) Spec() flow.Spec {
 			policyField("naming"),
 			{Key: "existing", Label: "If the joiner has names already", Kind: form.Select, Default: "keep", Options: []form.Option{{Value: "keep", Label: "keep them"}, {Value: "anew", Label: "choose anew (after a change of name)"}},
 				Help: "The old names stay theirs, whatever is chosen."},
+			{Key: "spaces", Label: "Only in these name spaces", Kind: form.List, Expr: true, Placeholder: "mail", Help: "Empty: in all of the policy. In others nothing is chosen and nothing is held."},
 			{Key: "first_name", Label: "First name instead", Kind: form.Text, Expr: true, Placeholder: "=steps.ask.form.first_name", Help: "Where a person gave one. Empty: what the HRIS says."},
 			{Key: "last_name", Label: "Last name instead", Kind: form.Text, Expr: true, Placeholder: "=steps.ask.form.last_name"},
 		},
@@ -56,8 +59,14 @@ func (NameGenerate) Run(ctx context.Context, call Call) (Result, error) {
 	if rules == nil {
 		return Result{}, fault.New(fault.Invalid, "The policy %s has no naming rules.", p.Key)
 	}
-	fresh := call.Params.Text("existing") == "anew"
-	look := &liveNames{Names: call.Names.Lookups(fresh), call: call, open: map[string]connector.Directory{}, seen: map[naming.Name]string{}}
+	if rules, err = rules.Only(call.Params.List("spaces")); err != nil {
+		return Result{}, err
+	}
+	chosenFor := ""
+	if call.Params.Text("existing") == "anew" {
+		chosenFor = calledNow(call.named())
+	}
+	look := &liveNames{Names: call.Names.Lookups(chosenFor), call: call, open: map[string]connector.Directory{}, seen: map[naming.Name]string{}}
 	subject := policy.Subject{Worker: call.named(), Now: call.Now(), Lookups: look}
 	for range claimTries {
 		o, err := rules.Try(ctx, subject)
@@ -68,7 +77,7 @@ func (NameGenerate) Run(ctx context.Context, call Call) (Result, error) {
 			tell(call, o)
 			return Result{}, fault.New(fault.Invalid, "%s", o.Person)
 		}
-		taken, again, err := call.Names.Claim(ctx, NameClaim{Policy: p.Key, Names: o.Names, Keep: rules.Keeps(), Fresh: fresh})
+		taken, again, err := call.Names.Claim(ctx, NameClaim{Policy: p.Key, Names: o.Names, Keep: rules.Keeps(), For: chosenFor})
 		if err != nil {
 			return Result{}, err
 		}
@@ -78,6 +87,16 @@ func (NameGenerate) Run(ctx context.Context, call Call) (Result, error) {
 		}
 	}
 	return Result{}, fault.New(fault.Unavailable, "Too many joiners want the same names at this moment.")
+}
+
+// calledNow tells one name of a joiner from another: names that were chosen anew for
+// it are kept as long as it stays the same.
+func calledNow(w joiner.Worker) string {
+	sum := sha256.New()
+	for _, a := range []string{joiner.FirstName, joiner.PreferredName, joiner.MiddleName, joiner.LastName} {
+		_, _ = fmt.Fprintf(sum, "%q", w.Text(a))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:12])
 }
 
 // named is the joiner with the names that a person gave.

@@ -76,7 +76,7 @@ type Call struct {
 type Reservations interface {
 	// Holders, Own and Holder are those of policy.Names. With fresh only names that
 	// this run chose are the joiner's own.
-	Lookups(fresh bool) policy.Names
+	Lookups(chosenFor string) policy.Names
 	// Stamps are the marks of accounts that are the joiner's own.
 	Stamps(ctx context.Context) ([]string, error)
 	// Found records that a name is in use in a system, by an account with a mark.
@@ -91,7 +91,8 @@ type NameClaim struct {
 	Policy string
 	Names  []naming.Name
 	Keep   policy.Keep
-	Fresh  bool
+	// For is what the names are chosen anew for; "" when names from before count.
+	For string
 }
 
 // RunInfo is what a node may know of its run.
@@ -118,6 +119,8 @@ type Decision struct {
 	By       string
 	Comment  string
 	Form     map[string]any
+	// At is when it was given.
+	At time.Time
 	// Expired says the deadline passed without an answer.
 	Expired bool
 }

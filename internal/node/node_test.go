@@ -23,7 +23,7 @@ import (
 // Every type explains itself: palette, form, help and catalogue are made of it.
 func TestEveryTypeIsWhole(t *testing.T) {
 	t.Parallel()
-	want := []string{"hris.event", "schedule.poll", "manual", "branch", "switch", "set", "wait.until", "signoff", "stop", "hris.read", "hris.write_back", "account.find", "account.ensure", "account.update", "account.enable", "account.disable",
+	want := []string{"hris.event", "schedule.poll", "manual", "branch", "switch", "set", "wait.until", "signoff", "stop", "hris.read", "hris.write_back", "account.find", "account.ensure", "account.update", "account.rename", "account.enable", "account.disable",
 		"group.add", "group.remove", "group.sync", "notify.email", "http.request", "groups.resolve", "attributes.map", "name.generate", "manager.resolve", "joiner.correlate"}
 	var have []string
 	assets, err := static.Load()
@@ -99,6 +99,14 @@ func (d *directory) UpdateAccount(_ context.Context, id string, set map[string]a
 	return out, nil
 }
 
+func (d *directory) RenameAccount(_ context.Context, id, name string) (string, error) {
+	a := d.accounts[id]
+	before := a.Name
+	a.Name = name
+	d.accounts[id] = a
+	return before, nil
+}
+
 func (d *directory) SetEnabled(context.Context, string, bool) (bool, error) { return true, nil }
 
 func call(d *directory, params node.Params) node.Call {
@@ -139,6 +147,10 @@ func TestNodes(t *testing.T) {
 		"update own":                       {kind: "account.update", params: node.Params{"attributes": map[string]any{"title": "x", "empty": ""}}, port: "changed", output: map[string]any{"account_id": "own", "changed": []any{"title"}}},
 		"update nothing":                   {kind: "account.update", params: node.Params{"attributes": map[string]any{"empty": ""}}, port: "unchanged"},
 		"update another's":                 {kind: "account.update", params: node.Params{"account": "other", "attributes": map[string]any{"title": "x"}}, says: "belongs to another joiner"},
+		"rename own":                       {kind: "account.rename", params: node.Params{"name": "eva"}, port: "changed", output: map[string]any{"account_id": "own", "name": "eva", "before": "ada"}},
+		"rename to the same":               {kind: "account.rename", params: node.Params{"name": "ada"}, port: "unchanged"},
+		"rename to nothing":                {kind: "account.rename", params: node.Params{"name": " "}, says: "is empty"},
+		"rename another's":                 {kind: "account.rename", params: node.Params{"account": "other", "name": "x"}, says: "belongs to another joiner"},
 		"update one that is gone":          {kind: "account.update", params: node.Params{"account": "gone", "attributes": map[string]any{"title": "x"}}, says: "There is no account gone"},
 		"disable another's":                {kind: "account.disable", params: node.Params{"account": "other"}, says: "belongs to another joiner"},
 		"enable own":                       {kind: "account.enable", params: node.Params{}, port: "done"},

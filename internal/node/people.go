@@ -14,7 +14,7 @@ type People interface {
 	Match(ctx context.Context, rules []policy.MatchRule) ([]Known, error)
 	// Join makes the joiner the same person as a known one: its accounts and names are
 	// the joiner's from now on. Apart remembers that they are two people.
-	Join(ctx context.Context, k Known, rule policy.MatchRule, by string) error
+	Join(ctx context.Context, k Known, rule policy.MatchRule, by string) (stamp string, err error)
 	Apart(ctx context.Context, k Known, by string) error
 	// Stamp is the mark on the accounts of somebody's record: that of an earlier record
 	// where both are one person.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"joinery/internal/auth"
 	"joinery/internal/fault"
@@ -33,14 +34,14 @@ func (SignoffType) Spec() flow.Spec {
 			{Key: "fields", Label: "Fields of the answer", Kind: form.Fields, Help: "Optional: what the person fills in."},
 		},
 		Ports:   []flow.Port{{Name: "approved", Label: "approved"}, {Name: "rejected", Label: "rejected"}, {Name: "expired", Label: "no answer in time"}},
-		Outputs: []flow.Output{{Name: "by", Type: "string"}, {Name: "comment", Type: "string"}, {Name: "form", Type: "map"}},
+		Outputs: []flow.Output{{Name: "by", Type: "string"}, {Name: "comment", Type: "string"}, {Name: "form", Type: "map"}, {Name: "at", Type: "string", Help: "When it was answered, in UTC."}},
 	}
 }
 
 // Run asks, and leaves by the answer.
 func (SignoffType) Run(_ context.Context, call Call) (Result, error) {
 	if d := call.Wake.Signoff; d != nil && !d.Expired {
-		out := map[string]any{"by": d.By, "comment": d.Comment, "form": d.Form}
+		out := map[string]any{"by": d.By, "comment": d.Comment, "form": d.Form, "at": d.At.UTC().Format(time.RFC3339)}
 		if d.Form == nil {
 			out["form"] = map[string]any{}
 		}

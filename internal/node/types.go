@@ -23,7 +23,7 @@ func All() Types {
 		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
 		SignoffType{},
 		HRISRead{}, JoinerCorrelate{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},
-		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},
+		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountRename{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},
 		NotifyEmail{}, HTTPRequest{},
 	)
 }

@@ -227,11 +227,41 @@ func (db *DB) TryIntentAgain(ctx context.Context, key string, settle time.Durati
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
+// Making is what is known before an account is made.
+type Making struct {
+	// Before says that the effect was intended before.
+	Before bool
+	// Shared says that the joiner's person has another record, whose runs look for the
+	// same mark; Other that one of them is making the account.
+	Shared, Other bool
+}
+
+// FindMaking tells it of one account that is about to be made: of one person's runs
+// under way only the first that intended it may make it.
+func (db *DB) FindMaking(ctx context.Context, i Intent, joinerID string) (Making, error) {
+	var m Making
+	err := db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents WHERE key = $1), EXISTS (SELECT 1 FROM joiners WHERE id = $2 AND person <> '')`, i.Key, joinerID).Scan(&m.Before, &m.Shared)
+	if err == nil && m.Shared {
+		err = db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents o JOIN runs u ON u.id = o.run_id LEFT JOIN intents mine ON mine.key = $1
+			WHERE o.connection = $2 AND o.operation = $3 AND o.target = $4 AND o.at > now() - interval '1 hour' AND o.receipt IS NULL AND o.run_id <> $5
+				AND u.state IN ('running', 'queued', 'waiting') AND (mine.key IS NULL OR (o.at, o.key) < (mine.at, mine.key)))`, i.Key, i.Connection, i.Operation, i.Target, i.Run).Scan(&m.Other)
+	}
+	return m, asFault(err)
+}
+
 // FindIntent reports whether an effect was intended before.
 func (db *DB) FindIntent(ctx context.Context, key string) (bool, error) {
 	var found bool
 	err := db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM intents WHERE key = $1)`, key).Scan(&found)
 	return found, asFault(err)
+}
+
+// AccountName gives what a joiner's account is called as far as we know; "" when
+// it is not known.
+func (db *DB) AccountName(ctx context.Context, joinerID, connection, account string) (string, error) {
+	var name string
+	err := db.hot.QueryRow(ctx, `SELECT coalesce((SELECT name FROM joiner_accounts WHERE joiner_id = $1 AND connection = $2 AND account_id = $3), '')`, joinerID, connection, account).Scan(&name)
+	return name, asFault(err)
 }
 
 func (a AccountRow) granted() []string {

@@ -27,8 +27,8 @@ type NameClaim struct {
 	JoinerID, Stamp string
 	Names           []naming.Name
 	Keep            policy.Keep
-	// Fresh says that names the joiner has from elsewhere do not matter.
-	Fresh bool
+	// For is what they are chosen anew for: names from elsewhere do not matter then.
+	For string
 }
 
 // NamesClaimed is the answer to a claim.
@@ -75,7 +75,7 @@ func (db *DB) claimNames(ctx context.Context, c NameClaim) (out NamesClaimed, er
 		if err != nil || !out.Kept {
 			return err
 		}
-		own, err := ownNames(ctx, tx, c.JoinerID, c.Run, c.Fresh)
+		own, err := ownNames(ctx, tx, c.JoinerID, c.Run, c.For)
 		if err != nil {
 			return err
 		}
@@ -101,15 +101,15 @@ func holdNames(ctx context.Context, tx pgx.Tx, c NameClaim, out *NamesClaimed) e
 	for _, n := range c.Names {
 		ids, spaces, keys, withins, names = append(ids, newID("nm_")), append(spaces, n.Space), append(keys, n.Key), append(withins, n.Within), append(names, n.Name)
 	}
-	rows, err := tx.Query(ctx, `INSERT INTO reservations AS r (id, space, key, within, name, set_id, joiner_id, stamp, run_id, node, policy, state, until, hold_for, keep_for, rescind_for, claimed_at, changed_at)
-		SELECT i, s, k, w, n, $6, $7, $8, $9, $10, $11, 'held', clock_timestamp() + make_interval(secs => $12), $12, $13, $14, clock_timestamp(), clock_timestamp()
+	rows, err := tx.Query(ctx, `INSERT INTO reservations AS r (id, space, key, within, name, set_id, joiner_id, stamp, run_id, node, policy, state, until, hold_for, keep_for, rescind_for, chosen_for, claimed_at, changed_at)
+		SELECT i, s, k, w, n, $6, $7, $8, $9, $10, $11, 'held', clock_timestamp() + make_interval(secs => $12), $12, $13, $14, $15, clock_timestamp(), clock_timestamp()
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS u (i, s, k, w, n) ORDER BY s, k COLLATE "C", w COLLATE "C"
 		ON CONFLICT (space, key, within) WHERE state <> 'released' DO UPDATE SET name = excluded.name, set_id = excluded.set_id, joiner_id = excluded.joiner_id, run_id = excluded.run_id, node = excluded.node,
 			policy = excluded.policy, state = CASE WHEN r.state = 'confirmed' THEN 'confirmed' ELSE 'held' END, until = CASE WHEN r.state = 'confirmed' THEN NULL ELSE excluded.until END,
-			hold_for = excluded.hold_for, keep_for = excluded.keep_for, rescind_for = excluded.rescind_for, reason = '', found_in = '', changed_at = excluded.changed_at
-			WHERE r.joiner_id = excluded.joiner_id OR r.state = 'found' AND r.stamp <> '' AND r.stamp = excluded.stamp
+			hold_for = excluded.hold_for, keep_for = excluded.keep_for, rescind_for = excluded.rescind_for, chosen_for = excluded.chosen_for, reason = '', found_in = '', changed_at = excluded.changed_at
+			WHERE r.joiner_id = excluded.joiner_id OR `+fmt.Sprintf(samePerson, "r.joiner_id", "excluded.joiner_id")+` OR r.state = 'found' AND r.stamp <> '' AND r.stamp = excluded.stamp
 		RETURNING space, key, within, xmax::text = '0'`,
-		ids, spaces, keys, withins, names, newID("ns_"), c.JoinerID, c.Stamp, c.Run, c.Node, c.Policy, c.Keep.Hold.Seconds(), int64(c.Keep.AfterLeaving.Seconds()), int64(c.Keep.AfterRescinding.Seconds()))
+		ids, spaces, keys, withins, names, newID("ns_"), c.JoinerID, c.Stamp, c.Run, c.Node, c.Policy, c.Keep.Hold.Seconds(), int64(c.Keep.AfterLeaving.Seconds()), int64(c.Keep.AfterRescinding.Seconds()), c.For)
 	if err != nil {
 		return fmt.Errorf("hold names: %w", err)
 	}

@@ -23,9 +23,10 @@ type Names struct {
 	// JoinerID is whose names are their own; "" for nobody's. Stamp is the mark on
 	// that joiner's accounts.
 	JoinerID, Stamp string
-	// Run and Fresh say that only the names of this run are the joiner's own choice.
-	Run   run.ID
-	Fresh bool
+	// Run and For say that only names which this run chose anew for the same are the
+	// joiner's own choice; with For "" all are.
+	Run run.ID
+	For string
 }
 
 var _ policy.Names = Names{}
@@ -58,7 +59,7 @@ func (n Names) holders(ctx context.Context, names []naming.Name, found bool) ([]
 		FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS u (s, k, w, n)
 		JOIN reservations r ON r.space = u.s AND r.key = u.k AND r.within = u.w AND r.state <> 'released'
 		LEFT JOIN joiners j ON j.id = r.joiner_id
-		WHERE (r.joiner_id <> $4 OR r.joiner_id = '') AND NOT (r.state = 'found' AND (r.stamp <> '' AND r.stamp = $5 OR NOT $6)) AND NOT `+lapsed, spaces, keys, withins, n.JoinerID, n.Stamp, found)
+		WHERE (r.joiner_id <> $4 OR r.joiner_id = '') AND NOT `+fmt.Sprintf(samePerson, "r.joiner_id", "$4")+` AND NOT (r.state = 'found' AND (r.stamp <> '' AND r.stamp = $5 OR NOT $6)) AND NOT `+lapsed, spaces, keys, withins, n.JoinerID, n.Stamp, found)
 	if err != nil {
 		return nil, asFault(fmt.Errorf("find holders: %w", err))
 	}
@@ -91,12 +92,12 @@ func (n Names) Own(ctx context.Context) (map[string]string, error) {
 	if n.JoinerID == "" {
 		return nil, nil
 	}
-	return ownNames(ctx, n.DB.hot, n.JoinerID, n.Run, n.Fresh)
+	return ownNames(ctx, n.DB.hot, n.JoinerID, n.Run, n.For)
 }
 
-func ownNames(ctx context.Context, q querier, joinerID string, id run.ID, fresh bool) (map[string]string, error) {
-	rows, err := q.Query(ctx, `SELECT DISTINCT ON (space) space, name FROM reservations WHERE joiner_id = $1 AND joiner_id <> '' AND state IN ('held', 'confirmed', 'tombstone') AND (NOT $3 OR run_id = $2)
-		ORDER BY space, run_id = $2 DESC, state <> 'tombstone' DESC, changed_at DESC, id DESC`, joinerID, id, fresh)
+func ownNames(ctx context.Context, q querier, joinerID string, id run.ID, chosenFor string) (map[string]string, error) {
+	rows, err := q.Query(ctx, `SELECT DISTINCT ON (space) space, name FROM reservations WHERE joiner_id = ANY (ARRAY(SELECT $1 UNION SELECT o.id FROM joiners me JOIN joiners o ON o.person = me.person WHERE me.id = $1 AND me.person <> '')) AND joiner_id <> '' AND state IN ('held', 'confirmed', 'tombstone') AND ($3 = '' OR run_id = $2 AND chosen_for = $3)
+		ORDER BY space, run_id = $2 DESC, state <> 'tombstone' DESC, changed_at DESC, id DESC`, joinerID, id, chosenFor)
 	if err != nil {
 		return nil, asFault(fmt.Errorf("find own names: %w", err))
 	}

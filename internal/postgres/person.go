@@ -121,6 +121,9 @@ type Joined struct {
 	By              string // who decided; "" when the rules did
 }
 
+// samePerson holds for joiners a and b of one person.
+const samePerson = `EXISTS (SELECT 1 FROM joiners pa JOIN joiners pb ON pb.person = pa.person WHERE pa.person <> '' AND pa.id = %s AND pb.id = %s)`
+
 // JoinPerson makes a joiner the same person as an earlier one, if the run is still in
 // these hands: it gets the mark of the earlier one's accounts and its names. It gives
 // that mark. Doing it again changes nothing.

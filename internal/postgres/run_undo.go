@@ -59,7 +59,9 @@ func (db *DB) MarkUndone(ctx context.Context, id run.ID, owner string, epoch int
 					granted = CASE WHEN u.receipt->>'granted' = 'true' THEN array_append(a.granted, u.receipt->>'group') ELSE a.granted END FROM u
 				WHERE u.operation = 'group.remove' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
 			shut AS (UPDATE joiner_accounts a SET enabled = u.operation = 'account.disable', changed_at = now() FROM u
-				WHERE u.operation IN ('account.ensure', 'account.enable', 'account.disable') AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account')
+				WHERE u.operation IN ('account.ensure', 'account.enable', 'account.disable') AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
+			called AS (UPDATE joiner_accounts a SET name = u.receipt->>'name', changed_at = now() FROM u
+				WHERE u.operation = 'account.rename' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account')
 			SELECT count(*) FROM u`, key, id, owner, epoch).Scan(&marked)
 		if err == nil && marked == 0 {
 			return fault.New(fault.Conflict, "The run is in other hands.")

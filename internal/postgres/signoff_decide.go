@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,11 +23,12 @@ type Decided struct {
 	Form     map[string]any
 	// Title and Question are what was asked.
 	Title, Question string
+	At              time.Time
 }
 
 // SignoffDecisions gives the answered sign-offs of a run, the newest of each node.
 func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]Decided, error) {
-	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form, title, question FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
+	rows, err := db.pool.Query(ctx, `SELECT DISTINCT ON (node) node, state, decided_name, comment, form, title, question, coalesce(decided_at, created_at) FROM signoffs WHERE run_id = $1 ORDER BY node, id DESC`, id)
 	if err != nil {
 		return nil, asFault(err)
 	}
@@ -37,7 +39,7 @@ func (db *DB) SignoffDecisions(ctx context.Context, id run.ID) (map[flow.NodeID]
 		var state string
 		var d Decided
 		var form []byte
-		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form, &d.Title, &d.Question); err != nil {
+		if err := rows.Scan(&n, &state, &d.By, &d.Comment, &form, &d.Title, &d.Question, &d.At); err != nil {
 			return nil, asFault(err)
 		}
 		if err := json.Unmarshal(form, &d.Form); err != nil {

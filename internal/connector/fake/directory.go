@@ -158,6 +158,26 @@ func (d *directory) SetEnabled(_ context.Context, id string, enabled bool) (did 
 	return did, err
 }
 
+var _ connector.Renamer = (*directory)(nil)
+
+// RenameAccount gives an account another name.
+func (d *directory) RenameAccount(_ context.Context, id, name string) (before string, err error) {
+	var taken error
+	err = d.with(id, func(s *State, a *connector.Account) {
+		for other, x := range s.Accounts {
+			if other != id && strings.EqualFold(x.Name, name) {
+				taken = &fault.Error{Kind: fault.Conflict, Key: "name", Sentence: fmt.Sprintf("The name %s is taken by someone else's account.", name)}
+				return
+			}
+		}
+		before, a.Name = a.Name, name
+	})
+	if err == nil {
+		err = taken
+	}
+	return before, err
+}
+
 func (d *directory) with(id string, change func(*State, *connector.Account)) error {
 	missing := false
 	err := Change(d.path, func(s *State) {

@@ -174,6 +174,11 @@ func (c clumsyDirectory) EnsureNotMember(ctx context.Context, group, account str
 	return did, err
 }
 
+func (c clumsyDirectory) RenameAccount(ctx context.Context, id, name string) (before string, err error) {
+	err = c.w.call(ctx, "RenameAccount", func() error { before, err = connector.Rename(ctx, c.d, id, name); return err })
+	return before, err
+}
+
 type clumsyWorkers struct {
 	w *clumsy
 	h connector.Workers
