@@ -36,6 +36,9 @@ func artifactTabs(kind review.Kind, key, current string) []ui.Tab {
 		out = append(out, ui.Tab{Text: "Content", URL: at})
 	}
 	out = append(out, ui.Tab{Text: "History", URL: at + "/revisions"})
+	if kind == review.Flow {
+		out = append(out, ui.Tab{Text: "Try", URL: at + "/try"})
+	}
 	for i := range out {
 		out[i].Current = out[i].Text == current
 	}

@@ -113,6 +113,12 @@ func (s *Server) routes() []route {
 		{post, "/flows/:key/invariants/:invariant", auth.ArtifactWrite, s.invariantSave},
 		{post, "/flows/:key/invariants/:invariant/remove", auth.ArtifactWrite, s.invariantRemove},
 		{post, "/flows/:key/runs", auth.RunSimulate, s.runStart},
+
+		// Trying a flow: nothing is kept or written.
+		{get, "/flows/:key/try", auth.RunSimulate, s.flowTryForm},
+		{post, "/flows/:key/try", auth.RunSimulate, s.flowTry},
+		{post, "/flows/:key/canvas/try", auth.RunSimulate, s.canvasTry},
+
 		{get, "/flows/:key/bulk", auth.RunStart, s.bulkNew},
 		{post, "/flows/:key/bulk", auth.RunStart, s.bulkUpload},
 		{post, "/flows/:key/pause", auth.RunOperate, s.flowPause(true)},

@@ -40,6 +40,7 @@ func (w *world) acts() []func() act {
 	w.flowActs(add)
 	w.runActs(add)
 	w.bulkActs(add)
+	w.backtestActs(add)
 	w.nameActs(add)
 	w.systemActs(add)
 	w.peopleActs(add)

@@ -22,6 +22,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
+	"joinery/internal/engine"
 	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/policy"
@@ -61,6 +62,8 @@ type Server struct {
 	CheckList func(id, release string)
 	// Known finds joiners whom rules fit; nil where no engine runs.
 	Known func(ctx context.Context, joinerID string, attributes map[string]any, rules []policy.MatchRule) ([]node.Known, error)
+	// Try foresees one run; nil where no engine runs.
+	Try func(context.Context, engine.Try) (engine.Tried, error)
 	// Beat is when the engine last went round its loop, InHand how many runs it
 	// carries; nil where no engine runs beside the site.
 	Beat   func() time.Time
@@ -77,6 +80,7 @@ type Server struct {
 	Reached func(place string)
 
 	hooks    hooks
+	tries    tries
 	base     *url.URL
 	assets   *static.Assets
 	nav      []navItem

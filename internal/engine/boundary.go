@@ -174,7 +174,9 @@ func (b *boundary) use(ctx context.Context, key string) (connector.Conn, error) 
 }
 
 func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, error) {
-	if f := b.k.foresees; f != nil && (!f.Live || !f.FromHRIS && key == b.k.c.Ref.Connection) {
+	if f := b.k.foresees; f != nil && f.Marks {
+		return lookedWorkers{b, key}, nil
+	} else if f != nil && (!f.Live || !f.FromHRIS && key == b.k.c.Ref.Connection) {
 		return assumedWorkers{b.k, key}, nil
 	}
 	conn, err := b.use(ctx, key)
@@ -189,7 +191,13 @@ func (b *boundary) workers(ctx context.Context, key string) (connector.Workers, 
 }
 
 func (b *boundary) directory(ctx context.Context, key string) (connector.Directory, error) {
-	if f := b.k.foresees; f != nil && !f.Live {
+	if f := b.k.foresees; f != nil && f.Marks {
+		if _, ok := b.k.rel.connections[key]; !ok {
+			return nil, notPinned(key)
+		}
+		d := &lookedDirectory{b: b, key: key}
+		return b.guarded(key, &pretended{b: b, key: key, dir: d}, d), nil
+	} else if f != nil && !f.Live {
 		return b.guarded(key, &pretended{b: b, key: key, dir: assumedDirectory{}}, assumedDirectory{}), nil
 	}
 	conn, err := b.use(ctx, key)
@@ -259,7 +267,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	if b.k.e.HTTP == nil {
 		return node.Response{}, fault.New(fault.Invalid, "Outgoing HTTP requests are not set up.")
 	}
-	if read && b.k.foresees != nil && !b.k.foresees.Live {
+	if read && b.k.foresees != nil && !(b.k.foresees.Live && b.k.foresees.Requests) {
 		return b.foreseenHTTP(r), nil
 	}
 	if !read {

@@ -46,6 +46,7 @@ type carrier struct {
 	foreseen joiner.Worker
 	logs     map[flow.NodeID][]string
 	reason   string
+	trial    *trialed
 }
 
 // carry takes a run as far as it can go now.
@@ -151,6 +152,9 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 			cp.Steps = append(cp.Steps, k.set(postgres.StepRow{Node: id, Type: k.kind(id), State: run.StepSkipped}))
 		}
 		start = m.Start
+		if k.foresees != nil {
+			start = k.trial.next(start, len(k.running))
+		}
 		switch {
 		case m.Failed != "" && len(k.running) == 0:
 			n, _ := k.rel.content.Find(m.Failed)
@@ -190,7 +194,7 @@ const mostRiding = 100
 // what follows from what is kept already, and something goes on now. After a crash
 // it is computed anew, with the same result.
 func (k *carrier) mayRide(cp *postgres.Checkpoint, start []flow.NodeID) bool {
-	if k.cancel != "" || k.e.stopping() || len(start) == 0 || len(k.riding)+len(cp.Steps) > mostRiding ||
+	if k.foresees != nil || k.cancel != "" || k.e.stopping() || len(start) == 0 || len(k.riding)+len(cp.Steps) > mostRiding ||
 		cp.State != "" || cp.Worker != nil || cp.Signoff != nil || len(cp.Steps) == 0 || len(cp.Attempts)+len(cp.Receipts)+len(cp.Acts)+len(cp.Forget) > 0 {
 		return false
 	}

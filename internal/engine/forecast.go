@@ -13,6 +13,7 @@ import (
 	"joinery/internal/joiner"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
+	"joinery/internal/review"
 	"joinery/internal/run"
 )
 
@@ -21,6 +22,10 @@ type Prospect struct {
 	Ref    joiner.Ref
 	Worker joiner.Worker
 	Event  *joiner.Event
+	// JoinerID is set for one whom Joinery knows: names and accounts of theirs are
+	// their own then.
+	JoinerID string
+	Trial    Trial
 }
 
 // Forecast is what a run would do. Nothing of it was done, and nothing is kept.
@@ -28,6 +33,8 @@ type Forecast struct {
 	State  run.State
 	Reason string
 	Steps  []ForecastStep
+	// Partial says that the run was to end at a node before its end, and did.
+	Partial bool
 }
 
 // ForecastStep is one node's part in a run that did not happen.
@@ -40,6 +47,17 @@ type ForecastStep struct {
 	Output  map[string]any
 	Changes []Change
 	Log     []string
+	// Began and Ended are the run's own time: a wait that is passed over takes as long
+	// as it would have taken. Took is how long it took to work out.
+	Began, Ended time.Time
+	Took         time.Duration
+	// Pinned says that the result was given; Passed is what a live run would have
+	// waited for, People whom it would have asked.
+	Pinned         bool
+	Passed, People []string
+	// Asked are look-ups in outside systems that were made now; Unasked those that
+	// were not made.
+	Asked, Unasked []string
 }
 
 // Forecaster foresees runs of one flow, one joiner after the other. What it
@@ -56,9 +74,19 @@ type Forecaster struct {
 	// People finds other workers of the same HRIS, such as managers; nil asks the
 	// HRIS if Live is set, and finds nobody else.
 	People func(ctx context.Context, connection, worker string) (joiner.Worker, bool, error)
+	// Requests lets requests that only read be sent if Live is set. Content that nobody
+	// approved must not: an address is a way to send data anywhere.
+	Requests bool
+	// Marks notes of each step which outside systems were asked, and asks each thing
+	// once. Without it, look-ups go as in a simulated run.
+	Marks bool
+	// Veil changes what is read of workers before anything sees it, and takes personal
+	// attributes out of what directories tell. It needs Marks.
+	Veil func(joiner.Worker) joiner.Worker
 
-	rel *release
-	sim *pretence
+	rel   *release
+	sim   *pretence
+	looks *looks
 }
 
 // Foresee prepares to foresee runs of a flow's release.
@@ -67,7 +95,21 @@ func (e *Engine) Foresee(ctx context.Context, releaseID string) (*Forecaster, er
 	if err != nil {
 		return nil, err
 	}
-	return &Forecaster{Engine: e, rel: rel, sim: newPretence()}, nil
+	return &Forecaster{Engine: e, Requests: true, rel: rel, sim: newPretence(), looks: newLooks()}, nil
+}
+
+// ForeseeContent prepares to foresee runs of content that is not live: as if it
+// were released now, with the newest releases of all it uses.
+func (e *Engine) ForeseeContent(ctx context.Context, raw []byte) (*Forecaster, error) {
+	pins, _, err := e.DB.PinsNow(ctx, review.Flow, raw)
+	if err != nil {
+		return nil, err
+	}
+	rel, err := e.prepare(ctx, raw, pins)
+	if err != nil {
+		return nil, err
+	}
+	return &Forecaster{Engine: e, rel: rel, sim: newPretence(), looks: newLooks()}, nil
 }
 
 // Flow is the content that is foreseen.
@@ -75,10 +117,17 @@ func (f *Forecaster) Flow() flow.Content { return f.rel.content }
 
 // Run foresees one joiner's run.
 func (f *Forecaster) Run(ctx context.Context, p Prospect) (Forecast, error) {
-	now := f.Engine.Now()
+	now := p.Trial.At
+	if now.IsZero() {
+		now = f.Engine.Now()
+	}
 	f.sim.now = now
-	c := postgres.Claimed{ID: run.ID("foreseen " + p.Ref.Stamp()), Flow: f.rel.content.Key, Mode: run.Simulate, Ref: p.Ref, Event: p.Event, StartedAt: now, Steps: map[flow.NodeID]postgres.StepRow{}}
-	k := &carrier{e: f.Engine, c: c, rel: f.rel, sim: f.sim, foresees: f, foreseen: p.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), logs: map[flow.NodeID][]string{}}
+	id := p.Trial.Run
+	if id == "" {
+		id = run.ID("foreseen " + p.Ref.Stamp())
+	}
+	c := postgres.Claimed{ID: id, Flow: f.rel.content.Key, Mode: run.Simulate, JoinerID: p.JoinerID, Ref: p.Ref, Event: p.Event, StartedAt: now, Steps: map[flow.NodeID]postgres.StepRow{}}
+	k := &carrier{e: f.Engine, c: c, rel: f.rel, sim: f.sim, foresees: f, foreseen: p.Worker, trial: newTrialed(f.rel.content, p.Trial, now), running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), logs: map[flow.NodeID][]string{}}
 	if err := k.forward(ctx); err != nil {
 		return Forecast{}, err
 	}
@@ -89,12 +138,16 @@ func (f *Forecaster) Run(ctx context.Context, p Prospect) (Forecast, error) {
 		return Forecast{}, fault.New(fault.Unavailable, "Joinery is about to stop. Ask again in a moment.")
 	}
 	out := Forecast{State: k.left, Reason: k.reason}
+	if until := p.Trial.Until; until != "" && (run.Step{State: k.c.Steps[until].State}).Settled() && k.left == run.Waiting {
+		out.State, out.Partial = run.Succeeded, true
+	}
 	for _, id := range flow.Order(f.rel.content) {
 		row, ok := k.c.Steps[id]
-		if !ok {
+		if !ok || !k.trial.wants(id) {
 			continue
 		}
 		s := ForecastStep{Node: id, Type: row.Type, State: row.State, Port: row.Port, Error: row.Error, Output: k.outputs()[string(id)], Log: k.logs[id]}
+		k.trial.tell(&s)
 		if len(row.Changes) > 0 {
 			if err := json.Unmarshal(row.Changes, &s.Changes); err != nil {
 				return out, fmt.Errorf("read changes of %s: %w", id, err)
@@ -160,5 +213,9 @@ func (assumedDirectory) FindGroup(_ context.Context, name string) (connector.Gro
 // foreseenHTTP stands for a request that a forecast does not send.
 func (b *boundary) foreseenHTTP(r node.Request) node.Response {
 	b.logf("A run would ask %s.", r.URL)
+	if b.k.foresees.Live {
+		b.logf("Only an approved revision sends requests. Pin an output to this node to go on with an answer.")
+	}
+	b.k.trial.unasked(b.node.ID, "a request to "+hostOf(r.URL))
 	return node.Response{Status: 200}
 }

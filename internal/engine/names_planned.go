@@ -8,7 +8,6 @@ import (
 	"joinery/internal/naming"
 	"joinery/internal/node"
 	"joinery/internal/policy"
-	"joinery/internal/postgres"
 )
 
 // plannedNames are the names of a simulated run: what is held is read, claims are
@@ -20,7 +19,11 @@ var _ node.Reservations = plannedNames{}
 
 // Lookups answers from what is held and planned.
 func (p plannedNames) Lookups(chosenFor string) policy.Names {
-	return plannedLookups{p.b.k.names(chosenFor), p.b.k.sim}
+	k := p.b.k
+	if k.foresees != nil && k.trial.Past != nil {
+		return plannedLookups{k.pastNames(chosenFor), k.c.Ref.Stamp(), k.sim}
+	}
+	return plannedLookups{k.names(chosenFor), k.c.Ref.Stamp(), k.sim}
 }
 
 // Found records nothing.
@@ -53,8 +56,9 @@ func plannedKey(n naming.Name) naming.Name {
 }
 
 type plannedLookups struct {
-	postgres.Names
-	sim *pretence
+	policy.Names
+	stamp string
+	sim   *pretence
 }
 
 var _ policy.Names = plannedLookups{}
@@ -68,7 +72,7 @@ func (p plannedLookups) Holders(ctx context.Context, names []naming.Name) ([]str
 	p.sim.mu.Lock()
 	defer p.sim.mu.Unlock()
 	for i, n := range names {
-		if stamp := p.sim.names[plannedKey(n)]; out[i] == "" && stamp != "" && stamp != p.Stamp {
+		if stamp := p.sim.names[plannedKey(n)]; out[i] == "" && stamp != "" && stamp != p.stamp {
 			connection, worker, _ := strings.Cut(stamp, ":")
 			out[i] = fmt.Sprintf("planned for worker %s of %s", worker, connection)
 		}

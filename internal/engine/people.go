@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"joinery/internal/joiner"
 	"joinery/internal/node"
@@ -42,6 +43,10 @@ func (e *Engine) KnownLike(ctx context.Context, joinerID string, attributes map[
 	all, err := e.DB.MatchPeople(ctx, joinerID, mine)
 	if err != nil {
 		return nil, err
+	}
+	if k.foresees != nil && k.trial.Past != nil {
+		all = slices.DeleteFunc(all, func(x postgres.KnownPerson) bool { return postgres.CameAfter(x.JoinerID, k.trial.started) })
+		k.trial.asked(p.b.node.ID, "records of people")
 	}
 	out := make([]node.Known, len(all))
 	for i, x := range all {

@@ -52,7 +52,17 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}}
+	out, err := e.prepare(ctx, raw, rel.Pins)
+	if err != nil {
+		return nil, err
+	}
+	e.releases.Store(id, out)
+	return out, nil
+}
+
+// prepare makes content ready to run with exact releases of what it uses.
+func (e *Engine) prepare(ctx context.Context, raw []byte, pins []review.Pin) (out *release, err error) {
+	out = &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}}
 	if out.content, err = flow.Decode(raw); err != nil {
 		return nil, err
 	}
@@ -63,12 +73,11 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 	for _, n := range out.content.Nodes {
 		out.computed[n.ID] = computes(n, e.Nodes)
 	}
-	for _, p := range rel.Pins {
+	for _, p := range pins {
 		if err := e.part(ctx, out, p); err != nil {
 			return nil, err
 		}
 	}
-	e.releases.Store(id, out)
 	return out, nil
 }
 
@@ -108,7 +117,7 @@ func (r *release) policy(key string) (policy.Content, error) {
 func (e *Engine) open(ctx context.Context, rel *release, key string) (connector.Conn, func(), error) {
 	p, ok := rel.connections[key]
 	if !ok {
-		return nil, nil, fault.New(fault.Invalid, "The connection %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
+		return nil, nil, notPinned(key)
 	}
 	if err := e.mayUse(key); err != nil {
 		return nil, nil, err
@@ -119,6 +128,10 @@ func (e *Engine) open(ctx context.Context, rel *release, key string) (connector.
 		return nil, nil, e.rests(resting)
 	}
 	return conn, back, err
+}
+
+func notPinned(key string) error {
+	return fault.New(fault.Invalid, "The connection %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
 }
 
 // parkError says that a threshold is reached; the run parks.

@@ -37,6 +37,9 @@ type stepResult struct {
 func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
 	n, _ := k.rel.content.Find(id)
 	k.running[id] = true
+	if k.foresees != nil {
+		k.trial.begin(k, id)
+	}
 	t := &try{k: k, node: n, wake: w, scope: k.scope(), b: newBoundary(k, n)}
 	if row := k.c.Steps[id]; row.State == run.StepWaiting && len(row.Output) > 0 {
 		_ = json.Unmarshal(row.Output, &t.memory) // written by us
@@ -66,6 +69,9 @@ func (k *carrier) scopeWith(w *joiner.Worker) expr.Scope {
 }
 
 func (k *carrier) now() time.Time {
+	if k.foresees != nil {
+		return k.sim.now
+	}
 	if k.sim != nil && k.sim.now.After(k.e.Now()) {
 		return k.sim.now
 	}
@@ -110,6 +116,10 @@ func (t *try) run(ctx context.Context) (r stepResult) {
 		r.err = fmt.Errorf("write input: %w", err)
 		return r
 	}
+	if given, ok := t.k.trial.given(t, r.input); ok {
+		r.result = given
+		return r
+	}
 	ctx, cancel := context.WithTimeout(ctx, run.Timeout(t.node))
 	defer cancel()
 	r.result, r.err = typ.Run(ctx, t.call(params))
@@ -143,8 +153,16 @@ func (t *try) pretendWait(ctx context.Context, typ node.Type, params node.Params
 	t.b.logf("A live run would wait here: %s.", w.For)
 	call := t.call(params)
 	if w.Signoff != nil {
-		call.Wake = node.Wake{Reason: "signoff", Signoff: &node.Decision{Approved: true, By: "simulation", At: call.Now()}}
+		d := t.k.trial.answer(t.node.ID)
+		d.At = call.Now()
+		t.b.logf("%s", answered(d))
+		t.k.trial.asks(t.node.ID, w)
+		call.Wake = node.Wake{Reason: "signoff", Signoff: &d}
 	} else {
+		if t.k.foresees != nil {
+			t.k.trial.passes(t.node.ID, w)
+			t.b.until = w.Until
+		}
 		call.Wake = node.Wake{Reason: "time"}
 		call.Now = func() time.Time { return w.Until }
 	}
@@ -217,6 +235,9 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 		row.Output = old.Output // what the step knows must outlast a try that failed
 	}
 	row.Error = k.hide(row.Error)
+	if k.foresees != nil {
+		k.trial.end(k, r)
+	}
 	tried := k.attempt(r, max(row.Attempts, 1), outcome)
 	if old.State == "" && row.State == run.StepSucceeded {
 		row.Log = append([]string{}, tried.Log...) // the only try is in the step's own row

@@ -35,7 +35,11 @@ func (b *boundary) hris(ctx context.Context, key, policyKey string) (node.HRIS, 
 		return nil, fault.New(fault.Invalid, "The policy %s is no write-back contract.", policyKey)
 	}
 	if k.foresees != nil {
-		return &plannedHRIS{written{b: b, key: key, contract: p, workers: assumedWorkers{k, key}}}, nil
+		h := written{b: b, key: key, contract: p, workers: assumedWorkers{k, key}}
+		if k.foresees.Marks {
+			h.workers = lookedWorkers{b, key}
+		}
+		return &plannedHRIS{h}, nil
 	}
 	conn, err := b.use(ctx, key)
 	if err != nil {
@@ -71,7 +75,7 @@ func (h *written) Read(ctx context.Context) (joiner.Worker, map[string]node.Fiel
 	if err != nil {
 		return w, nil, err
 	}
-	if k.foresees != nil {
+	if k.foresees != nil && (k.c.JoinerID == "" || k.trial.Past != nil) {
 		return w, map[string]node.FieldPast{}, nil
 	}
 	pasts, err := k.e.DB.FieldPasts(ctx, k.c.JoinerID, h.key, k.c.Ref.Worker)
