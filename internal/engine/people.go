@@ -25,7 +25,32 @@ func (p known) Match(ctx context.Context, rules []policy.MatchRule) ([]node.Know
 			}
 		}
 	}
+	if k.foresees != nil {
+		return p.foreseen(ctx, rules)
+	}
 	return k.e.KnownLike(ctx, k.c.JoinerID, k.worker.Attributes, rules)
+}
+
+// foreseen compares by the attributes themselves, where the run sees stand-ins for
+// them, and knows only those who were there at the time it is about.
+func (p known) foreseen(ctx context.Context, rules []policy.MatchRule) ([]node.Known, error) {
+	k := p.b.k
+	attributes := k.worker.Attributes
+	if k.trial.MatchBy != nil {
+		attributes = k.trial.MatchBy
+	}
+	all, err := k.e.KnownLike(ctx, k.c.JoinerID, attributes, rules)
+	if err != nil {
+		return nil, err
+	}
+	if k.trial.Past != nil {
+		all = slices.DeleteFunc(all, func(x node.Known) bool { return postgres.CameAfter(x.ID, k.trial.started) })
+		k.trial.asked(p.b.node.ID, "records of people")
+	}
+	for i := range all {
+		all[i].Worker = k.foresees.veiled(all[i].Worker)
+	}
+	return all, nil
 }
 
 // KnownLike finds the joiners that one of the rules fits, for a joiner who may be
@@ -43,10 +68,6 @@ func (e *Engine) KnownLike(ctx context.Context, joinerID string, attributes map[
 	all, err := e.DB.MatchPeople(ctx, joinerID, mine)
 	if err != nil {
 		return nil, err
-	}
-	if k.foresees != nil && k.trial.Past != nil {
-		all = slices.DeleteFunc(all, func(x postgres.KnownPerson) bool { return postgres.CameAfter(x.JoinerID, k.trial.started) })
-		k.trial.asked(p.b.node.ID, "records of people")
 	}
 	out := make([]node.Known, len(all))
 	for i, x := range all {

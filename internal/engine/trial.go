@@ -25,6 +25,9 @@ type Trial struct {
 	Pins map[flow.NodeID]Pin
 	// Signoffs answers the sign-offs of nodes; others are taken for approved.
 	Signoffs map[flow.NodeID]node.Decision
+	// MatchBy are the attributes that people are recognised by, where the joiner is
+	// given with stand-ins for them.
+	MatchBy map[string]any
 	// Past is what is on record of the moment; nil when it is about now.
 	Past *Past
 }

@@ -141,7 +141,7 @@ func (e *Engine) subject(ctx context.Context, t Try, out *Tried) (Prospect, erro
 		p.Ref, p.Worker, p.JoinerID, p.Event = known.Ref, known.Worker, known.JoinerID, eventOf(known, out.Flow)
 		out.Joiner, out.ReadAt = known.JoinerID, known.ReadAt
 		if !t.Personal {
-			p.Worker = e.veil(p.Worker)
+			p.Trial.MatchBy, p.Worker = p.Worker.Attributes, e.veil(p.Worker)
 		}
 	}
 	out.Ref, out.Worker, out.Label = p.Ref, p.Worker, p.Worker.Label()
