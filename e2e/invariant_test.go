@@ -27,7 +27,7 @@ func TestDemo_Invariant(t *testing.T) {
 	b.says("Say in a few words what must never happen.")
 	b.fill("p_name", "Interns never get all-staff")
 	b.fill("p_when", `joiner.worker_typ == "intern"`)
-	b.fill("p_never_groups", "all-staff")
+	b.fill("p_never_groups.0.value", "all-staff")
 	b.fill("p_say", "Ask iam@example.com.")
 	b.follow("Save as a revision")
 	b.says(`Did you mean "worker_type"?`)

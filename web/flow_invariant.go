@@ -41,10 +41,19 @@ func invariantValues(v flow.Invariant) map[string]any {
 	return map[string]any{"name": v.Name, "when": v.When, "never_groups": list(v.NeverGroups), "directory": v.Directory, "never_accounts": list(v.NeverAccounts), "say": v.Say}
 }
 
-func postedInvariant(c *fiber.Ctx) flow.Invariant {
+// howInvariants says how they are kept.
+func howInvariants() *artifacts.Side {
+	return &artifacts.Side{Title: "How it is kept", Text: "Before a run writes anything, Joinery looks at what is decided already: groups that a table gives, and groups that nodes name which are sure to come. Each membership is looked at again when it is about to be given, under every name the directory knows the group by.",
+		More: "A run that would break it fails with the name of the invariant and your advice. No error way and no “go on” leads past it, and a simulated run stops in the same place."}
+}
+
+// postedInvariant reads the form on top of what it began with.
+func postedInvariant(c *fiber.Ctx, was flow.Invariant) flow.Invariant {
 	var v flow.Invariant
+	sent, old := sentBy(c), invariantValues(was)
+	r := read{at: map[string][]entryAt{}, wrong: map[string]string{}}
 	for _, f := range invariantForm() {
-		x := postedParam(c, f)
+		x := r.param(sent, f, old[f.Key])
 		switch f.Key {
 		case "name":
 			v.Name, _ = x.(string)
@@ -55,9 +64,8 @@ func postedInvariant(c *fiber.Ctx) flow.Invariant {
 		case "directory":
 			v.Directory, _ = x.(string)
 		case "never_accounts":
-			for _, key := range c.Request().PostArgs().PeekMulti("p_" + f.Key) {
-				v.NeverAccounts = append(v.NeverAccounts, string(key))
-			}
+			before, _ := old[f.Key].([]any)
+			v.NeverAccounts = listed(ticked(before, sent["p_"+f.Key]))
 		case "say":
 			v.Say, _ = x.(string)
 		}
@@ -148,7 +156,7 @@ func (s *Server) invariantEdit(c *fiber.Ctx, who auth.Actor) error {
 
 func (s *Server) invariantPage(c *fiber.Ctx, who auth.Actor, e editing, i int, v flow.Invariant, base, status int, notice *ui.Notice) error {
 	at, number := "/flows/"+e.a.Key, "new"
-	p := artifacts.InvariantPage{Head: ui.Head{Title: "New invariant"}, CancelURL: at, Base: itoa(base), Notice: notice, About: []ui.Field{{Name: "message", Label: "What changes and why", Value: c.FormValue("message"), Help: "The reviewer reads this."}}}
+	p := artifacts.FlowPartPage{Legend: "What must never happen", CompleteURL: at + "/canvas/complete", Explain: howInvariants(), Head: ui.Head{Title: "New invariant"}, CancelURL: at, Base: itoa(base), Notice: notice, About: []ui.Field{{Name: "message", Label: "What changes and why", Value: c.FormValue("message"), Help: "The reviewer reads this."}}}
 	var problems []fault.Problem
 	if i >= 0 {
 		number, p.Head.Title = itoa(i+1), v.Name
@@ -170,7 +178,7 @@ func (s *Server) invariantPage(c *fiber.Ctx, who auth.Actor, e editing, i int, v
 				continue
 			}
 		}
-		input, err := s.nodeField(c, f, values[f.Key])
+		input, err := s.nodeInput(c, f, values[f.Key], nil)
 		if err != nil {
 			return err
 		}
@@ -179,7 +187,7 @@ func (s *Server) invariantPage(c *fiber.Ctx, who auth.Actor, e editing, i int, v
 		}
 		p.Fields = append(p.Fields, input)
 	}
-	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow, ui.Link{Text: e.a.Name, URL: at}), Status: status}, artifacts.EditInvariant(p))
+	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow, ui.Link{Text: e.a.Name, URL: at}), Status: status}, artifacts.EditFlowPart(p))
 }
 
 // directories offers the connections that have accounts, and those that are chosen.
@@ -213,7 +221,11 @@ func (s *Server) invariantSave(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	v := postedInvariant(c)
+	var was flow.Invariant
+	if i >= 0 {
+		was = e.flow.Invariants[i]
+	}
+	v := postedInvariant(c, was)
 	f := e.flow
 	f.Invariants = slices.Clone(f.Invariants)
 	if i < 0 {

@@ -17,13 +17,13 @@ import (
 func TestInvariant_Posted(t *testing.T) {
 	app := fiber.New()
 	var got flow.Invariant
-	app.Post("/", func(c *fiber.Ctx) error { got = postedInvariant(c); return nil })
-	body := fields("p_name", " Contractors never ", "p_when", "=joiner.worker_type == \"contractor\"", "p_never_groups", "all-staff\r\n prod-* \r\n\r\n", "p_directory", "ad", "p_never_accounts", "erp", "p_say", "Ask.\r\nThen go on.\r\n")
+	app.Post("/", func(c *fiber.Ctx) error { got = postedInvariant(c, flow.Invariant{}); return nil })
+	body := fields("p_name", " Contractors never ", "p_when", "=joiner.worker_type == \"contractor\"", "p_never_groups.0.value", "all-staff", "p_never_groups.2.value", " prod-* ", "p_never_groups.3.value", " ", "p_directory", "ad", "p_never_accounts", "erp", "p_say", "Ask.\r\nThen go on.\r\n")
 	req := httptest.NewRequest("POST", "/", strings.NewReader(body.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	_, err := app.Test(req)
 	require.NoError(t, err)
-	want := flow.Invariant{Name: "Contractors never", When: `=joiner.worker_type == "contractor"`, NeverGroups: []string{"all-staff", "prod-*"}, Directory: "ad", NeverAccounts: []string{"erp"}, Say: "Ask.\nThen go on."}
+	want := flow.Invariant{Name: "Contractors never", When: `=joiner.worker_type == "contractor"`, NeverGroups: []string{"all-staff", "prod-*"}, Directory: "ad", NeverAccounts: []string{"erp"}, Say: "Ask.\nThen go on.\n"}
 	require.Equal(t, want, got)
 }
 

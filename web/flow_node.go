@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -32,16 +31,22 @@ func (s *Server) editing(c *fiber.Ctx) (editing, error) {
 	if err != nil {
 		return editing{}, err
 	}
+	return s.editingNode(a, f, c.Params("node"))
+}
+
+// editingNode finds a node of a flow; with id "" there is none.
+func (s *Server) editingNode(a postgres.Artifact, f flow.Content, id string) (editing, error) {
 	e := editing{a: a, flow: f}
-	if id := c.Params("node"); id != "" {
-		n, ok := f.Find(flow.NodeID(id))
-		if !ok {
-			return e, fault.New(fault.NotFound, "This flow has no node %q.", clip(id, 80))
-		}
-		e.node = n
-		if e.spec, ok = s.Nodes.Spec(n.Type); !ok {
-			return e, fault.New(fault.Conflict, "This version of Joinery has no node type %q. Change it in the YAML.", n.Type)
-		}
+	if id == "" {
+		return e, nil
+	}
+	n, ok := f.Find(flow.NodeID(id))
+	if !ok {
+		return e, fault.New(fault.NotFound, "This flow has no node %q.", clip(id, 80))
+	}
+	e.node = n
+	if e.spec, ok = s.Nodes.Spec(n.Type); !ok {
+		return e, fault.New(fault.Conflict, "This version of Joinery has no node type %q. Change it in the YAML.", n.Type)
 	}
 	return e, nil
 }
@@ -52,36 +57,42 @@ func (s *Server) nodeEdit(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.nodePage(c, who, e, e.a.Head, 0, nil)
+	return s.nodePage(c, who, e, nil, readContent(e), e.a.Head, 0, nil)
 }
 
-func (s *Server) nodePage(c *fiber.Ctx, who auth.Actor, e editing, base, status int, notice *ui.Notice) error {
+// nodePage is the page of a node: as it is saved, or as it was sent and refused.
+func (s *Server) nodePage(c *fiber.Ctx, who auth.Actor, e editing, f sent, r read, base, status int, notice *ui.Notice) error {
 	at := "/flows/" + e.a.Key
-	problems, err := s.DB.Problems(c.UserContext(), review.Flow, contentOf(e.flow))
+	problems, err := s.nodeProblems(c, e)
 	if err != nil {
 		return err
 	}
-	p := artifacts.NodePage{Head: ui.Head{Title: e.node.Title(), Text: e.spec.Title}, Action: at + "/nodes/" + string(e.node.ID), Base: itoa(base), CancelURL: at + "#node-" + string(e.node.ID), Help: e.spec.Help, Notice: notice}
-	for _, f := range e.spec.Fields {
-		input, err := s.nodeField(c, f, e.node.Params[f.Key])
-		if err != nil {
-			return err
-		}
-		for _, q := range problems {
-			if path := "nodes." + string(e.node.ID) + ".params." + f.Key; q.Path == path || strings.HasPrefix(q.Path, path+".") {
-				name := strings.TrimPrefix(strings.TrimPrefix(q.Path, path), ".")
-				if name != "" {
-					name += ": "
-				}
-				input.Error = strings.TrimSpace(input.Error + " " + name + q.Detail)
-			}
-		}
-		p.Fields = append(p.Fields, input)
+	sm, err := s.sampleOf(c.UserContext(), who, e.flow, e.a.Key, c.Query("sample"))
+	if err != nil {
+		return err
 	}
-	p.Exits, p.About, p.Tries = exitFields(e), aboutFields(e), triesFields(e)
-	p.Names = expressionNames(e, s.Nodes)
-	p.Remove = &ui.Danger{Button: "Remove this node", Title: "Remove " + e.node.Title(), Text: "What led to it leads to what followed it, when that is one thing. The revisions before keep it.", Post: at + "/nodes/" + string(e.node.ID) + "/remove", Values: []ui.Pair{{Label: "base", Value: itoa(base)}}}
+	p := artifacts.NodePage{Head: ui.Head{Title: e.node.Title(), Text: e.spec.Title}, Action: at + "/nodes/" + c.Params("node"), Base: itoa(base), CancelURL: at + "#node-" + c.Params("node"), Notice: notice,
+		Message: ui.Field{Name: "message", Label: "What changes and why", Value: c.FormValue("message"), Help: "The reviewer reads this."}}
+	if p.Form, err = s.nodeForm(c, e, f, r, problems, sm); err != nil {
+		return err
+	}
+	p.Form.Node = c.Params("node")
+	p.Acts = s.nodeActs(e, base)
 	return s.show(c, who, frame{Title: e.node.Title(), Crumbs: crumbsOf(review.Flow, ui.Link{Text: e.a.Name, URL: at}), Status: status}, artifacts.EditNode(p))
+}
+
+// nodeActs are what can be done with a node besides filling it in.
+func (s *Server) nodeActs(e editing, base int) []artifacts.Side {
+	at := "/flows/" + e.a.Key + "/nodes/" + string(e.node.ID)
+	revision := []ui.Pair{{Label: "base", Value: itoa(base)}}
+	copied := artifacts.Side{Title: "Copy", Text: "The copy has the same fields and no connections yet.", Actions: []ui.Button{{Text: "Duplicate this node", Icon: "copy", Post: at + "/duplicate", Values: revision}}}
+	remove := artifacts.Side{Title: "Remove", Dangers: []ui.Danger{{Button: "Remove this node", Title: "Remove " + e.node.Title(), Text: "What led to it leads to what followed it, when that is one thing. The revisions before keep it.", Post: at + "/remove", Values: revision}}}
+	if e.spec.Trigger {
+		return []artifacts.Side{remove}
+	}
+	place := ui.Field{Name: "to", ID: "move-to", Label: "To", Input: "select", Options: s.places(e.flow, e.node.ID, true)}
+	move := artifacts.Side{Title: "Move", Text: "What led to it leads to what followed it. Its other ways out stay.", Action: at + "/move", Submit: "Move", Fields: []ui.Field{{Name: "base", Input: "hidden", Value: itoa(base)}, place}}
+	return []artifacts.Side{move, copied, remove}
 }
 
 func contentOf(f flow.Content) []byte {
@@ -102,28 +113,22 @@ func (s *Server) nodeSave(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	was := e.node.ID
-	e.node = postedNode(c, e)
-	f := e.flow.Set(e.node)
-	for _, port := range append(flow.PortsOf(e.node, e.spec), flow.Port{Name: flow.ErrorPort}) {
-		if c.Request().PostArgs().Has("x_" + port.Name) {
-			f = f.Connect(string(was)+"."+port.Name, flow.NodeID(c.FormValue("x_"+port.Name)))
-		}
+	f := sentBy(c)
+	e, r, err := s.changed(e, f)
+	if err != nil {
+		return err
 	}
-	id := flow.NodeID(strings.TrimSpace(c.FormValue("id")))
-	renamed, err := f.Rename(was, id)
-	if err == nil {
-		err = s.saveFlow(c, who, e.a, renamed, base)
+	if len(r.wrong) > 0 {
+		return s.nodePage(c, who, e, f, r, base, http.StatusUnprocessableEntity, &ui.Notice{Tone: "bad", Text: "Nothing is saved yet. What has to be solved first is shown at its field."})
 	}
-	if badContent(err) {
-		e.flow = f
+	if err = s.saveFlow(c, who, e.a, e.flow, base); badContent(err) {
 		n := refusal(err)
-		return s.nodePage(c, who, e, base, http.StatusUnprocessableEntity, &n)
+		return s.nodePage(c, who, e, f, r, base, http.StatusUnprocessableEntity, &n)
 	}
 	if err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key+"#node-"+string(id), "Saved as a new revision.")
+	return s.done(c, "/flows/"+e.a.Key+"#node-"+string(e.node.ID), "Saved as a new revision.")
 }
 
 func (s *Server) saveFlow(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, f flow.Content, base int) error {
@@ -133,53 +138,4 @@ func (s *Server) saveFlow(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, f f
 	}
 	_, err = s.DB.SaveRevision(c.UserContext(), who, postgres.Save{Doc: doc, Message: c.FormValue("message"), Base: base, Via: "console"})
 	return err
-}
-
-// unlessSpace keeps the old text where only space around it differs: a text of a
-// file ends in a line break that a form does not send back, and a reviewer should
-// not see changes that nobody made.
-func unlessSpace(old, now any) any {
-	a, okA := old.(string)
-	b, okB := now.(string)
-	if okA && okB && strings.TrimSpace(a) == strings.TrimSpace(b) {
-		return old
-	}
-	return now
-}
-
-// nodeAdd is POST /flows/:key/nodes.
-func (s *Server) nodeAdd(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
-	if err != nil {
-		return err
-	}
-	spec, ok := s.Nodes.Spec(c.FormValue("type"))
-	if !ok {
-		return fault.New(fault.Invalid, "Choose a type of node.")
-	}
-	f, id := e.flow.Add(spec, c.FormValue("after"))
-	if err := s.saveFlow(c, who, e.a, f, base); err != nil {
-		return err
-	}
-	return s.done(c, "/flows/"+e.a.Key+"/nodes/"+string(id), "Added. Fill in what it needs.")
-}
-
-// nodeRemove is POST /flows/:key/nodes/:node/remove.
-func (s *Server) nodeRemove(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
-	if err != nil {
-		return err
-	}
-	if err := s.saveFlow(c, who, e.a, e.flow.Remove(e.node.ID), base); err != nil {
-		return err
-	}
-	return s.done(c, "/flows/"+e.a.Key, "The node is removed.")
 }

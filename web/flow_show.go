@@ -32,19 +32,19 @@ func (s *Server) flowShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(review.Flow)}, artifacts.Outline(s.outlinePage(a, f, problems, who)))
+	undo, redo, err := s.undoable(c, a.Key)
+	if err != nil {
+		return err
+	}
+	return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(review.Flow)}, artifacts.Outline(s.outlinePage(a, f, problems, undo, redo, who)))
 }
 
-func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fault.Problem, who auth.Actor) artifacts.OutlinePage {
+func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fault.Problem, undo, redo int, who auth.Actor) artifacts.OutlinePage {
 	at := "/flows/" + a.Key
 	edits := who.Can(auth.ArtifactWrite)
 	p := artifacts.OutlinePage{Head: ui.Head{Title: a.Name, Badges: artifactBadges(a), Text: f.Description}, Tabs: artifactTabs(review.Flow, a.Key, "Outline")}
 	p.Head.Actions = s.submitButton(who, a)
-	if general := problemsAt(problems, ""); len(general) > 0 {
-		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: "To be solved before this can be submitted:", Items: general})
-	} else if len(problems) > 0 {
-		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: plural(len(problems), "problem", "problems") + " to solve before this can be submitted. They are shown at their nodes."})
-	}
+	p.Problems = s.problemLinks(at, f, problems, edits)
 	if a.Paused {
 		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: "This flow is paused: new runs park until it is resumed. " + a.PausedWhy})
 	}
@@ -65,7 +65,10 @@ func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fau
 	}
 	if edits {
 		p.Add = &artifacts.AddNode{Action: at + "/nodes", Base: itoa(a.Head), Fields: s.addFields(f)}
+		p.Paste = &artifacts.AddNode{Action: at + "/paste", Base: itoa(a.Head), Fields: []ui.Field{{Name: "text", Label: "Nodes and edges", Input: "code", Rows: 8, Required: true}}}
+		p.Acts = outlineActs(at, a.Head, undo, redo)
 	}
+	p.Edges = s.edgeLines(a, f, edits)
 	p.Invariants = invariantLines(a.Key, f, problems, edits)
 	p.Side = s.flowSide(a, f, who)
 	return p
@@ -163,26 +166,6 @@ func plainText(v any) string {
 		return strings.TrimSuffix(fmt.Sprintf("%g", x), ".0")
 	}
 	return fmt.Sprint(v)
-}
-
-func (s *Server) addFields(f flow.Content) []ui.Field {
-	kind := ui.Field{Name: "type", Label: "Type", Input: "select", Required: true}
-	for _, sp := range s.Nodes.Specs() {
-		kind.Options = append(kind.Options, ui.Option{Value: sp.Kind, Label: sp.Title + " (" + sp.Category + ")"})
-	}
-	after := ui.Field{Name: "after", Label: "After", Input: "select", Help: "What followed there follows the new node."}
-	for _, l := range flow.Outline(f, s.Nodes) {
-		for _, x := range l.Ports {
-			if l.Spec.Ends {
-				continue
-			}
-			at := string(l.Node.ID) + "." + x.Name
-			free := len(x.To) == 0 && x.Name != flow.ErrorPort
-			after.Options = append(after.Options, ui.Option{Value: at, Label: l.Node.Title() + " → " + x.Name, Selected: free})
-		}
-	}
-	after.Options = append(after.Options, ui.Option{Value: "", Label: "Nothing yet: it stands alone"})
-	return []ui.Field{kind, after}
 }
 
 // flowSide are the cards beside the outline: state, trying, starting, pausing.

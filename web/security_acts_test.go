@@ -195,7 +195,7 @@ func (w *world) flowActs(add func(func() act)) {
 	})
 	base := func() string { return strconv.Itoa(w.head(review.Flow, "c-flow")) }
 	add(func() act {
-		return act{route: "POST /flows/:key/nodes", by: w.bo, path: "/flows/c-flow/nodes", form: fields("type", "stop", "after", "ok.approved", "message", "why", "base", base()), records: []string{"revision.save"}}
+		return act{route: "POST /flows/:key/nodes", by: w.bo, path: "/flows/c-flow/nodes", form: fields("type", "stop", "after", "ok.approved", "name", "The end", "node", "", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
 		content := fmt.Sprintf(`{"key":"c-flow","name":"Drawn %d","trigger":"hired","nodes":[{"id":"hired","type":"manual"},{"id":"ok","type":"signoff","params":{"title":"May they?"}}],"edges":[{"from":"hired.started","to":"ok"}]}`, w.head(review.Flow, "c-flow"))
@@ -205,10 +205,31 @@ func (w *world) flowActs(add func(func() act)) {
 		return act{route: "POST /flows/:key/nodes/:node", by: w.bo, path: "/flows/c-flow/nodes/ok", form: fields("id", "ok", "name", "Asked", "base", base(), "p_title", "May they?", "message", "why"), records: []string{"revision.save"}}
 	})
 	add(func() act {
+		return act{route: "POST /flows/:key/nodes/:node/duplicate", by: w.bo, path: "/flows/c-flow/nodes/ok/duplicate", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/nodes/:node/move", by: w.bo, path: "/flows/c-flow/nodes/ok/move", form: fields("to", "", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/edges", by: w.bo, path: "/flows/c-flow/edges", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/edges/remove", by: w.bo, path: "/flows/c-flow/edges/remove", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/paste", by: w.bo, path: "/flows/c-flow/paste", form: fields("text", "nodes: [{id: pasted, type: stop}]", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/undo", by: w.bo, path: "/flows/c-flow/undo", form: fields("op", "undo", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/settings", by: w.bo, path: "/flows/c-flow/settings", form: fields("p_name", "Renamed", "trigger", "by_hand", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
 		return act{route: "POST /flows/:key/nodes/:node/remove", by: w.bo, path: "/flows/c-flow/nodes/ok/remove", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
-		return act{route: "POST /flows/:key/invariants/:invariant", by: w.bo, path: "/flows/c-flow/invariants/new", form: fields("p_name", "Nobody gets admins", "p_never_groups", "admins", "message", "why", "base", base()), records: []string{"revision.save"}}
+		return act{route: "POST /flows/:key/invariants/:invariant", by: w.bo, path: "/flows/c-flow/invariants/new", form: fields("p_name", "Nobody gets admins", "p_never_groups.0.value", "admins", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
 		return act{route: "POST /flows/:key/invariants/:invariant/remove", by: w.bo, path: "/flows/c-flow/invariants/1/remove", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}

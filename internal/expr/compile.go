@@ -249,6 +249,15 @@ func Gives(v Value) Type {
 	return Any
 }
 
+// Computed reports whether a value is worked out rather than written down.
+func Computed(v Value) bool {
+	_, plain := v.(literal)
+	return !plain
+}
+
+// TypeOf is our word for the type of a plain value.
+func TypeOf(v any) Type { return typeOfValue(v) }
+
 // declared is our word for a type that CEL found.
 func declared(t *types.Type) Type {
 	switch t.Kind() {

@@ -11,34 +11,19 @@ import (
 
 // Add puts a new node of a type behind a port ("find.missing"). What followed the
 // port follows the new node's first port. With from "" the node stands alone, and
-// becomes the start when it can be one and there is none.
+// becomes the start when it can be one and there is none. Fields stay empty: what is
+// not said counts as the type's default.
 func (c Content) Add(spec Spec, from string) (Content, NodeID) {
 	c = c.clone()
 	id := c.freeID(spec.Kind)
-	n := Node{ID: id, Type: spec.Kind, Params: map[string]any{}}
-	for _, f := range spec.Fields {
-		if f.Default != nil {
-			n.Params[f.Key] = f.Default
-		}
-	}
-	c.Nodes = append(c.Nodes, n)
+	c.Nodes = append(c.Nodes, Node{ID: id, Type: spec.Kind})
 	if from == "" {
 		if _, ok := c.Find(c.Trigger); !ok && spec.Trigger {
 			c.Trigger = id
 		}
 		return c, id
 	}
-	var kept []Edge
-	for _, e := range c.Edges {
-		if e.From == from && len(spec.Ports) > 0 && !spec.Ends {
-			e.From = string(id) + "." + spec.Ports[0].Name
-		} else if e.From == from {
-			continue
-		}
-		kept = append(kept, e)
-	}
-	c.Edges = append(kept, Edge{From: from, To: id})
-	return c, id
+	return c.behind(id, spec, from), id
 }
 
 func (c Content) freeID(kind string) NodeID {
@@ -91,9 +76,9 @@ func (c Content) Remove(id NodeID) Content {
 	return c
 }
 
-// Rename gives a node another id; edges follow. Expressions that read
-// steps.<old> are left, and Check names them.
-func (c Content) Rename(old, id NodeID) (Content, error) {
+// Rename gives a node another id; edges follow, and so do expressions of other
+// nodes that read steps.<old>.
+func (c Content) Rename(cat Catalog, old, id NodeID) (Content, error) {
 	if old == id {
 		return c, nil
 	}
@@ -120,6 +105,9 @@ func (c Content) Rename(old, id NodeID) (Content, error) {
 	if c.Trigger == old {
 		c.Trigger = id
 	}
+	for i, n := range c.Nodes {
+		c.Nodes[i].Params = renamed(n, cat, map[string]string{string(old): string(id)})
+	}
 	return c, nil
 }
 
@@ -130,16 +118,6 @@ func (c Content) Set(n Node) Content {
 		if c.Nodes[i].ID == n.ID {
 			c.Nodes[i] = n
 		}
-	}
-	return c
-}
-
-// Connect leads a port to a node, in place of what it led to before.
-func (c Content) Connect(from string, to NodeID) Content {
-	c = c.clone()
-	c.Edges = slices.DeleteFunc(c.Edges, func(e Edge) bool { return e.From == from })
-	if to != "" {
-		c.Edges = append(c.Edges, Edge{From: from, To: to})
 	}
 	return c
 }

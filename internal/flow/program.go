@@ -37,6 +37,21 @@ type caseOf struct {
 // Compile compiles every field; problems have paths like
 // "nodes.create.params.attributes.mail".
 func Compile(c Content, cat Catalog) (*Program, []fault.Problem) {
+	env, problems := environment(c, cat)
+	if env == nil {
+		return nil, problems
+	}
+	before := Before(c)
+	p := &Program{nodes: map[NodeID][]compiled{}}
+	problems = p.addInvariants(env, c.Invariants)
+	for _, n := range c.Nodes {
+		problems = append(problems, p.addNode(env, n, cat, before[n.ID])...)
+	}
+	return p, problems
+}
+
+// environment is what the expressions of a flow may name; nil when there can be none.
+func environment(c Content, cat Catalog) (*expr.Env, []fault.Problem) {
 	steps := map[string]map[string]expr.Type{}
 	for _, n := range c.Nodes {
 		spec, _ := cat.Spec(n.Type)
@@ -55,26 +70,25 @@ func Compile(c Content, cat Catalog) (*Program, []fault.Problem) {
 	if err != nil {
 		return nil, []fault.Problem{{Path: "vars", Detail: fault.Sentence(err)}}
 	}
-	before := Before(c)
-	p := &Program{nodes: map[NodeID][]compiled{}}
-	problems := p.addInvariants(env, c.Invariants)
-	for _, n := range c.Nodes {
-		spec, ok := cat.Spec(n.Type)
-		if !ok {
-			continue
-		}
-		k := &compiler{env: env, node: n, at: expr.Where{Node: string(n.ID), Before: func(s string) bool { return before[n.ID][NodeID(s)] }}}
-		for _, f := range spec.Fields {
-			if v, ok := n.Params[f.Key]; ok {
-				k.field(f, v)
-			} else if f.Default != nil {
-				k.out = append(k.out, compiled{key: f.Key, value: expr.Literal(f.Default)})
-			}
-		}
-		p.nodes[n.ID] = k.out
-		problems = append(problems, k.problems...)
+	return env, nil
+}
+
+// addNode compiles the fields of one node; before are the steps that can have run.
+func (p *Program) addNode(env *expr.Env, n Node, cat Catalog, before map[NodeID]bool) []fault.Problem {
+	spec, ok := cat.Spec(n.Type)
+	if !ok {
+		return nil
 	}
-	return p, problems
+	k := &compiler{env: env, node: n, at: expr.Where{Node: string(n.ID), Before: func(s string) bool { return before[NodeID(s)] }}}
+	for _, f := range spec.Fields {
+		if v, ok := n.Params[f.Key]; ok {
+			k.field(f, v)
+		} else if f.Default != nil {
+			k.out = append(k.out, compiled{key: f.Key, value: expr.Literal(f.Default)})
+		}
+	}
+	p.nodes[n.ID] = k.out
+	return k.problems
 }
 
 type compiler struct {

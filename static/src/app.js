@@ -4,6 +4,7 @@ import { openPalette } from "./palette.js";
 import { startLive } from "./live.js";
 import { startSheets } from "./sheet.js";
 import { startPolicy } from "./policy.js";
+import { startPanels } from "./panel.js";
 
 const root = document.documentElement;
 
@@ -153,10 +154,11 @@ function ask(asker) {
   return new Promise((resolve) => { dialog.onclose = () => { if (!dialog.open) resolve(dialog.returnValue === "yes"); }; });
 }
 
-document.addEventListener("joinery:fragment", (event) => showFields(event.target));
+document.addEventListener("joinery:fragment", (event) => { showFields(event.target); startPanels(event.target); });
 const toggle = document.querySelector("[data-theme-toggle]");
 if (toggle) showTheme(toggle, root.dataset.theme || "system");
 showFields(document);
 startLive();
 startSheets();
 startPolicy();
+startPanels(document);

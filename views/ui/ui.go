@@ -33,7 +33,36 @@ type Field struct {
 	// one has such a value; without script it is always shown.
 	ShowField, ShowIn string
 	MaxLength         int
+	// Expr says that the text may be computed: "field" is a literal, a text with
+	// {{ expressions }} or an =expression; "expression" is one without the = sign.
+	Expr string
+	// Preview is what an expression gives for the sample; PreviewBad says that it
+	// could not be computed.
+	Preview    string
+	PreviewBad bool
+	// Links stand beside the label: open what is chosen, make a new one.
+	Links []Link
+	// Entries are the lines of a field that has several (Input is entries).
+	Entries *Entries
 }
+
+// Entries is a field of several lines, each of one or more cells.
+type Entries struct {
+	// Columns name the cells.
+	Columns []string
+	Lines   []Line
+	// More are empty lines for readers without script. Blank is what a script adds;
+	// its names hold the word BLANK.
+	More  []Line
+	Blank Line
+	// One is the choice that one expression gives all lines, and All is that
+	// expression; nil where there is no such choice.
+	One, All *Field
+	Add      string
+}
+
+// Line is one line of entries.
+type Line struct{ Cells []Field }
 
 func (f Field) id() string {
 	if f.ID != "" {
