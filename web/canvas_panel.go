@@ -29,6 +29,8 @@ type panelAsk struct {
 
 // panelAnswer is the form of a node, or the node that the form says.
 type panelAnswer struct {
+	// HTML is the form for the canvas; the page of a node gets the parts that follow
+	// from others.
 	HTML string `json:"html,omitempty"`
 	// Node is the node with its changes, and Content the whole flow with it: another
 	// id changes other nodes too.
@@ -53,12 +55,12 @@ func (s *Server) canvasPanel(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
+	if in.Values.has("sample") { // beside the canvas the choice is a part of the form
+		in.Sample = in.Values.text("sample")
+	}
 	sm, err := s.sampleOf(c.UserContext(), who, e.flow, e.a.Key, in.Sample)
 	if err != nil {
 		return err
-	}
-	for i := range sm.field.Options {
-		sm.field.Options[i].Selected = sm.field.Options[i].Value == in.Sample
 	}
 	if in.Values == nil {
 		return s.panelForm(c, who, e, sm)
@@ -99,7 +101,7 @@ func (s *Server) panelForm(c *fiber.Ctx, who auth.Actor, e editing, sm sample) e
 	}
 	p.ReadOnly = !who.Can(auth.ArtifactWrite)
 	out := panelAnswer{Node: e.node, Problems: problemsOf(problems), Marks: map[string]mark{}, Rest: p.Problems}
-	if out.HTML, err = s.fragment(c)(c.UserContext(), artifacts.Panel(p)); err != nil {
+	if out.HTML, err = s.fragment(c)(c.UserContext(), artifacts.Panel(besideCanvas(p))); err != nil {
 		return err
 	}
 	return sendJSON(c, http.StatusOK, out)
@@ -126,6 +128,14 @@ func (s *Server) panelRead(c *fiber.Ctx, e editing, in panelAsk, sm sample) erro
 		out.Rest = []string{}
 	}
 	render := s.fragment(c)
+	if len(in.Content) > 0 {
+		out.HTML, err = render(c.UserContext(), artifacts.Panel(besideCanvas(p)))
+		out.Parts = nil
+		if err != nil {
+			return err
+		}
+		return sendJSON(c, http.StatusOK, out)
+	}
 	parts := map[string]templ.Component{"problems": artifacts.NodeProblems(rest), "touches": artifacts.NodeTouches(p.Touches), "exits": artifacts.NodeExits(p.Exits)}
 	if in.Data {
 		parts["data"] = artifacts.NodeData(p.Data)
@@ -155,7 +165,7 @@ func (s *Server) changed(e editing, f sent) (editing, read, error) {
 		}
 		out = out.Route(string(was)+"."+port.Name, to)
 	}
-	if id := flow.NodeID(strings.TrimSpace(f.text("id"))); id != was {
+	if id := flow.NodeID(strings.TrimSpace(f.text("id"))); f.has("id") && id != was {
 		renamed, err := out.Rename(s.Nodes, was, id)
 		if err != nil {
 			r.wrong["id"] = fault.Sentence(err)
@@ -167,4 +177,14 @@ func (s *Server) changed(e editing, f sent) (editing, read, error) {
 	}
 	e.flow = out
 	return e, r, nil
+}
+
+// besideCanvas leaves out what is for readers without script: a canvas has one.
+func besideCanvas(p artifacts.NodeForm) artifacts.NodeForm {
+	for _, f := range p.Fields {
+		if f.Entries != nil {
+			f.Entries.More = nil
+		}
+	}
+	return p
 }

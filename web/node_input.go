@@ -72,6 +72,7 @@ func entriesField(x form.Field, v any, f sent) ui.Field {
 	e := &ui.Entries{Columns: entryColumns(x), Add: "Add a line"}
 	var ids []string
 	var texts [][]string
+	empty := ""
 	if f != nil && len(f.lines(name)) > 0 {
 		for _, id := range f.lines(name) {
 			var cells []string
@@ -80,6 +81,8 @@ func entriesField(x form.Field, v any, f sent) ui.Field {
 			}
 			if strings.TrimSpace(strings.Join(cells, "")) != "" {
 				ids, texts = append(ids, id), append(texts, cells)
+			} else {
+				empty = id // somebody may stand in it
 			}
 		}
 	} else {
@@ -95,9 +98,12 @@ func entriesField(x form.Field, v any, f sent) ui.Field {
 	for slices.Contains(ids, itoa(fresh)) {
 		fresh++
 	}
-	e.Lines = append(e.Lines, entryLine(x, itoa(fresh), nil))
+	if empty == "" {
+		empty = itoa(fresh)
+	}
+	e.Lines = append(e.Lines, entryLine(x, empty, nil))
 	for i := range blanks {
-		e.More = append(e.More, entryLine(x, itoa(fresh+1+i), nil))
+		e.More = append(e.More, entryLine(x, "m"+itoa(i), nil))
 	}
 	e.Blank = entryLine(x, "BLANK", nil)
 	if oneForAll(x) {

@@ -1,12 +1,11 @@
 // The form of a node while somebody types: what is wrong, what expressions give for a sample, what fits at the cursor. The
 // server judges the whole form with the code that would save it.
 //
-// It works on the page of a node and beside the canvas. The canvas takes part by events of the form, which bubble:
-//   joinery:node-ask     before the form is judged. A listener puts the unsaved flow into event.detail.content; without
-//                        one the newest revision counts.
-//   joinery:node-change  after it was judged. event.detail holds node, content (the whole flow with the changed node: a
-//                        new id changes others too), problems, and was, the id the node had.
-// After the canvas puts the form into the page it sends joinery:fragment from the element around it.
+// It works on the page of a node, where it also asks the server about what is typed, and beside the canvas, which asks by
+// itself and puts the answer into the page (form[data-in-canvas]). The canvas takes part by two events:
+//   joinery:node-ask  comes from the form before the server is asked what expressions may name. A listener puts the unsaved
+//                     flow into event.detail.content; without one the newest revision counts.
+//   joinery:fragment  is sent by the canvas from the element around the form whenever it put a form there.
 import { accept, insertion, suggest } from "./complete.js";
 
 const pause = 350; // milliseconds after the last key
@@ -46,6 +45,9 @@ class Entries {
   }
 
   add(box) {
+    const last = box.querySelector("[data-lines] > [data-line]:last-child");
+    const cells = [...last?.querySelectorAll("input, textarea") ?? []];
+    if (cells.length > 0 && cells.every((c) => c.value.trim() === "")) return cells[0].focus();
     const holder = document.createElement("div");
     const taken = [...box.querySelectorAll("[name]")].map((e) => Number(/\.(\d+)\.[a-z]+$/.exec(e.name)?.[1] ?? -1));
     holder.innerHTML = box.querySelector("template[data-blank-line]").innerHTML.replaceAll("BLANK", String(Math.max(-1, ...taken) + 1));
@@ -79,12 +81,13 @@ class Panel {
     this.last = null;
     this.turn = null;
     this.timer = 0;
-    this.popup = new Popup(form);
+    this.popup = new Popup();
     new Entries(form, () => this.soon(0));
+    document.addEventListener("joinery:fragment", () => this.popup.again());
     form.addEventListener("input", (event) => this.typed(event));
-    form.addEventListener("change", (event) => { if (event.target.name !== "message") this.soon(0); });
+    if (form.dataset.panel) form.addEventListener("change", (event) => { if (event.target.name !== "message") this.soon(0); });
     form.addEventListener("focusin", (event) => this.focused(event.target));
-    form.addEventListener("focusout", () => setTimeout(() => { if (!form.contains(document.activeElement)) this.popup.hide(); }, 0));
+    form.addEventListener("focusout", () => setTimeout(() => { if (!form.contains(document.activeElement)) this.popup.close(); }, 0));
     form.addEventListener("keydown", (event) => this.key(event));
     form.addEventListener("click", (event) => { if (event.target.matches?.("[data-expr]")) this.offer(event.target, false); });
     if (form.hasAttribute("data-in-canvas")) form.addEventListener("submit", (event) => event.preventDefault());
@@ -94,8 +97,8 @@ class Panel {
     });
     this.root.addEventListener("change", (event) => {
       if (event.target.name !== "sample") return;
-      event.stopPropagation();
       this.learn();
+      if (form.dataset.panel) event.stopPropagation();
       this.judge(true);
     });
     this.learn();
@@ -125,8 +128,10 @@ class Panel {
     if (input.name !== "id") this.soon();
   }
 
+  // Beside the canvas a change of lines is told like one of a field, and the canvas asks.
   soon(wait = pause) {
     clearTimeout(this.timer);
+    if (this.form.hasAttribute("data-in-canvas") && wait === 0) this.form.dispatchEvent(new Event("change", { bubbles: true }));
     if (this.form.dataset.panel) this.timer = setTimeout(() => this.judge(false), wait);
   }
 
@@ -137,15 +142,12 @@ class Panel {
     const mine = this.turn = new AbortController();
     const values = {};
     for (const [name, value] of new FormData(this.form)) if (name !== "_csrf" && name !== "base" && name !== "message") (values[name] ??= []).push(value);
-    const was = this.form.dataset.node;
     this.say("Checking…");
     try {
       const answer = await post(this.form.dataset.panel, this.form, { ...this.ask(), values, data }, mine.signal);
       const got = await answer.json().catch(() => ({}));
       if (!answer.ok) return this.say(got.detail || "The server does not answer. What you typed is still here.");
       this.show(got);
-      if (this.form.hasAttribute("data-in-canvas")) this.form.dataset.node = got.node.id;
-      this.form.dispatchEvent(new CustomEvent("joinery:node-change", { bubbles: true, detail: { was, node: got.node, content: got.content, problems: got.problems } }));
     } catch (error) {
       if (error.name !== "AbortError") this.say("The server cannot be reached. What you typed is still here.");
     }
@@ -203,7 +205,8 @@ class Panel {
   }
 
   focused(input) {
-    if (!input.matches?.("[data-expr]")) return this.popup.hide();
+    if (!input.matches?.("[data-expr]")) return this.popup.close();
+    if (input !== this.last) this.popup.close();
     this.last = input;
     input.setAttribute("aria-autocomplete", "list");
     input.setAttribute("aria-haspopup", "listbox");
@@ -293,8 +296,7 @@ function tell(text) {
 
 // Popup is the list of suggestions. The field keeps the focus and says which one is active.
 class Popup {
-  constructor(form) {
-    this.form = form;
+  constructor() {
     this.box = null;
     this.input = null;
     addEventListener("scroll", () => this.place(), { capture: true, passive: true });
@@ -314,7 +316,7 @@ class Popup {
     this.help = document.createElement("div");
     this.help.className = "complete-help";
     this.box.append(this.list, this.help);
-    this.form.append(this.box);
+    document.body.append(this.box); // not into the form, of which the canvas may replace parts
     // The field keeps the focus.
     this.box.addEventListener("mousedown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
@@ -373,6 +375,11 @@ class Popup {
     take(item);
   }
 
+  close() {
+    this.hide();
+    this.hint(null, null);
+  }
+
   hide() {
     if (!this.shown) return;
     this.box.hidePopover();
@@ -381,14 +388,9 @@ class Popup {
   }
 
   place() {
-    if (!this.shown || !this.input?.isConnected) return;
-    const at = this.input.getBoundingClientRect();
-    const width = Math.min(Math.max(at.width, 280), innerWidth - 16);
-    this.box.style.width = `${width}px`;
-    this.box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
-    const high = this.box.offsetHeight;
-    const below = at.bottom + 4 + high <= innerHeight || at.top < high + 8;
-    this.box.style.top = `${below ? at.bottom + 4 : at.top - high - 4}px`;
+    if (this.shown) beside(this.input, this.box);
+    // The help of a call stands above the field, so that it covers neither the list nor what comes below.
+    if (this.hinted?.isConnected && this.note?.matches(":popover-open")) beside(this.hinted, this.note, true);
   }
 
   // key tells whether the list took the key.
@@ -410,20 +412,44 @@ class Popup {
     return true;
   }
 
+  // again tells the field about its list when parts of the form were replaced.
+  again() {
+    if (this.hinted && !this.hinted.isConnected) this.hint(null, null);
+    if (!this.shown) return;
+    if (!this.input.isConnected || document.activeElement !== this.input) return this.hide();
+    this.input.setAttribute("aria-controls", this.list.id);
+    this.input.setAttribute("aria-activedescendant", `${this.list.id}-${this.active}`);
+    this.place();
+  }
+
   // hint shows the helper whose parentheses the cursor is in, below the field.
   hint(input, call) {
-    const holder = input.closest(".entry-cell, .field");
-    this.shownHint?.remove();
-    this.shownHint = null;
-    if (!call || !holder) return;
-    const hint = document.createElement("p");
-    hint.className = "signature";
+    this.hinted = call ? input : null;
+    if (!call) return this.note?.matches(":popover-open") && this.note.hidePopover();
+    if (!this.note) {
+      this.note = document.createElement("p");
+      this.note.className = "signature";
+      this.note.popover = "manual";
+      document.body.append(this.note);
+    }
     const code = document.createElement("code");
     code.textContent = call.signature;
-    hint.append(code, " " + call.help);
-    input.after(hint);
-    this.shownHint = hint;
+    this.note.replaceChildren(code, " " + call.help);
+    if (!this.note.matches(":popover-open")) this.note.showPopover();
+    this.place();
   }
+}
+
+// beside puts a box below a field, or above it, wherever there is room.
+function beside(input, box, above = false) {
+  if (!input?.isConnected) return;
+  const at = input.getBoundingClientRect();
+  const width = Math.min(Math.max(at.width, 280), innerWidth - 16);
+  box.style.width = `${width}px`;
+  box.style.left = `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`;
+  const high = box.offsetHeight;
+  const below = at.bottom + 4 + high <= innerHeight, over = at.top >= high + 8;
+  box.style.top = `${(above ? over : !below && over) ? at.top - high - 4 : at.bottom + 4}px`;
 }
 
 const words = { string: "text", bool: "yes or no", number: "number", timestamp: "moment", list: "list", map: "names with values", any: "any value" };

@@ -116,9 +116,10 @@ function Fields({ node }: { node: FlowNode }) {
     const el = place.current;
     if (!el) return;
     const typed = (e: Event) => changed(e, 350), done = (e: Event) => changed(e, 0), send = (e: Event) => { e.preventDefault(); changed(e, 0); };
-    el.addEventListener("input", typed); el.addEventListener("change", done); el.addEventListener("submit", send);
-    return () => { el.removeEventListener("input", typed); el.removeEventListener("change", done); el.removeEventListener("submit", send); };
-  }, [changed]);
+    const ask = (e: Event) => { (e as CustomEvent<{ content?: unknown }>).detail.content = editor.content; };
+    el.addEventListener("input", typed); el.addEventListener("change", done); el.addEventListener("submit", send); el.addEventListener("joinery:node-ask", ask);
+    return () => { el.removeEventListener("input", typed); el.removeEventListener("change", done); el.removeEventListener("submit", send); el.removeEventListener("joinery:node-ask", ask); };
+  }, [changed, editor]);
 
   return (
     <>
