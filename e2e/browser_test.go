@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,52 +37,34 @@ type tab struct {
 	ctx  context.Context
 	base string
 
+	judged string // the page as axe last judged it whole: its size and markup
+
 	mu     sync.Mutex
 	wrong  []string
 	expect []string // what may go wrong: a part of its text
 }
 
-func chromium(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("needs Chromium")
-	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	for _, path := range []string{"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatal("There is no Chromium. Run e2e/setup.sh, or install the package chromium.")
-	return ""
-}
-
-// openTab starts a browser with a fresh profile.
+// openTab opens a tab whose cookies, storage and cache are its own.
 func openTab(t *testing.T, base string) *tab {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoFirstRun, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true), chromedp.WSURLReadTimeout(60*time.Second))
-	if os.Geteuid() == 0 {
-		opts = append(opts, chromedp.NoSandbox) // the sandbox refuses to run as root
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, timeout := context.WithTimeout(ctx, 5*time.Minute)
+	needsBrowser(t)
+	browser, err := browser()
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	ctx, timeout := context.WithTimeout(ctx, 10*time.Minute)
 	b := &tab{t: t, ctx: ctx, base: base}
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx)
 		timeout()
 		cancel()
-		stop()
 	})
-	// The browser lives as long as the context of its first action, so that one has no limit of its own.
+	// The tab lives as long as the context of its first action, so that one has no limit of its own.
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
 	require.NoError(t, chromedp.Listen(ctx, b.hear))
-	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	_, err = chromedp.Call(b.ctx, log.Enable, cdp.Empty{})
+	require.NoError(t, err)
+	// Beside other tabs, each believes that it is the one looked at.
+	_, err = chromedp.Call(b.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	require.NoError(t, err)
 	return b
 }
@@ -221,6 +202,17 @@ func (b *tab) signIn(email, password string) {
 	b.follow("Sign in")
 }
 
+// everySize looks at the page in each size and theme.
+func (b *tab) everySize(name string) {
+	b.t.Helper()
+	for _, sc := range screens() {
+		b.use(sc)
+		eval[bool](b, `(scrollTo(0, 0), true)`)
+		b.look(name + "-" + sc.name)
+	}
+	b.use(screens()[0])
+}
+
 // look judges the page as it is: nothing went wrong, axe finds nothing, nothing
 // is wider than the screen. It keeps a picture where JOINERY_SHOTS says.
 func (b *tab) look(name string) {
@@ -266,15 +258,24 @@ var axeSource = sync.OnceValues(func() (string, error) {
 })
 
 // axe runs axe-core through the debugging protocol, which the page's content
-// policy does not bind, so the policy stays as strict as in production.
+// policy does not bind, so the policy stays as strict as in production. A page
+// that was judged whole in this size and differs by the theme alone is judged by
+// the rules that a theme can break.
 func (b *tab) axe(name string) {
 	b.t.Helper()
 	source, err := axeSource()
 	if err != nil {
 		b.t.Fatal("axe-core is not installed. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
 	}
-	eval[bool](b, source+"; true")
-	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+	rules := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
+	state := eval[string](b, `(() => { const d = document.documentElement; return [innerWidth, innerHeight, scrollY, location.href, document.querySelectorAll(":popover-open, dialog[open], :checked, :focus").length, d.outerHTML].join("\n"); })()`)
+	if state == b.judged {
+		rules = `["color-contrast", "link-in-text-block"]`
+	}
+	if !eval[bool](b, `typeof axe === "object"`) {
+		eval[bool](b, source+"; true")
+	}
+	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"], selectors: false})
 		.then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 4).map((n) => n.html.slice(0, 200) + " :: " + n.failureSummary)}))))`, chromedp.EvalAwaitPromise))
 	require.NoError(b.t, err)
 	var found []struct {
@@ -285,4 +286,5 @@ func (b *tab) axe(name string) {
 	for _, f := range found {
 		b.t.Errorf("%s: axe: %s: %s\n  %s", name, f.ID, f.Help, strings.Join(f.Nodes, "\n  "))
 	}
+	b.judged = state
 }

@@ -36,6 +36,7 @@ edges:
 
 // An operator pastes a list, names the columns, looks ahead, starts two, then the rest.
 func TestConsole_BringInAList(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := context.Background()
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Brandt", auth.Builder, auth.Operator).Actor()
@@ -70,11 +71,7 @@ func TestConsole_BringInAList(t *testing.T) {
 	b.signIn("bo@example.com", password)
 	b.visit("/flows/acquired")
 	b.follow("Bring in a list")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("bulk-new-" + sc.name)
-	}
-	b.use(screens()[0])
+	b.everySize("bulk-new")
 	b.follow("Read the list")
 	b.says("Choose a file, or paste the cells of a spreadsheet.")
 	var text strings.Builder
@@ -88,21 +85,13 @@ func TestConsole_BringInAList(t *testing.T) {
 	b.says("10 rows were read. Nothing has started yet.")
 	require.Equal(t, "worker", eval[string](b, `document.querySelector("[name=column_0]").value`), "the heading was understood")
 	require.Empty(t, eval[string](b, `document.querySelector("[name=column_4]").value`), "shoe sizes are not read")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("bulk-columns-" + sc.name)
-	}
-	b.use(screens()[0])
+	b.everySize("bulk-columns")
 	b.follow("Use these columns")
 	b.says("1 row cannot be taken")
 	b.follow("Look ahead")
 	b.says("No rule for the department Ops.")
 	b.says("X77")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("bulk-forecast-" + sc.name)
-	}
-	b.use(screens()[0])
+	b.everySize("bulk-forecast")
 	b.fill("plan", "2")
 	b.fill("reason", "we bought them")
 	b.follow("Start the first stage")
@@ -112,11 +101,7 @@ func TestConsole_BringInAList(t *testing.T) {
 	b.follow("Go ahead")
 	b.until("the rest done", `[...document.querySelectorAll("table[aria-label=Stages] tbody tr")].some((r) => r.innerText.includes("Stage 2") && r.cells[7].innerText.trim() === "3")`)
 	b.says("Retry two of the failed")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("bulk-started-" + sc.name)
-	}
-	b.use(screens()[0])
+	b.everySize("bulk-started")
 	b.visit("/bulk")
 	b.says("All started")
 	b.look("bulk-list")

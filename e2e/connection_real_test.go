@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,12 +9,10 @@ import (
 	"joinery/internal/connectortest"
 )
 
-// TestMain stops the real systems that journeys share.
-func TestMain(m *testing.M) { os.Exit(connectortest.Run(m)) }
-
 // A connection to a real HR system and one to a real Active Directory are set up
 // through the form and tried; each finding says what was found there.
 func TestConnection_RealSystems(t *testing.T) {
+	t.Parallel()
 	tryton := connectortest.SharedTryton(t)
 	ad := connectortest.SharedSamba(t)
 	s, base := startServer(t)
@@ -24,13 +21,6 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.use(screens()[0])
 	b.signIn("ada@example.com", password)
 	b.expect = []string{"422"}
-	everySize := func(name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 	withSecret := func(label, value string) {
 		b.follow("Set")
 		b.fill("value", value)
@@ -46,7 +36,7 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.fill("settings.user", tryton.User)
 	b.follow("Save as a new revision")
 	b.says("Write an address like https://tryton.corp.example.")
-	everySize("tryton-form")
+	b.everySize("tryton-form")
 	b.fill("settings.base_url", tryton.BaseURL)
 	b.fill("private", "127.0.0.1")
 	b.fill("message", "Our HR system")
@@ -56,7 +46,7 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.follow("Test connection")
 	b.says("joinery signed in to hr.")
 	b.says("There is no employee yet")
-	everySize("tryton-empty")
+	b.everySize("tryton-empty")
 	party, err := tryton.Make(t.Context(), "party.party", map[string]any{"name": "Ann Lee"})
 	require.NoError(t, err)
 	_, err = tryton.Make(t.Context(), "company.employee", map[string]any{"party": party, "company": 1, "start_date": connectortest.TrytonDay("2026-12-01")})
@@ -65,7 +55,7 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.follow("Test connection")
 	b.says("One employee.")
 	b.says("joinery may create and change contact mechanisms.")
-	everySize("tryton")
+	b.everySize("tryton")
 
 	b.visit("/connections/new?type=ldap")
 	settings := ad.Settings("ad").Settings
@@ -84,7 +74,7 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.visit("/connections/ad")
 	b.follow("Test connection")
 	b.says("This is Active Directory, but the settings say OpenLDAP or another LDAP directory.")
-	everySize("ad-wrong-kind")
+	b.everySize("ad-wrong-kind")
 	b.visit("/connections/ad/edit")
 	eval[bool](b, `(() => { const e = document.querySelector("[name='settings.dialect']"); e.value = "ad"; e.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`)
 	b.fill("message", "It is Active Directory")
@@ -93,6 +83,6 @@ func TestConnection_RealSystems(t *testing.T) {
 	b.follow("Test connection")
 	b.says("Active Directory by Samba.")
 	b.says("The bind account may create users below")
-	everySize("ad")
+	b.everySize("ad")
 	b.clean()
 }

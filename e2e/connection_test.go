@@ -11,24 +11,18 @@ import (
 // A connection is set up through the form: what a choice hides is hidden, what is
 // wrong is said at its field, the test says what fails, the secret is sealed.
 func TestConnection_SetUp(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	b := openTab(t, base)
 	b.use(screens()[0])
 	b.signIn("ada@example.com", password)
 	b.expect = []string{"422"}
-	everySize := func(name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 
 	b.visit("/connections")
-	everySize("connections-empty")
+	b.everySize("connections-empty")
 	b.follow("New connection")
-	everySize("connection-types")
+	b.everySize("connection-types")
 	b.visit("/connections/new?type=scim")
 	shown := func(name string) string {
 		return `document.querySelector("[name='settings.` + name + `']").closest(".field").checkVisibility()`
@@ -44,27 +38,27 @@ func TestConnection_SetUp(t *testing.T) {
 	b.fill("settings.base_url", "nonsense")
 	b.follow("Save as a new revision")
 	b.says("Some settings are not right. Nothing was saved.")
-	everySize("connection-form")
+	b.everySize("connection-form")
 	b.fill("settings.base_url", "http://127.0.0.1:9/scim/v2")
 	b.fill("message", "The app of the sales team")
 	b.follow("Save as a new revision")
 	b.says("Missing")
 	b.follow("Test connection")
 	b.says("Fails")
-	everySize("connection")
+	b.everySize("connection")
 	b.follow("Set")
 	b.says("It is sealed at once")
-	everySize("credential-set")
+	b.everySize("credential-set")
 	b.fill("value", "s3cr3t")
 	b.fill("purpose", "Joinery creates accounts")
 	b.follow("Seal and store")
 	b.says("was stored, sealed.")
 	b.visit("/credentials")
-	everySize("credentials")
+	b.everySize("credentials")
 	b.follow("app · token")
 	b.press("Revoke")
-	everySize("credential")
+	b.everySize("credential")
 	b.visit("/connections")
-	everySize("connections")
+	b.everySize("connections")
 	b.clean()
 }

@@ -11,19 +11,13 @@ import (
 // An HR vendor is set up through the same form as any system, and its test names
 // what was found.
 func TestConnection_Vendors(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	b := openTab(t, base)
 	b.use(screens()[0])
 	b.signIn("ada@example.com", password)
 	b.expect = []string{"422"}
-	everySize := func(name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 	credential := func(value string) {
 		b.follow("Set")
 		b.fill("value", value)
@@ -42,7 +36,7 @@ func TestConnection_Vendors(t *testing.T) {
 	b.follow("Save as a new revision")
 	b.says("Write only the first part of the address you sign in at")
 	b.says("is not a time zone")
-	everySize("bamboohr-form")
+	b.everySize("bamboohr-form")
 	b.fill("settings.company", "acme.bamboohr.com")
 	b.fill("settings.zone", "Europe/Berlin")
 	b.fill("settings.base_url", bamboo.URL)
@@ -55,11 +49,11 @@ func TestConnection_Vendors(t *testing.T) {
 	b.follow("Test connection")
 	b.says("BambooHR took the API key")
 	b.says("An employee has")
-	everySize("bamboohr")
+	b.everySize("bamboohr")
 
 	bob := connectortest.StartBob(t, time.Now)
 	b.visit("/connections/new?type=hibob")
-	everySize("hibob-form")
+	b.everySize("hibob-form")
 	b.fill("key", "bob")
 	b.fill("name", "Bob")
 	b.fill("settings.base_url", bob.URL+"/v1")
@@ -71,6 +65,6 @@ func TestConnection_Vendors(t *testing.T) {
 	b.visit("/connections/bob")
 	b.follow("Test connection")
 	b.says("Bob shows no employee")
-	everySize("hibob")
+	b.everySize("hibob")
 	b.clean()
 }

@@ -27,7 +27,7 @@ const password = "correct horse battery"
 // startServer starts the real server on a free port with a database of its own.
 func startServer(t *testing.T) (*web.Server, string) {
 	t.Helper()
-	chromium(t)
+	needsBrowser(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	base := "http://" + ln.Addr().String()
@@ -60,6 +60,7 @@ func addPerson(t *testing.T, db *postgres.DB, email, name string, roles ...auth.
 // Every page that needs no prepared objects, in every size and theme, without a
 // breach of the content policy (there is no nonce: nothing is inline).
 func TestS08_EveryPageInEverySize(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := context.Background()
 	ada := addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
@@ -72,10 +73,7 @@ func TestS08_EveryPageInEverySize(t *testing.T) {
 
 	b := openTab(t, base)
 	b.visit("/sign-in")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("sign-in-" + sc.name)
-	}
+	b.everySize("sign-in")
 	b.signIn("ada@example.com", password)
 	pages := map[string]string{
 		"home": "/", "users": "/users", "user": "/users/" + ada.ID, "user-new": "/users/new", "tokens": "/tokens", "token-new": "/tokens/new",
@@ -83,20 +81,15 @@ func TestS08_EveryPageInEverySize(t *testing.T) {
 	}
 	for name, path := range pages {
 		b.visit(path)
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
+		b.everySize(name)
 	}
 	b.expect = []string{"404"}
 	b.visit("/nothing-here")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("not-found-" + sc.name)
-	}
+	b.everySize("not-found")
 }
 
 func TestConsole_AdministratorAtWork(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	b := openTab(t, base)
@@ -140,6 +133,7 @@ func TestConsole_AdministratorAtWork(t *testing.T) {
 }
 
 func TestConsole_PaletteThemeAndDrawer(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	b := openTab(t, base)

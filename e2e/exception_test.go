@@ -23,6 +23,7 @@ import (
 // A person reconciles: asks for a push, a reviewer agrees, another exception may
 // stay so until a date, and one is accepted; in every size and theme.
 func TestConsole_Exceptions(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := context.Background()
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Brandt", auth.Builder, auth.Operator).Actor()

@@ -13,6 +13,7 @@ import (
 // What is generated and committed is what its sources give now: pages (templ) and
 // static/dist (esbuild).
 func TestGeneratedFilesAreFresh(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs npm")
 	}

@@ -7,21 +7,15 @@ import (
 // What a flow must never do is written on its outline, seen by the reviewer, and
 // stops the run that would do it.
 func TestDemo_Invariant(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	b := openTab(t, d.base)
-	everySize := func(name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 	b.use(screens()[0])
 	b.signIn("builder@demo.example", d.passwords["builder@demo.example"])
 	b.visit("/flows/employee-joiner")
 	b.says("Contractors never get all-staff")
 	b.follow("Add an invariant")
-	everySize("invariant-new")
+	b.everySize("invariant-new")
 	b.expect = []string{"422"}
 	b.follow("Save as a revision")
 	b.says("Say in a few words what must never happen.")
@@ -31,14 +25,14 @@ func TestDemo_Invariant(t *testing.T) {
 	b.fill("p_say", "Ask iam@example.com.")
 	b.follow("Save as a revision")
 	b.says(`Did you mean "worker_type"?`)
-	everySize("invariant-wrong")
+	b.everySize("invariant-wrong")
 	b.visit("/flows/employee-joiner/invariants/2")
 	b.says("demo-scim")
-	everySize("invariant")
+	b.everySize("invariant")
 	b.fill("p_when", `joiner.worker_type == "intern"`)
 	b.follow("Save as a revision")
 	b.says("Interns never get all-staff")
-	everySize("flow-invariant")
+	b.everySize("flow-invariant")
 	b.follow("Submit for review")
 	b.says("New invariant: Interns never get all-staff (never the groups all-staff, when joiner.worker_type ==")
 }

@@ -11,6 +11,7 @@ import (
 // Names: found in any spelling, read, and released by typing; the form of a naming
 // policy and what it makes of a joiner whose name is taken.
 func TestConsole_Names(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := t.Context()
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
@@ -31,35 +32,25 @@ func TestConsole_Names(t *testing.T) {
 	b := openTab(t, base)
 	b.signIn("ada@example.com", password)
 	b.visit("/names")
-	inEachSize(b, "names")
+	b.everySize("names")
 	b.fill("q", "JORG MÜLLER")
 	b.press("Filter")
 	b.until("found", `document.querySelector("main").innerText.includes("Jörg Müller (E1042)") && !document.querySelector("main").innerText.includes("jsmith")`)
 	b.visit("/names?q=nobody")
-	inEachSize(b, "names-nobody")
+	b.everySize("names-nobody")
 	b.visit("/joiners/j_1")
-	inEachSize(b, "joiner-with-names")
+	b.everySize("joiner-with-names")
 	b.visit("/names/nm_5")
-	inEachSize(b, "name-kept")
+	b.everySize("name-kept")
 	b.visit("/names/nm_1")
 	b.press("Release")
-	inEachSize(b, "name-release")
+	b.everySize("name-release")
 	b.fill("confirm", "jmueller")
 	b.fill("reason", "The account was made by mistake.")
 	b.confirm()
 	b.says("The name is free for everybody.")
 	b.says("Released by Ada Brandt: The account was made by mistake.")
 	b.visit("/policies/new?type=naming")
-	inEachSize(b, "naming-policy")
+	b.everySize("naming-policy")
 	b.clean()
-}
-
-// inEachSize looks at the page in each size and theme.
-func inEachSize(b *tab, name string) {
-	b.t.Helper()
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look(name + "-" + sc.name)
-	}
-	b.use(screens()[0])
 }

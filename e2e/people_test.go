@@ -21,6 +21,7 @@ import (
 // A person compares two records side by side; and a connection shows how asking it
 // for changes goes, in every size and theme.
 func TestConsole_PeopleAndPolls(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := context.Background()
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Brandt", auth.Builder, auth.Operator).Actor()
@@ -71,11 +72,7 @@ func TestConsole_PeopleAndPolls(t *testing.T) {
 	b.signIn("bo@example.com", password)
 	for name, at := range map[string]string{"signoff-compare": "/signoffs/" + open[0].ID, "connection-poll": "/connections/hr", "policy-correlation": "/policies/who", "policy-calendar": "/policies/days"} {
 		b.visit(at)
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
+		b.everySize(name)
 	}
 	b.visit("/connections/hr")
 	b.press("Ask now")

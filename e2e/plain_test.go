@@ -13,6 +13,7 @@ import (
 // Everything works as links and forms: without script one can still find the
 // navigation on a phone, sign in, add a person and sign out.
 func TestConsole_WithoutScript(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	b := openTab(t, base)

@@ -15,22 +15,15 @@ import (
 // A policy is written by typing and by pasting a spreadsheet, tried, kept as a test, saved and submitted; a reviewer reads
 // in words what it does and approves it.
 func TestDemo_Policy(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	b := openTab(t, d.base)
-	everySize := func(b *tab, name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			eval[bool](b, `(scrollTo(0, 0), true)`)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 	b.use(screens()[0])
 	b.signIn("builder@demo.example", d.passwords["builder@demo.example"])
 	b.visit("/policies/new")
-	everySize(b, "policy-new")
+	b.everySize("policy-new")
 	b.visit("/policies/new?type=groups")
-	everySize(b, "policy-start")
+	b.everySize("policy-start")
 	b.fill("name", "Department groups")
 	b.fill("key", "department-groups")
 	cell := func(row int, column string) string {
@@ -51,7 +44,7 @@ func TestDemo_Policy(t *testing.T) {
 	eval[bool](b, cell(2, "when")+`.focus() ?? true`)
 	b.typed(`joiner.departmen == "IT"`)
 	b.until("the error at the cell", cell(2, "when")+`.getAttribute("aria-invalid") === "true"`)
-	everySize(b, "policy-error")
+	b.everySize("policy-error")
 	eval[bool](b, cell(2, "when")+`.select() ?? true`)
 	b.typed(`joiner.department == "IT"`)
 	state("No problems.")
@@ -68,7 +61,7 @@ func TestDemo_Policy(t *testing.T) {
 	eval[bool](b, `document.querySelectorAll("[data-condition]")[4].click() ?? true`)
 	b.until("the builder", `document.querySelector("[data-builder]").open`)
 	b.until("its comparison", `document.querySelector("[data-builder] [data-attribute]").value === "location"`)
-	everySize(b, "policy-builder")
+	b.everySize("policy-builder")
 	eval[bool](b, `(() => { const o = document.querySelector("[data-builder] [data-operator]"); o.value = "one_of"; const v = document.querySelector("[data-builder] [data-values]"); v.value = "Berlin, Bonn"; v.dispatchEvent(new Event("input", {bubbles: true})); return true; })()`)
 	b.until("the preview", `document.querySelector("[data-words]").textContent.includes("in [")`)
 	b.press("Use it")
@@ -78,15 +71,15 @@ func TestDemo_Policy(t *testing.T) {
 	b.fill("try.a.department", "IT")
 	b.until("the outcome", `document.querySelector("[data-outcome]").innerText.includes("wiki")`)
 	require.NotContains(t, eval[string](b, `document.querySelector("[data-outcome] .pairs").innerText`), "site-berlin")
-	everySize(b, "policy-tried")
+	b.everySize("policy-tried")
 	b.follow("Keep as test")
 	b.says("2 tests pass")
 	b.fill("message", "Groups by department and site")
-	everySize(b, "policy-kept")
+	b.everySize("policy-kept")
 	b.follow("Save as a revision")
 	b.says("Saved as revision 1")
 	b.visit("/policies")
-	everySize(b, "policies")
+	b.everySize("policies")
 	b.visit("/policies/department-groups")
 	b.follow("Submit for review")
 	at := eval[string](b, `location.pathname`)
@@ -97,7 +90,7 @@ func TestDemo_Policy(t *testing.T) {
 	reviewer.visit(at)
 	reviewer.says("It is new.")
 	reviewer.says("2 tests pass")
-	everySize(reviewer, "policy-review")
+	reviewer.everySize("policy-review")
 	reviewer.follow("Approve exactly this")
 	reviewer.says("Approved")
 
@@ -113,7 +106,7 @@ func TestDemo_Policy(t *testing.T) {
 	b.visit("/policies/department-groups/diff?from=1&to=2")
 	b.says("Groups now also sales-tools")
 	b.says("moved up; it was row 4")
-	everySize(b, "policy-diff")
+	b.everySize("policy-diff")
 	b.clean()
 	reviewer.clean()
 }
@@ -156,6 +149,7 @@ func (b *tab) paste(cell, text string) {
 
 // Every type of policy has a form of the same parts: it is looked at, wide and on a phone, tried, and its tables take a key.
 func TestDemo_PolicyTypes(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	for _, spec := range policy.Specs() {
 		// A tab of its own: what was typed is thrown away, and leaving the page would ask.

@@ -101,6 +101,7 @@ var ids = regexp.MustCompile(`(_[0-9a-f-]{20,}|/\d+$|=\d+|=[a-z]+_[0-9a-f-]+)`)
 // Nothing that anybody writes becomes script, on any page that can be reached, nor
 // in the answers to what is typed into searches and forms.
 func TestS15_NothingWrittenBecomesScript(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	seedEvil(t, s.DB)
 	b := openTab(t, base)

@@ -21,6 +21,7 @@ import (
 // A run asks a person, the person answers; and the pages of functions, policies,
 // dead letters and a failed run, in every size and theme.
 func TestConsole_SignoffAndTrouble(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ctx := context.Background()
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Brandt", auth.Builder, auth.Operator).Actor()
@@ -76,20 +77,12 @@ func TestConsole_SignoffAndTrouble(t *testing.T) {
 	for name, at := range map[string]string{"home-trouble": "/", "run-signoff": "/runs/" + waiting, "run-failed": "/runs/" + failed, "dead-letter": "/events/" + dead, "functions": "/functions", "function": "/functions/login", "function-new": "/functions/new",
 		"policies": "/policies", "policy": "/policies/names", "policy-history": "/policies/names/revisions", "flow-yaml": "/flows/ask/yaml", "flow-new": "/flows/new", "flow-new-empty": "/templates/empty", "flow-template": "/templates/employee", "connection-history": "/connections/hr/revisions"} {
 		b.visit(at)
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
+		b.everySize(name)
 	}
 	b.visit("/runs/" + waiting)
 	b.follow("Answer")
 	b.says("May she come in?")
-	for _, sc := range screens() {
-		b.use(sc)
-		b.look("signoff-" + sc.name)
-	}
-	b.use(screens()[0])
+	b.everySize("signoff")
 	b.fill("field_desk", "4.12")
 	b.fill("comment", "She may.")
 	b.press("Approve")

@@ -8,19 +8,13 @@ import (
 // A builder takes a template: the connections that fit, the policies that come with
 // it, and the flow that is there then.
 func TestTemplate_BecomesAFlow(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	b := openTab(t, d.base)
 	b.use(screens()[0])
-	everySize := func(name string) {
-		for _, sc := range screens() {
-			b.use(sc)
-			b.look(name + "-" + sc.name)
-		}
-		b.use(screens()[0])
-	}
 	b.signIn("builder@demo.example", d.passwords["builder@demo.example"])
 	b.visit("/flows/new")
-	everySize("templates")
+	b.everySize("templates")
 	b.follow("Future hire, with moved starts and hires that are off")
 	b.says("future-hire-groups")
 	b.expect = []string{"422"}
@@ -28,14 +22,14 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.press("Save the flow and its policies")
 	b.says("Write a domain such as example.com")
 	b.says("Choose the connection that stands for this.")
-	everySize("template-refused")
+	b.everySize("template-refused")
 	b.fill("domain", "acme.example")
 	for name, value := range map[string]string{"connection.hris": "demo-hris", "connection.corp-ad": "demo-scim"} {
 		eval[bool](b, fmt.Sprintf(`(() => { document.querySelector('main [name=%q]').value = %q; return true; })()`, name, value))
 	}
 	b.press("Look again")
 	b.says("Made new")
-	everySize("template")
+	b.everySize("template")
 	b.press("Save the flow and its policies")
 	b.says("3 policies are saved as revisions")
 	b.says("Hold the names")
