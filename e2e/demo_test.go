@@ -29,8 +29,8 @@ type demo struct {
 
 var printedPassword = regexp.MustCompile(`(\S+@demo\.example)\s+password (\S+)`)
 
-// startDemo runs the program with a folder of its own, on free
-// ports, until the test ends.
+// startDemo runs the program with a folder of its own, on free ports, until the
+// test ends.
 func startDemo(t *testing.T) *demo {
 	t.Helper()
 	needsBrowser(t)
@@ -84,7 +84,7 @@ func freePorts(t *testing.T, n int) int {
 	t.Helper()
 	for range 50 {
 		// Below what systems give out by themselves, so that nobody gets one of them between asking and listening.
-		if first := 10000 + rand.IntN(20000/n)*n; allFree(first, n) {
+		if first := 20000 + rand.IntN(10000/n)*n; allFree(first, n) {
 			return first
 		}
 	}

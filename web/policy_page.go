@@ -115,7 +115,7 @@ func (p *placedProblems) rest() []string {
 func (s *Server) policyTable(c *fiber.Ctx, d policyDraft, f form.Field, at *placedProblems, readOnly bool) (policies.Table, error) {
 	path := d.spec.Field() + "." + f.Key
 	t := policies.Table{Key: f.Key, Label: f.Label, Help: f.Help, ReadOnly: readOnly, Fold: f.Group != "", Shown: len(d.tables[f.Key]) > 0}
-	choices := map[string][]ui.Option{}
+	choices, width := map[string][]ui.Option{}, 0
 	for _, col := range f.Columns {
 		x, err := s.nodeField(c, col, nil)
 		if err != nil {
@@ -126,7 +126,9 @@ func (s *Server) policyTable(c *fiber.Ctx, d policyDraft, f form.Field, at *plac
 			choices[col.Key] = append([]ui.Option{{Label: "—"}}, x.Options[1:]...)
 		}
 		t.Columns = append(t.Columns, policies.Column{Key: col.Key, Label: col.Label, Help: col.Help, Required: col.Required, Class: cellClass(col)})
+		width += leastWidth(cellClass(col))
 	}
+	t.Many = width > widestSheet
 	for i, r := range d.tables[f.Key] {
 		t.Rows = append(t.Rows, tableRow(d, f, r, i, at, choices, readOnly))
 	}
@@ -139,7 +141,7 @@ func tableRow(d policyDraft, f form.Field, r draftRow, i int, at *placedProblems
 	out := policies.Row{ID: r.id, Number: strconv.Itoa(i + 1), Selected: slices.Contains(d.selected[f.Key], r.id)}
 	path := fmt.Sprintf("%s.%s.%d", d.spec.Field(), f.Key, i)
 	for n, col := range f.Columns {
-		cell := policies.Cell{Name: "t." + f.Key + "." + r.id + "." + col.Key, Value: r.cells[col.Key], Placeholder: col.Placeholder, Column: col.Key, Label: col.Label, Class: cellClass(col), Disabled: readOnly, Input: "lines"}
+		cell := policies.Cell{Name: "t." + f.Key + "." + r.id + "." + col.Key, Value: r.cells[col.Key], Placeholder: col.Placeholder, Column: col.Key, Label: col.Label, Help: col.Help, Required: col.Required, Class: cellClass(col), Disabled: readOnly, Input: "lines"}
 		cell.Focus = d.focus != "" && d.focus == cell.Name
 		if i >= 0 {
 			cell.Error = at.take(path + "." + col.Key)
@@ -190,6 +192,9 @@ func cellClass(f form.Field) string {
 	case form.Expression:
 		return "cell-code"
 	case form.Select, form.Directory, form.HRIS, form.Policy:
+		if f.Required {
+			return "cell-pick cell-main"
+		}
 		return "cell-pick"
 	case form.Number, form.Bool, form.Duration:
 		return "cell-short"
@@ -202,6 +207,26 @@ func cellClass(f form.Field) string {
 		return "cell-code"
 	}
 	return "cell-text"
+}
+
+// widestSheet is the room for the columns of a table on a screen of 1440 px, in px.
+const widestSheet = 1000
+
+// leastWidth is what a column of a class takes at least, in px, as the stylesheet has it.
+func leastWidth(class string) int {
+	switch class {
+	case "cell-code":
+		return 180
+	case "cell-list":
+		return 140
+	case "cell-long":
+		return 160
+	case "cell-pick", "cell-pick cell-main":
+		return 120
+	case "cell-short":
+		return 84
+	}
+	return 100
 }
 
 func casePart(d policyDraft, k draftCase, v verdict, at *placedProblems, i int) policies.Case {

@@ -69,6 +69,8 @@ type Table struct {
 	ReadOnly bool
 	Pasted   string
 	Open     bool
+	// Many columns never fit beside each other: each row is a card.
+	Many bool
 	// Fold puts the table behind its name; Shown unfolds it.
 	Fold, Shown bool
 }
@@ -91,9 +93,10 @@ type Row struct {
 type Cell struct {
 	Name, Value, Placeholder, Error string
 	Column                          string
-	Label, Class, Input             string
+	Label, Help, Class, Input       string
 	Options                         []ui.Option
-	Focus, Condition, Disabled      bool
+	Focus, Condition                bool
+	Disabled, Required              bool
 	// ShowColumn and ShowIn (values joined by a space) say with what in another cell of
 	// the row this one counts; Off that it does not now.
 	ShowColumn, ShowIn string
