@@ -177,6 +177,9 @@ func (d policyDraft) readTable(f form.Field, before []map[string]any) (rows []an
 		for _, c := range f.Columns {
 			delete(row, c.Key)
 			v, wrong := form.Read(c, r.cells[c.Key])
+			if one, ok := v.(string); ok && c.Kind == form.List {
+				v = []any{one} // a policy's lists are lists; each entry may be an expression
+			}
 			if wrong != "" {
 				problems = append(problems, fault.Problem{Path: fmt.Sprintf("%s.%s.%d.%s", d.spec.Field(), f.Key, i, c.Key), Detail: wrong})
 			}

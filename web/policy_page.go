@@ -226,7 +226,7 @@ func leastWidth(class string) int {
 	case "cell-short":
 		return 84
 	}
-	return 100
+	return 110
 }
 
 func casePart(d policyDraft, k draftCase, v verdict, at *placedProblems, i int) policies.Case {

@@ -112,7 +112,7 @@ func namingFields() []form.Field {
 	for _, k := range naming.Kinds() {
 		kinds = append(kinds, form.Option{Value: string(k.Kind), Label: k.Title})
 	}
-	equalities = append(equalities, form.Option{Label: "as the kind has it"})
+	equalities = append(equalities, form.Option{Label: "as its kind"})
 	for _, e := range naming.Equalities() {
 		equalities = append(equalities, form.Option{Value: string(e.Equality), Label: e.Title})
 	}
@@ -127,7 +127,7 @@ func namingFields() []form.Field {
 			{Key: "attributes", Label: "By attribute", Kind: form.List, Placeholder: "mail, proxyAddresses", Help: "Empty: the user name."},
 			{Key: "alphabet", Label: "Alphabet", Kind: form.Text, Placeholder: "a-z0-9.", Help: "What stays of a person's name. Empty: as the kind has it."},
 			{Key: "max", Label: "Longest", Kind: form.Number, Help: "Empty: as the kind has it."},
-			{Key: "case", Label: "Case", Kind: form.Select, Options: []form.Option{{Label: "as the kind has it"}, {Value: "lower", Label: "lower"}, {Value: "upper", Label: "UPPER"}, {Value: "keep", Label: "as written"}}},
+			{Key: "case", Label: "Case", Kind: form.Select, Options: []form.Option{{Label: "as its kind"}, {Value: "lower", Label: "lower"}, {Value: "upper", Label: "UPPER"}, {Value: "keep", Label: "as written"}}},
 			{Key: "equality", Label: "Same name when", Kind: form.Select, Options: equalities},
 			{Key: "latin", Label: "Latin letters", Kind: form.Bool, Help: "For common names, which otherwise stay as people write them."},
 		}},

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -195,7 +196,10 @@ func Decode(raw []byte) (Content, error) {
 	var c Content
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil {
+	var kind *json.UnmarshalTypeError
+	if err := dec.Decode(&c); errors.As(err, &kind) {
+		return Content{}, fault.Wrap(fault.Invalid, err, "%s cannot be a %s. Look up in the guide of this type of policy what it takes.", kind.Field, strings.NewReplacer("string", "text", "object", "set of names and values", "array", "list", "bool", "yes or no").Replace(kind.Value))
+	} else if err != nil {
 		return Content{}, fault.Wrap(fault.Invalid, err, "This is not a policy: %s.", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return c, nil

@@ -5,6 +5,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
+
+	"joinery/internal/fault"
 )
 
 func parse(t *testing.T, text string) Content {
@@ -45,4 +47,12 @@ func TestCheck_WrongPolicies(t *testing.T) {
 		}
 		require.Contains(t, all, want, text)
 	}
+}
+
+// Content of another shape is told about in words of the policy, not of the program.
+func TestDecode_OtherShape(t *testing.T) {
+	t.Parallel()
+	_, err := Decode([]byte(`{"name":"x","type":"groups","groups":{"rows":[{"groups":"crm-users"}]}}`))
+	require.Equal(t, fault.Invalid, fault.KindOf(err))
+	require.Equal(t, "groups.rows.groups cannot be a text. Look up in the guide of this type of policy what it takes.", fault.Sentence(err))
 }

@@ -1,5 +1,6 @@
 // The form of a policy while somebody types: the server says what is wrong, how the tests go and what comes of the joiner
 // in the panel. It gets the whole form each time, a moment after the last key, so it judges exactly what would be saved.
+import { announce } from "./app.js";
 import { inputOf, rowsOf, sheetOf } from "./sheet.js";
 import { openBuilder } from "./condition.js";
 
@@ -127,6 +128,7 @@ function addCase() {
   form.querySelector("[data-case-list]").append(one);
   form.querySelector("[data-no-cases]")?.remove();
   one.querySelector("input:not([type=hidden])").focus();
+  announce("Test added");
   form.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true }));
 }
 
@@ -140,6 +142,7 @@ function onClick(event) {
     button.closest("[data-case]").remove();
     form.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true }));
     form.querySelector("[data-case-add]").focus();
+    announce("Test removed");
   } else if (does("tryNow") || does("run")) { looking = does("tryNow"); soon(0); }
   else if (does("find")) { picking = true; soon(0); }
   else return;

@@ -25,10 +25,23 @@ export function remember(sheet, back) {
 function takeBack(sheet) {
   const back = undo.get(sheet)?.pop();
   if (!back) return;
+  const at = placeOf(sheet, document.activeElement);
   const focus = back();
   changed(sheet, "Undone");
   focus?.focus();
-  sheet.querySelector("[data-undo]").disabled = undo.get(sheet).length === 0;
+  const button = sheet.querySelector("[data-undo]");
+  const spent = undo.get(sheet).length === 0;
+  if (document.activeElement === document.body || (spent && document.activeElement === button)) stay(sheet, at);
+  button.disabled = spent;
+}
+
+// placeOf says where in the table an element is, and stay puts the focus there again, or as near as what is left allows.
+const placeOf = (sheet, element) => ({ row: rowsOf(sheet).indexOf(rowOf(element)), column: cellOf(element)?.dataset.col });
+
+function stay(sheet, { row, column }) {
+  const rows = rowsOf(sheet);
+  const near = rows[row] ?? rows.at(-1);
+  (inputOf(near?.querySelector(column ? `[data-col="${column}"]` : "[data-col]")) ?? sheet.querySelector("[data-tool=add]"))?.focus();
 }
 
 // changed numbers the rows anew and tells the page that the form is another one now.
@@ -85,14 +98,14 @@ function add(sheet, after, focusColumn) {
 function remove(sheet, rows) {
   if (rows.length === 0) return announce("Select the rows first");
   const places = rows.map((row) => [row, row.nextSibling]);
-  const next = rows.at(-1).nextElementSibling ?? rows[0].previousElementSibling;
+  const at = placeOf(sheet, rows.includes(rowOf(document.activeElement)) ? document.activeElement : rows[0]);
   for (const row of rows) row.remove();
   remember(sheet, () => {
     for (const [row, before] of places.toReversed()) sheet.querySelector("[data-rows]").insertBefore(row, before);
     return inputOf(places[0][0].querySelector("[data-col]"));
   });
   changed(sheet, rows.length === 1 ? "Row removed" : `${rows.length} rows removed`);
-  (inputOf(next?.querySelector("[data-col]")) ?? sheet.querySelector("[data-tool=add]"))?.focus();
+  stay(sheet, at);
 }
 
 function setValue(input, value) {
