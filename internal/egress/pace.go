@@ -1,31 +1,16 @@
 package egress
 
 import (
-	"math"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// How a pace is found. After a refusal it drops a little below what the host just
-// took, comes back to that within settleFor, rests there, and then tries more, ever
-// faster (the curve of TCP Cubic). A host that refuses at the same rate again is
-// taken at its word, and tried half as often each time.
+// When those who want to call come, and how many may at once.
 const (
-	dropTo      = 0.93 // of what the host took
-	certain     = 0.98 // of what is taken for the host's rate: buckets hold a little more at first
-	settleFirst = 2 * time.Second
-	settleFor   = 5 * time.Second
-	settleLong  = time.Minute
-	settleCalls = 50     // calls that settling lasts at least
-	learnStep   = 3      // times a second, while nothing is known of the host
-	slowest     = 0.2    // requests a second
-	moreThan    = 1.1    // times what the host took: it is another host now
-	quickest    = 10_000 // requests a second; above it there is no pace
+	slowest     = 1.0 / 60 // requests a second
+	quickest    = 10_000   // requests a second; above it there is no pace
 	holdFor     = 1500 * time.Millisecond
 	awayLearn   = 5 * time.Second
 	awayMost    = 2 * time.Minute
@@ -42,8 +27,9 @@ const (
 // reads and writes apart, or together, which comes to less for each.
 type Kind struct{ Method, Host string }
 
-// Paces learns how fast each host may be called from the refusals (429) it gives.
-// Until a host refuses, asking costs a fifth of a microsecond. The zero value is ready.
+// Paces learns how fast each host may be called, from the refusals (429) it gives and
+// from what it says of its limits. Until a host does either, asking costs a fifth of a
+// microsecond. The zero value is ready.
 type Paces struct {
 	kinds sync.Map // Kind → *pace
 	count atomic.Int64
@@ -52,19 +38,21 @@ type Paces struct {
 // pace is what is known of one kind of request.
 type pace struct {
 	paced atomic.Bool
-	// The first requests to a host go in doubling numbers, so that one which takes
-	// few refuses few: asked may be at most startWith and twice what was taken.
+	// The first requests to a host go in growing numbers, so that one which takes
+	// few refuses few: asked may be at most startWith and 1.5 times what was taken.
 	open       atomic.Bool
 	given, fit atomic.Int64
 	since      time.Time
 
-	mu                sync.Mutex
-	second            int64 // of now; what was taken in it and in the one before
-	taken, before     int
-	begin, ceiling    float64       // requests a second: where learning began; what the host took at the last refusal (0: still learning)
-	grow              time.Duration // how long the host was used to the full since then
-	settle            time.Duration
+	mu            sync.Mutex
+	answered      time.Time // the first time
+	second        int64     // of now; what was taken in it and in the one before
+	taken, before int
+	guess
+	told              told
+	deaf              time.Time // it refused what it had said it would take: not believed until then
 	next, far, paused time.Time
+	door              time.Time // when the next one goes that is late
 	cut, used         time.Time
 }
 
@@ -86,11 +74,39 @@ func (p *Paces) Ask(k Kind, now time.Time) Turn {
 		return Turn{At: now}
 	case x.fit.Load() >= openAfter || now.Sub(x.since) > startFor:
 		x.open.Store(true)
-	case x.given.Load() >= startWith+2*x.fit.Load():
+	case x.given.Load() >= startWith+x.fit.Load()*3/2:
 		return Turn{At: now.Add(startAgain), Again: true}
 	}
 	x.given.Add(1)
 	return Turn{At: now}
+}
+
+// Gate is the last look before a request with a turn goes: how long it has to wait
+// because others whose turn is over go late, all at once, or because the host refused
+// one meanwhile. At 0 it goes, and the next one waits for it.
+func (p *Paces) Gate(k Kind, now time.Time) time.Duration {
+	x := p.of(k, now)
+	if !x.paced.Load() {
+		return 0
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if wait := x.paused.Sub(now); wait > 0 {
+		return wait // a refusal came since it had its turn
+	}
+	rate, says := x.told.rate(now)
+	if !says {
+		rate = x.at(x.grow)
+	}
+	step := time.Duration(float64(time.Second) / rate)
+	// Half of what the host takes at once may be caught up with.
+	early := time.Duration(x.burst / 2 * float64(step))
+	x.door = latest(x.door, now.Add(-early))
+	if wait := x.door.Sub(now); wait > 0 {
+		return wait
+	}
+	x.door = x.door.Add(step)
+	return 0
 }
 
 func (p *Paces) of(k Kind, now time.Time) *pace {
@@ -117,19 +133,23 @@ func (p *Paces) Stands(k Kind, asked time.Time) bool {
 	return asked.After(x.cut)
 }
 
-// Tell takes what became of a request that had its turn at given: refused says that
-// the host asked for less, and after how long it wants the next (0: it did not say).
-func (p *Paces) Tell(k Kind, given, now time.Time, refused bool, after time.Duration) {
+// Tell takes what became of a request that had its turn at given.
+func (p *Paces) Tell(k Kind, given, now time.Time, said Said) {
 	x := p.of(k, now)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !refused {
-		x.fit.Add(1)
-		x.took(now)
+	if said.Reset > 0 && now.After(x.deaf) {
+		x.hear(now, said)
+	}
+	if !said.Refused {
+		if x.fit.Add(1) == 1 {
+			x.answered = now
+		}
+		x.took(given, now)
 		return
 	}
-	if after > 0 && now.Add(after).After(x.paused) {
-		x.paused = now.Add(min(after, time.Hour))
+	if said.After > 0 && now.Add(said.After).After(x.paused) {
+		x.paused = now.Add(min(said.After, time.Hour))
 	}
 	if x.paced.Load() && !given.After(x.cut) {
 		return // it was let go before the pace was lowered
@@ -138,9 +158,12 @@ func (p *Paces) Tell(k Kind, given, now time.Time, refused bool, after time.Dura
 }
 
 // took counts an answer that was no refusal.
-func (x *pace) took(now time.Time) {
+func (x *pace) took(given, now time.Time) {
 	x.turn(now)
 	x.taken++
+	if x.paced.Load() {
+		x.note(now, !given.After(x.cut))
+	}
 }
 
 func (x *pace) turn(now time.Time) {
@@ -162,45 +185,19 @@ func (x *pace) recent(now time.Time) float64 {
 
 // lower answers a refusal of a request that went at sent. The caller holds mu.
 func (x *pace) lower(sent, now time.Time) {
-	took := x.recent(now)
+	if x.told.until.After(now) {
+		x.told, x.deaf = told{}, now.Add(settleFirst)
+	}
 	if !x.paced.Load() {
-		x.ceiling, x.begin, x.settle, x.used = 0, max(slowest, dropTo*took), settleFirst, now
-		if x.before > 0 { // a whole second was seen, so it is the host's rate and no beginning
-			x.ceiling = took
-		}
+		x.begin(now, x.recent(now), now.Sub(x.answered), x.before > 0)
 	} else {
 		// Times are given out ahead, and the pace rises with them: what counts is
 		// the pace at which the refused one went.
-		tried := x.rate(max(0, x.grow-max(0, x.next.Sub(sent))))
-		least := 0.9 // it was tried a little more than the host takes
-		if x.ceiling == 0 {
-			least = 0.5 // what was taken in a second is behind a pace that grows so fast
-		}
-		ceiling := max(slowest, certain*min(max(took, least*tried), tried))
-		switch {
-		case x.ceiling == 0:
-			x.settle = settleFirst
-		case math.Abs(ceiling-x.ceiling) < 0.1*x.ceiling:
-			x.settle = max(2*x.settle, settleFor)
-		default:
-			x.settle = settleFor
-		}
-		x.ceiling = ceiling
+		x.refused(now, max(0, x.grow-max(0, x.next.Sub(sent))))
 	}
-	few := time.Duration(settleCalls / max(slowest, x.ceiling) * float64(time.Second))
-	x.settle = min(max(x.settle, few), max(settleLong, few))
-	x.grow, x.cut = 0, now
+	x.cut, x.used = now, now
 	x.next = now // what was given out does not stand any more
 	x.paced.Store(true)
-}
-
-// rate is the pace after a time in which the host was used to the full.
-func (x *pace) rate(grow time.Duration) float64 {
-	if x.ceiling == 0 {
-		return x.begin * math.Pow(learnStep, grow.Seconds())
-	}
-	from := grow.Seconds()/x.settle.Seconds() - 1
-	return max(slowest, x.ceiling*(1+(1-dropTo)*from*from*from))
 }
 
 func (x *pace) ask(now time.Time) Turn {
@@ -212,13 +209,13 @@ func (x *pace) ask(now time.Time) Turn {
 	}
 	x.used = now
 	slot := latest(now, x.next, x.paused)
-	rate := x.rate(x.grow)
-	switch {
-	case rate > quickest:
+	rate, says := x.told.rate(slot)
+	if !says {
+		rate = x.rate()
+	}
+	if rate > quickest {
 		x.paced.Store(false)
 		return Turn{At: now}
-	case x.ceiling > 0 && rate > moreThan*x.ceiling: // it takes much more than it did
-		x.ceiling, x.settle, x.grow = rate, settleFor, settleFor
 	}
 	if slot.Sub(now) <= holdFor {
 		step := time.Duration(float64(time.Second) / rate)
@@ -228,9 +225,13 @@ func (x *pace) ask(now time.Time) Turn {
 		}
 		return Turn{At: slot}
 	}
-	x.far = latest(x.far, slot).Add(time.Duration(float64(time.Second) / (awayCrowd * rate)))
+	crowd := awayCrowd * rate
+	if x.phase == gentle && !says { // it may rise before they come
+		crowd = awayCrowd * max(rate, grown*x.known)
+	}
+	x.far = latest(x.far, slot).Add(time.Duration(float64(time.Second) / crowd))
 	most := awayMost
-	if x.ceiling == 0 {
+	if x.phase == climbing {
 		most = awayLearn
 	}
 	// So many wait that they would come back too late to use a pace that rises.
@@ -239,19 +240,6 @@ func (x *pace) ask(now time.Time) Turn {
 		return Turn{At: end.Add(-rand.N(most / 2)), Away: true}
 	}
 	return Turn{At: x.far, Away: true}
-}
-
-// RetryAfter reads how long a host wants to be left alone: seconds or a date, an
-// hour at most; 0 when it does not say.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 0 {
-		return time.Duration(min(n, 3600) * float64(time.Second))
-	}
-	if t, err := http.ParseTime(text); err == nil {
-		return max(0, min(t.Sub(now), time.Hour))
-	}
-	return 0
 }
 
 func latest(times ...time.Time) time.Time {

@@ -47,7 +47,9 @@ func (a *agenda) Pop() any {
 // bulk drains a number of requests through a pace as an engine would: they come
 // in at most as fast as it can, each takes some milliseconds, those sent away come
 // back at the next half second. It gives how long it took and how many were refused.
-func bulk(t *testing.T, p *Paces, host *limiter, start time.Time, requests int, latency time.Duration) (took time.Duration, refused, sentAway int) {
+//
+// stall is how long a busy machine holds everything up, twice in three seconds.
+func bulk(t *testing.T, p *Paces, host *limiter, start time.Time, requests int, latency, stall time.Duration) (took time.Duration, refused, sentAway int) {
 	t.Helper()
 	k := Kind{"POST", "host"}
 	var due agenda
@@ -66,15 +68,20 @@ func bulk(t *testing.T, p *Paces, host *limiter, start time.Time, requests int, 
 			at(slot.Truncate(500*time.Millisecond).Add(500*time.Millisecond), try)
 			return
 		}
-		at(slot, func(sent time.Time) {
+		var send func(time.Time)
+		send = func(sent time.Time) {
 			if !p.Stands(k, now) && slot.After(now) {
 				try(sent)
+				return
+			}
+			if wait := p.Gate(k, sent); wait > 0 {
+				at(sent.Add(wait), send)
 				return
 			}
 			at(sent.Add(latency/2), func(there time.Time) {
 				ok, after := host.take(there)
 				at(there.Add(latency/2), func(now time.Time) {
-					p.Tell(k, sent, now, !ok, after)
+					p.Tell(k, sent, now, Said{Refused: !ok, After: after})
 					if ok {
 						if done++; done == requests {
 							end = now
@@ -85,14 +92,21 @@ func bulk(t *testing.T, p *Paces, host *limiter, start time.Time, requests int, 
 					at(now.Add(max(after, 2*time.Second)), try)
 				})
 			})
-		})
+		}
+		at(slot, send)
 	}
 	for i := range requests {
 		at(start.Add(time.Duration(i)*time.Millisecond), try) // an engine that starts 1,000 a second
 	}
 	for due.Len() > 0 {
 		m := heap.Pop(&due).(moment)
-		require.Less(t, m.at.Sub(start), 24*time.Hour, "the bulk does not end")
+		if in := m.at.Sub(start) % (1500 * time.Millisecond); in < stall {
+			at(m.at.Add(stall-in), m.do)
+			continue
+		}
+		if m.at.Sub(start) > 24*time.Hour {
+			t.Fatal("the bulk does not end")
+		}
 		m.do(m.at)
 	}
 	require.Equal(t, requests, done)
@@ -104,21 +118,31 @@ func bulk(t *testing.T, p *Paces, host *limiter, start time.Time, requests int, 
 func TestPaces_Bulk(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		rate, burst float64
-		requests    int
-		latency     time.Duration
-	}{{100, 10, 10_000, 5 * time.Millisecond}, {20, 10, 4_000, 5 * time.Millisecond}, {100, 100, 10_000, 80 * time.Millisecond}, {400, 10, 40_000, 20 * time.Millisecond}, {2, 5, 600, 50 * time.Millisecond}} {
-		t.Run(fmt.Sprintf("%g a second", c.rate), func(t *testing.T) {
+		rate, burst    float64
+		requests       int
+		latency, stall time.Duration
+		reached        float64 // of what the host allows, at least
+		refused        float64 // of the requests, at most
+	}{
+		{100, 10, 10_000, 5 * time.Millisecond, 0, 0.95, 0.01},
+		{20, 10, 4_000, 5 * time.Millisecond, 0, 0.95, 0.01},
+		{100, 100, 10_000, 80 * time.Millisecond, 0, 0.95, 0.015}, // those of the first tenth of a second
+		{400, 10, 20_000, 20 * time.Millisecond, 0, 0.88, 0.01},
+		{2, 5, 600, 50 * time.Millisecond, 0, 0.95, 0.05},
+		// While all is held up the host's bucket runs over: 97 % is the most.
+		{100, 10, 3_000, 5 * time.Millisecond, 150 * time.Millisecond, 0.75, 0.02},
+		{20, 10, 4_000, 5 * time.Millisecond, 300 * time.Millisecond, 0.92, 0.01},
+	} {
+		t.Run(fmt.Sprintf("%g a second, %s", c.rate, c.stall), func(t *testing.T) {
 			t.Parallel()
 			start := time.Date(2026, 11, 26, 12, 0, 0, 420_000_000, time.UTC)
 			p, host := &Paces{}, &limiter{rate: c.rate, burst: c.burst, tokens: c.burst, at: start}
-			took, refused, away := bulk(t, p, host, start, c.requests, c.latency)
+			took, refused, away := bulk(t, p, host, start, c.requests, c.latency, c.stall)
 			ideal := time.Duration(float64(c.requests) / c.rate * float64(time.Second))
 			reached, share := ideal.Seconds()/took.Seconds(), float64(refused)/float64(c.requests)
 			t.Logf("reached %.1f %% of the allowed rate; %d of %d refused (%.2f %%); sent away %d times", 100*reached, refused, c.requests, 100*share, away)
-			require.Greater(t, reached, 0.85)
-			atOnce := 1000 * c.latency.Seconds() // under way when the first refusal arrives
-			require.Less(t, float64(refused), 2*atOnce+0.005*float64(c.requests))
+			require.Greater(t, reached, c.reached)
+			require.Less(t, share, c.refused)
 			require.Less(t, float64(away), 3*float64(c.requests), "those sent away come back seldom")
 		})
 	}
@@ -129,11 +153,11 @@ func TestPaces_NeverRefused(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	var p Paces
-	p.Tell(Kind{"POST", "b"}, now, now, true, 0)
+	p.Tell(Kind{"POST", "b"}, now, now, Said{Refused: true})
 	for range 1000 {
 		for _, k := range []Kind{{"POST", "a"}, {"GET", "b"}} {
 			require.Equal(t, Turn{At: now}, p.Ask(k, now))
-			p.Tell(k, now, now, false, 0)
+			p.Tell(k, now, now, Said{Refused: false})
 		}
 	}
 	var turn Turn
@@ -150,7 +174,7 @@ func TestPaces_RetryAfter(t *testing.T) {
 	k := Kind{"POST", "h"}
 	given := p.Ask(k, now).At
 	require.True(t, p.Stands(k, given))
-	p.Tell(k, now, now.Add(time.Millisecond), true, 40*time.Second)
+	p.Tell(k, now, now.Add(time.Millisecond), Said{Refused: true, After: 40 * time.Second})
 	require.False(t, p.Stands(k, given), "what was given before the refusal does not stand")
 	for _, wait := range []time.Duration{time.Millisecond, 10 * time.Second, 38 * time.Second} {
 		turn := p.Ask(k, now.Add(wait))
@@ -158,7 +182,7 @@ func TestPaces_RetryAfter(t *testing.T) {
 		require.False(t, turn.At.Before(now.Add(40*time.Second)), "nobody goes before the host wants it")
 	}
 	require.Equal(t, Turn{At: now.Add(40*time.Second + time.Millisecond)}, p.Ask(k, now.Add(39*time.Second)), "who comes a second before waits")
-	p.Tell(k, now, now.Add(2*time.Second), true, 48*time.Hour)
+	p.Tell(k, now, now.Add(2*time.Second), Said{Refused: true, After: 48 * time.Hour})
 	require.Less(t, p.Ask(k, now.Add(50*time.Minute)).At.Sub(now), 70*time.Minute, "a day is not believed")
 }
 
@@ -171,16 +195,16 @@ func TestPaces_OneRefusalOfMany(t *testing.T) {
 		var p Paces
 		for i := range 300 { // three seconds at 100 a second
 			at := start.Add(time.Duration(i) * 10 * time.Millisecond)
-			p.Tell(k, at, at, false, 0)
+			p.Tell(k, at, at, Said{Refused: false})
 		}
 		end := start.Add(3 * time.Second)
 		for range refusals {
-			p.Tell(k, end.Add(-time.Millisecond), end, true, 0)
+			p.Tell(k, end.Add(-time.Millisecond), end, Said{Refused: true})
 		}
 		first := p.Ask(k, end)
 		return p.Ask(k, end).At.Sub(first.At)
 	}
-	require.InDelta(t, 10.7, float64(rate(1).Microseconds())/1000, 0.2, "a little below what the host took")
+	require.InDelta(t, 10.3, float64(rate(1).Microseconds())/1000, 0.2, "a little below what the host took")
 	require.Equal(t, rate(1), rate(50))
 }
 
@@ -188,16 +212,16 @@ func TestPaces_LimitsThatChange(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	p, host := &Paces{}, &limiter{rate: 20, burst: 10, tokens: 10, at: start}
-	took, _, _ := bulk(t, p, host, start, 1000, 5*time.Millisecond)
+	took, _, _ := bulk(t, p, host, start, 1000, 5*time.Millisecond, 0)
 	now := start.Add(took)
 	host.rate = 100
-	took, refused, _ := bulk(t, p, host, now, 10_000, 5*time.Millisecond)
+	took, refused, _ := bulk(t, p, host, now, 10_000, 5*time.Millisecond, 0)
 	t.Logf("100 a second where 20 were: %s instead of 100s", took)
 	require.Less(t, took, 300*time.Second, "it finds that more is allowed")
 	require.Less(t, refused, 100)
 	now = now.Add(took)
 	host.rate = 20
-	took, refused, _ = bulk(t, p, host, now, 2000, 5*time.Millisecond)
+	took, refused, _ = bulk(t, p, host, now, 2000, 5*time.Millisecond, 0)
 	require.Less(t, took, 130*time.Second)
 	require.Less(t, refused, 100)
 	later := now.Add(took).Add(16 * time.Minute)
@@ -215,14 +239,14 @@ func TestPaces_ManyAtOnce(t *testing.T) {
 				k := Kind{"POST", fmt.Sprint("h", j%3)}
 				now = now.Add(time.Millisecond)
 				p.Stands(k, p.Ask(k, now).At)
-				p.Tell(k, now, now, (i+j)%97 == 0, 0)
+				p.Tell(k, now, now, Said{Refused: (i+j)%97 == 0})
 			}
 		})
 	}
 	wg.Wait()
 }
 
-// A host that nobody knows is asked in doubling numbers, and then freely.
+// A host that nobody knows is asked in growing numbers, and then freely.
 func TestPaces_SoftStart(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -234,15 +258,16 @@ func TestPaces_SoftStart(t *testing.T) {
 		}
 		now = now.Add(startAgain)
 		for range n {
-			p.Tell(k, now, now, false, 0)
+			p.Tell(k, now, now, Said{Refused: false})
 		}
 		return n
 	}
 	require.Equal(t, 16, round())
-	require.Equal(t, 32, round())
-	require.Equal(t, 64, round())
-	round() // 128
-	round() // 256: now it is known
+	require.Equal(t, 24, round())
+	require.Equal(t, 36, round())
+	for range 4 { // 54, 81, 121: now it is known
+		round()
+	}
 	require.Equal(t, 1000, round())
 	silent := Kind{"POST", "silent"}
 	for range 16 {
@@ -259,6 +284,6 @@ func BenchmarkPaces(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Ask(k, now)
-		p.Tell(k, now, now, false, 0)
+		p.Tell(k, now, now, Said{Refused: false})
 	}
 }

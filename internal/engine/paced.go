@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -33,12 +32,8 @@ func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (
 		if wait <= 0 {
 			return asked, nil
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return asked, fault.Wrap(fault.Unavailable, ctx.Err(), "%s asked for fewer requests, and there was no room for this one in time.", kind.Host)
+		if err := sleep(ctx, wait); err != nil {
+			return asked, fault.Wrap(fault.Unavailable, err, "%s asked for fewer requests, and there was no room for this one in time.", kind.Host)
 		}
 		if !turn.Again && e.paces.Stands(kind, asked) {
 			return turn.At, nil
@@ -49,14 +44,49 @@ func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (
 // send makes a request that was let go at a moment, and tells the pace what became
 // of it.
 func (b *boundary) send(ctx context.Context, r node.Request, given time.Time) (node.Response, error) {
+	kind, ok := kindOf(r)
+	if ok {
+		if err := b.gate(ctx, kind); err != nil {
+			return node.Response{}, err
+		}
+	}
 	out, err := b.k.e.HTTP(ctx, r)
-	if kind, ok := kindOf(r); ok && err == nil {
+	if ok && err == nil {
 		now := time.Now()
-		after := egress.RetryAfter(out.Header, now)
-		refused := out.Status == http.StatusTooManyRequests || out.Status == http.StatusServiceUnavailable && after > 0
-		b.k.e.paces.Tell(kind, given, now, refused, after)
+		b.k.e.paces.Tell(kind, given, now, egress.Listen(out.Status, out.Header, now))
 	}
 	return out, err
+}
+
+// gateFor is how long a request with a turn waits at most for its moment.
+const gateFor = 5 * time.Second
+
+// gate lets requests through one by one that had their turns while something held
+// them all up, such as a slow commit.
+func (b *boundary) gate(ctx context.Context, kind egress.Kind) error {
+	for {
+		wait := b.k.e.paces.Gate(kind, time.Now())
+		switch {
+		case wait <= 0:
+			return nil
+		case wait > gateFor:
+			return fault.New(fault.Unavailable, "%s asked for fewer requests just before this one was sent.", kind.Host)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return fault.Wrap(fault.Unavailable, err, "%s asked for fewer requests, and there was no room for this one in time.", kind.Host)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func kindOf(r node.Request) (egress.Kind, bool) {
