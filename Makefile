@@ -37,8 +37,9 @@ generate: ## templ pages and static/dist after editing a .templ file or static/s
 build: ## bin/joinery
 	go build -trimpath -o bin/joinery ./cmd/joinery
 
-deploy: ## what docs/deploy says, tried without a container engine; installs nginx (Debian, Ubuntu)
+deploy: ## what docs/deploy says, tried: the image built by buildah, nginx; installs both (Debian, Ubuntu)
+	@command -v buildah >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah || echo "buildah cannot be installed: the image is not built"
 	@command -v nginx >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light
-	JOINERY_TEST_DEPLOY=1 go test -count=1 -timeout 10m -run TestDeploy ./cmd/joinery
+	JOINERY_TEST_DEPLOY=1 go test -count=1 -v -timeout 20m -run TestDeploy ./cmd/joinery
 
 .PHONY: help run test chaos check dast generate build deploy

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"mime"
 	"net/http"
 	"strings"
@@ -30,9 +31,11 @@ type apiList struct {
 	Onward     bool         `json:"onward"`
 	Stopped    string       `json:"stopped"`
 	// Release is the live release that the report is of; to be named at the start.
-	Release   string        `json:"release"`
-	Report    *bulk.Report  `json:"report"`
-	Stages    []apiStage    `json:"stages,omitempty"`
+	Release string       `json:"release"`
+	Report  *bulk.Report `json:"report"`
+	Stages  []apiStage   `json:"stages,omitempty"`
+	// Forecast is when the runs under way will have ended; absent when that cannot be told.
+	Forecast  *apiForecast  `json:"forecast,omitempty"`
 	Problems  []listProblem `json:"problems,omitempty"`
 	CreatedAt string        `json:"created_at"`
 }
@@ -41,6 +44,12 @@ type apiStage struct {
 	Stage  int               `json:"stage"`
 	People int               `json:"people"`
 	States map[run.State]int `json:"states"`
+}
+
+type apiForecast struct {
+	Left      int     `json:"left"`
+	PerSecond float64 `json:"per_second"`
+	EndsAt    string  `json:"ends_at"`
 }
 
 type listProblem struct {
@@ -74,6 +83,13 @@ func (s *Server) sendList(c *fiber.Ctx, status int, id string) error {
 		if g.Stage > 0 {
 			out.Stages = append(out.Stages, apiStage{g.Stage, g.People, g.States})
 		}
+	}
+	pace, err := s.DB.ListPace(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	if f, ok := pace.Forecast(s.Now()); ok {
+		out.Forecast = &apiForecast{f.Left, math.Round(f.PerSecond*1000) / 1000, stamp(s.Now().Add(f.In))}
 	}
 	bad, _, err := s.DB.ListRows(c.UserContext(), id, "problem", 0, maxProblems)
 	if err != nil {

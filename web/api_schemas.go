@@ -61,7 +61,7 @@ func apiSchemas() doc {
 		"ListContinue": object(doc{"release": text}),
 		"List": object(doc{"id": text, "flow": text, "connection": text, "state": doc{"enum": []any{"draft", "mapped", "checking", "checked", "started", "done", "discarded"}}, "columns": texts, "mapping": object(doc{"worker": text, "attributes": doc{"type": "object"}, "dates": text}),
 			"rows": number, "bad": number, "looked_at": number, "plan": list(number), "stage": number, "onward": yes, "stopped": text, "release": text, "report": doc{"type": []any{"object", "null"}},
-			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "problems?": list(ref("Finding")), "created_at": moment}),
+			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "forecast?": object(doc{"left": number, "per_second": doc{"type": "number"}, "ends_at": moment}), "problems?": list(ref("Finding")), "created_at": moment}),
 
 		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number, "echo": yes}),
 		"Replayed": object(doc{"events": list(object(doc{"event": text, "runs": texts, "duplicate": yes}))}),

@@ -143,6 +143,15 @@ func (s *Server) bulkStages(ctx context.Context, l postgres.List, b *pages.Body,
 		t.Rows = append(t.Rows, row)
 	}
 	b.Stages = t
+	if total[run.Queued]+total[run.Running]+total[run.Waiting] > 0 {
+		pace, err := s.DB.ListPace(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		if f, ok := pace.Forecast(s.Now()); ok {
+			b.Progress = s.drainProgress(f, l.Rows-l.Bad-left-f.Left, l.Rows-l.Bad-left)
+		}
+	}
 	if l.Stopped != "" {
 		b.Notices = append(b.Notices, ui.Notice{Tone: "warn", Text: "This list does not go on by itself: " + l.Stopped})
 	}
@@ -157,6 +166,19 @@ func (s *Server) bulkStages(ctx context.Context, l postgres.List, b *pages.Body,
 		listActs(b, at, total, live != "" && live != l.Release)
 	}
 	return nil
+}
+
+// drainProgress tells when the last run under way will have ended.
+func (s *Server) drainProgress(f bulk.Forecast, done, all int) *pages.Progress {
+	rate := fmt.Sprintf("%.0f a second", f.PerSecond)
+	if f.PerSecond < 10 {
+		rate = fmt.Sprintf("%.1f a second", f.PerSecond)
+	}
+	if f.PerSecond < 1 {
+		rate = fmt.Sprintf("%.1f a minute", f.PerSecond*60)
+	}
+	return &pages.Progress{Title: "Under way", Done: itoa(done), All: itoa(max(1, all)), Label: "Runs that ended",
+		Text: fmt.Sprintf("%d of %d are through, lately %s. At this pace the last one ends in about %s, at %s.", done, all, rate, span(f.In), s.moment(s.Now().Add(f.In)))}
 }
 
 func listActs(b *pages.Body, at string, total map[run.State]int, newer bool) {

@@ -119,7 +119,7 @@ func (s *Server) bulkBody(ctx context.Context, l postgres.List, who auth.Actor, 
 			b.Acts = append(b.Acts, ui.Danger{Button: "Discard this list", Title: "Discard this list", Text: "Its rows are deleted. Nothing of it has started.", Post: at + "/discard"})
 		}
 	case postgres.ListChecking:
-		b.Progress = &pages.Progress{Done: itoa(l.Looked), All: itoa(max(1, l.Rows-l.Bad)), Text: fmt.Sprintf("%d of %d people", l.Looked, l.Rows-l.Bad)}
+		b.Progress = &pages.Progress{Title: "The forecast is under way", Label: "People looked at", Done: itoa(l.Looked), All: itoa(max(1, l.Rows-l.Bad)), Text: fmt.Sprintf("%d of %d people", l.Looked, l.Rows-l.Bad)}
 		if l.Silent(s.Now()) && may {
 			b.Progress = nil
 			b.Notices = append(b.Notices, ui.Notice{Tone: "warn", Text: "The forecast stopped half-way: its process ended. Start it again."})

@@ -35,7 +35,7 @@ func listening(t *testing.T, k *console, more func(app *fiber.App)) (address str
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- app.Listener(ln) }()
+	go func() { ended <- app.Listener(strict{ln}) }()
 	t.Cleanup(func() {
 		require.NoError(t, app.ShutdownWithTimeout(10*time.Second))
 		require.NoError(t, <-ended)
@@ -71,6 +71,7 @@ func TestS01_MalformedRequests(t *testing.T) {
 		"transfer encoding and content length": fmt.Sprintf("POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n0\r\n\r\n%s", 5+len(smuggled), smuggled),
 		"two content lengths":                  "POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n" + smuggled,
 		"bare line feeds":                      "GET /count HTTP/1.1\nHost: localhost\n\n" + smuggled,
+		"a request line ended by a line feed":  "GET /count HTTP/1.1\nHost: localhost\r\n\r\n" + smuggled,
 		"a header continued on the next line":  "POST /count HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + smuggled,
 		"space before the colon":               "POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length : 4\r\n\r\n0000" + smuggled,
 		"unknown transfer encoding":            "POST /count HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n0000" + smuggled,
@@ -91,6 +92,26 @@ func TestS01_MalformedRequests(t *testing.T) {
 			require.NotContains(t, out, " 200 OK")
 		})
 	}
+}
+
+// The line feed is found wherever the request begins in what is read at once, and a
+// body may hold such lines.
+func TestS01_BareLineFeedBehindOthers(t *testing.T) {
+	t.Parallel()
+	address, seen := listening(t, newConsole(t, "http://localhost:8080"), nil)
+	good := func(pad int) string {
+		return "GET /count HTTP/1.1\r\nHost: localhost\r\nX-Pad: " + strings.Repeat("x", pad) + "\r\n\r\n"
+	}
+	for _, pad := range []int{1, 3000, 4020, 4030, 4040, 4050, 4060, 9000} {
+		before := seen.Load()
+		out := raw(t, address, good(pad)+"GET /count?x HTTP/1.1\nHost: localhost\r\n\r\n"+good(1))
+		require.Equal(t, before+1, seen.Load(), "pad %d: %q", pad, out)
+		require.Contains(t, out, "HTTP/1.1 400 Bad Request")
+	}
+	before := seen.Load()
+	body := "GET /other HTTP/1.1\nPOST /count HTTP/1.0\n"
+	out := raw(t, address, fmt.Sprintf("POST /count HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body))
+	require.Equal(t, before+1, seen.Load(), "%q", out)
 }
 
 // Another name than ours is refused, whatever it says about proxies; links are

@@ -109,6 +109,7 @@ func (s *Server) App() (*fiber.App, error) {
 	app.Server().FormValueFunc = formValue
 	app.Server().HeaderReceived = bodyLimits
 	app.Use(s.around)
+	app.Use(wire)
 	app.Use(compress.New(compress.Config{Level: compress.LevelBestSpeed, Next: func(c *fiber.Ctx) bool {
 		return strings.HasPrefix(c.Path(), "/static/") || strings.HasPrefix(c.Path(), "/hooks/") || strings.HasSuffix(c.Path(), "/live")
 	}}))
@@ -155,7 +156,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- app.Listener(ln) }()
+	go func() { failed <- app.Listener(strict{ln}) }()
 	select {
 	case err := <-failed:
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/elf"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -126,10 +127,11 @@ func TestDeploy_FilesAreWhole(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-// The image, as far as it can be tried without a container engine: the recipe's
-// own build commands give a static program, and that program alone in an
-// otherwise empty root folder, as the image's user and without any capability,
-// serves, says that it is ready, and ends in order. Run by: make deploy
+// The image: the recipe's own build commands give a static program; buildah makes the
+// recipe's last stage of it, without any registry; and what is in that image, read-only
+// but for its data folder, as the image's user and without any capability, serves, says
+// that it is ready, and ends in order. Where buildah is missing the program is tried
+// alone in an otherwise empty folder. Run by: make deploy
 func TestDeploy_TheImageWorks(t *testing.T) {
 	if os.Getenv("JOINERY_TEST_DEPLOY") == "" {
 		t.Skip("make deploy runs this: it compiles everything once more")
@@ -139,21 +141,92 @@ func TestDeploy_TheImageWorks(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	require.NoError(t, os.Chmod(root, 0o755))
 	for _, m := range regexp.MustCompile(`(?m)^RUN (.+)$`).FindAllStringSubmatch(text(t, deployed+"Containerfile"), -1) {
-		cmd := exec.Command("sh", "-ec", strings.ReplaceAll(m[1], "/out/", root+"/"))
+		cmd := exec.Command("sh", "-ec", strings.ReplaceAll(m[1], "/out/", root+"/out/"))
 		cmd.Dir = "../.."
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "out"), 0o755))
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", m[1], out)
 	}
-	program, err := elf.Open(filepath.Join(root, "joinery"))
+	program, err := elf.Open(filepath.Join(root, "out", "joinery"))
 	require.NoError(t, err)
 	defer program.Close()
 	require.False(t, slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }), "it is static")
-	require.NoError(t, os.Chown(filepath.Join(root, "data"), 65532, 65532))
-	require.NoError(t, os.Chmod(root, 0o555))
+	t.Run("alone", func(t *testing.T) {
+		require.NoError(t, os.Chown(filepath.Join(root, "out", "data"), 65532, 65532))
+		require.NoError(t, os.Chmod(filepath.Join(root, "out"), 0o555))
+		serves(t, filepath.Join(root, "out"), nil)
+	})
+	t.Run("by buildah", func(t *testing.T) {
+		if _, err := exec.LookPath("buildah"); err != nil {
+			t.Skip("THE IMAGE WAS NOT BUILT: buildah is not installed (apt-get install buildah)")
+		}
+		if os.Geteuid() != 0 {
+			t.Skip("THE IMAGE WAS NOT BUILT: mounting it read-only needs root")
+		}
+		folder, env := built(t, root)
+		serves(t, folder, env)
+	})
+}
 
-	address := overTCP(t)
-	env := []string{"DATABASE_URL=" + address, "JOINERY_MASTER_KEY=" + testKey, "JOINERY_BASE_URL=http://localhost:1", "JOINERY_DATA_DIR=/data",
-		"JOINERY_ADMIN_EMAIL=ada@x.example", "JOINERY_ADMIN_PASSWORD=correct horse battery", fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", freePort(t))}
+// built makes the recipe's last stage with what its first one made, and gives the
+// image's files, mounted read-only but for /data, and its environment.
+func built(t *testing.T, first string) (folder string, env []string) {
+	t.Helper()
+	store := t.TempDir()
+	policy := filepath.Join(store, "policy.json")
+	require.NoError(t, os.WriteFile(policy, []byte(`{"default":[{"type":"insecureAcceptAnything"}]}`), 0o600))
+	run := func(args ...string) string {
+		cmd := exec.Command("buildah", append([]string{"--root", filepath.Join(store, "root"), "--runroot", filepath.Join(store, "run"), "--storage-driver", "vfs"}, args...)...)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		require.NoError(t, err, "buildah %s: %s", args, errs.String())
+		return strings.TrimSpace(string(out))
+	}
+	recipe := text(t, deployed+"Containerfile")
+	last := filepath.Join(store, "Containerfile")
+	require.NoError(t, os.WriteFile(last, []byte(recipe[strings.Index(recipe, "\nFROM scratch\n")+1:]), 0o600))
+	ca := filepath.Join(first, "etc/ssl/certs/ca-certificates.crt")
+	require.NoError(t, os.MkdirAll(filepath.Dir(ca), 0o755))
+	require.NoError(t, os.WriteFile(ca, []byte(text(t, "/etc/ssl/certs/ca-certificates.crt")), 0o600))
+	run("build", "--signature-policy", policy, "--isolation", "chroot", "--pull-never", "--build-context", "build="+first, "-f", last, "-t", "joinery", first)
+	var image struct {
+		OCIv1 struct {
+			Config struct {
+				User, StopSignal     string
+				Entrypoint, Cmd, Env []string
+				Volumes              map[string]any
+			} `json:"config"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(run("inspect", "--type", "image", "joinery")), &image))
+	config := image.OCIv1.Config
+	require.Equal(t, "65532:65532", config.User, "not root")
+	require.Equal(t, []string{"/joinery"}, config.Entrypoint)
+	require.Equal(t, []string{"serve"}, config.Cmd)
+	require.Contains(t, config.Volumes, "/data")
+	from := run("from", "--pull-never", "--signature-policy", policy, "joinery")
+	mounted := run("mount", from)
+	folder = filepath.Join(store, "image")
+	require.NoError(t, os.Mkdir(folder, 0o755))
+	mount := func(args ...string) {
+		out, err := exec.Command("mount", args...).CombinedOutput()
+		require.NoError(t, err, "mount %s: %s", args, out)
+	}
+	mount("--bind", mounted, folder)
+	t.Cleanup(func() { _ = exec.Command("umount", folder).Run() })
+	mount("-o", "remount,bind,ro", folder)
+	mount("-t", "tmpfs", "-o", "uid=65532,gid=65532,mode=0700", "data", filepath.Join(folder, "data"))
+	t.Cleanup(func() { _ = exec.Command("umount", filepath.Join(folder, "data")).Run() })
+	return folder, config.Env
+}
+
+// serves runs the program of a folder as a container would, tells by its health check
+// that it is ready, and ends it.
+func serves(t *testing.T, root string, env []string) {
+	t.Helper()
+	env = append(slices.Clone(env), "DATABASE_URL="+overTCP(t), "JOINERY_MASTER_KEY="+testKey, "JOINERY_BASE_URL=http://localhost:1", "JOINERY_DATA_DIR=/data", "JOINERY_LOG=text",
+		"JOINERY_ADMIN_EMAIL=ada@x.example", "JOINERY_ADMIN_PASSWORD=correct horse battery", fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", freePort(t)))
 	inside := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("/joinery", args...)
 		cmd.Path, cmd.Dir, cmd.Env = "/joinery", "/", env
@@ -167,7 +240,7 @@ func TestDeploy_TheImageWorks(t *testing.T) {
 	server.Stdout, server.Stderr = &log, &log
 	require.NoError(t, server.Start())
 	defer func() { _ = server.Process.Kill() }()
-	pgtest.Eventually(t, 30*time.Second, "the health check of the image says ready", func() bool {
+	pgtest.Eventually(t, 60*time.Second, "the health check of the image says ready", func() bool {
 		out, err := inside("ready").CombinedOutput()
 		return err == nil && string(out) == "ready\n"
 	})

@@ -166,21 +166,24 @@ func (h *house) sealOnce(ctx context.Context, seq int64, sign bool) int64 {
 }
 
 func (h *house) checkpoint(ctx context.Context, seq int64) (int64, error) {
-	head, err := h.db.AuditHead(ctx)
-	if err != nil || head.Seq == seq {
-		return seq, err
-	}
-	line, err := json.Marshal(head.Sign(h.checkpointKey()))
-	if err != nil {
+	all, err := h.db.AuditCheckpoints(ctx, seq)
+	if err != nil || len(all) == 0 {
 		return seq, err
 	}
 	if err := os.MkdirAll(filepath.Dir(h.checkpointFile()), 0o755); err != nil {
 		return seq, err
 	}
-	if err := appendLine(h.checkpointFile(), line); err != nil {
-		return seq, err
+	for _, c := range all {
+		line, err := json.Marshal(c.Sign(h.checkpointKey()))
+		if err != nil {
+			return seq, err
+		}
+		if err := appendLine(h.checkpointFile(), line); err != nil {
+			return seq, err
+		}
+		seq = c.Seq
 	}
-	return head.Seq, nil
+	return seq, nil
 }
 
 // appendLine adds a line whole or not at all: a disk that was full, or a process

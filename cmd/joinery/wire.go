@@ -99,6 +99,12 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		h.close()
 		return nil, err
 	}
+	if n, err := h.db.SealReleases(ctx); err != nil {
+		h.close()
+		return nil, err
+	} else if n > 0 {
+		cfg.Log.Warn("releases from before there were seals were sealed as they stand; this happens once", "found", n)
+	}
 	if h.guard, err = egress.New(cfg.AllowHosts...); err != nil {
 		h.close()
 		return nil, err

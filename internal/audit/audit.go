@@ -47,8 +47,14 @@ type Checkpoint struct {
 	Seq  int64  `json:"seq"`
 	Hash string `json:"hash"`
 	At   string `json:"at"`
-	MAC  string `json:"mac"`
+	// Links are the beginnings of the hashes of the records up to this one, so that
+	// the first is named that was rewritten, and not only the next checkpoint.
+	Links string `json:"links,omitempty"`
+	MAC   string `json:"mac"`
 }
+
+// LinkSize is how many characters of a record's hash Links holds.
+const LinkSize = 8
 
 // Sign signs a checkpoint.
 func (c Checkpoint) Sign(key []byte) Checkpoint {
@@ -59,6 +65,9 @@ func (c Checkpoint) Sign(key []byte) Checkpoint {
 func (c Checkpoint) mac(key []byte) string {
 	m := hmac.New(sha256.New, key)
 	fmt.Fprintf(m, "joinery audit checkpoint\n%d\n%s\n%s", c.Seq, c.Hash, c.At)
+	if c.Links != "" {
+		fmt.Fprintf(m, "\n%s", c.Links)
+	}
 	return hex.EncodeToString(m.Sum(nil))
 }
 
@@ -113,15 +122,19 @@ func (b Broken) Error() string {
 type Verifier struct {
 	report      Report
 	checkpoints map[int64]string
+	links       map[int64]string
 	last        int64
 }
 
 // NewVerifier starts at the beginning of a chain.
 func NewVerifier(checkpoints []Checkpoint) *Verifier {
-	v := &Verifier{report: Report{Head: Genesis}, checkpoints: map[int64]string{}}
+	v := &Verifier{report: Report{Head: Genesis}, checkpoints: map[int64]string{}, links: map[int64]string{}}
 	for _, c := range checkpoints {
 		v.checkpoints[c.Seq] = c.Hash
 		v.last = max(v.last, c.Seq)
+		for n := len(c.Links) / LinkSize; n > 0; n-- {
+			v.links[c.Seq-int64(n)+1] = c.Links[len(c.Links)-n*LinkSize:][:LinkSize]
+		}
 	}
 	return v
 }
@@ -139,6 +152,9 @@ func (v *Verifier) Add(r Record) error {
 		return v.broken(r.Seq, r.EventID, "it does not link to the record before it")
 	case r.Sum(r.Prev) != r.Hash:
 		return v.broken(r.Seq, r.EventID, "its content is not what was sealed")
+	}
+	if l, ok := v.links[r.Seq]; ok && !strings.HasPrefix(r.Hash, l) {
+		return v.broken(r.Seq, r.EventID, "the chain was rewritten from here on: a signed checkpoint has another hash")
 	}
 	if h, ok := v.checkpoints[r.Seq]; ok && h != r.Hash {
 		return v.broken(r.Seq, r.EventID, "the chain was rewritten: a signed checkpoint has another hash")

@@ -49,8 +49,10 @@ type Result struct {
 	Doubles   int64       `json:"doubles"`
 	Lost      int64       `json:"lost"`
 	Limited   int64       `json:"limited"`
-	First     string      `json:"first_error,omitempty"`
-	Pages     percentiles `json:"pages_ms"` // of the run list meanwhile, where asked for
+	// Forecast is how far from the end the forecast after a minute was, as a share of the whole time.
+	Forecast float64     `json:"forecast_error,omitempty"`
+	First    string      `json:"first_error,omitempty"`
+	Pages    percentiles `json:"pages_ms"` // of the run list meanwhile, where asked for
 }
 
 // sender posts webhooks to one row.
@@ -282,6 +284,7 @@ func (s *sender) sum(out *Result, began time.Time) {
 		}
 	}
 	out.Accepted = int64(len(s.all))
+	out.Forecast = forecastAfter(s.all, began, time.Minute)
 	if out.Seconds == 0 {
 		out.Done, out.Seconds = int64(len(times)), float64(last-began.UnixNano())/1e9
 	}

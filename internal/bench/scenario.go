@@ -59,7 +59,9 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 		b.keep(out)
 	case "limited":
 		b.world.trouble.Store(&trouble{limit: b.Limit})
-		b.keep(b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 10 * time.Minute}))
+		out := b.measure(ctx, r, name, load{clients: clients, total: int(b.Limit * b.Length.Seconds()), drain: 10 * time.Minute})
+		b.keep(out)
+		fmt.Fprintf(b.Out, "  %.1f %% of %g a second, %.2f %% of the creates refused, forecast after a minute wrong by %.1f %%\n", 100*out.PerSecond/b.Limit, b.Limit, 100*float64(out.Limited)/float64(max(1, out.Done+out.Limited)), 100*out.Forecast)
 	case "steps":
 		if r.joinery {
 			b.keep(b.measure(ctx, r, name, load{clients: 1, warm: time.Second, length: b.Length, kind: "worker.start_moved"}))

@@ -100,8 +100,13 @@ func (k *carrier) forward(ctx context.Context) error {
 	if k.e.stopping() {
 		return nil // given back as it is
 	}
-	for id, w := range woken {
-		k.launch(ctx, id, w)
+	if k.sim == nil {
+		k.parking = k.e.barredWhy(k.c.StartedBy)
+	}
+	if k.parking == "" {
+		for id, w := range woken {
+			k.launch(ctx, id, w)
+		}
 	}
 	done, err := k.settle(ctx, &first)
 	if err != nil || done {
@@ -141,6 +146,9 @@ func (k *carrier) abandon() {
 // these hands.
 func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, error) {
 	var start []flow.NodeID
+	if k.parking == "" && k.sim == nil {
+		k.parking = k.e.barredWhy(k.c.StartedBy)
+	}
 	switch {
 	case k.cancel != "" || k.ending != nil || k.parking != "":
 		if len(k.running) == 0 {

@@ -73,7 +73,8 @@ type Engine struct {
 	outside  outside
 	paces    egress.Paces
 	paused   map[string]bool
-	releases sync.Map // release id → *release
+	barred   map[string]string // who lost the right to start runs: id → name
+	releases sync.Map          // release id → *release
 	beat     atomic.Int64
 	reserved int         // places for runs that are just being accepted
 	behind   atomic.Bool // runs wait for a place
@@ -317,9 +318,28 @@ func (e *Engine) refreshPaused(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	barred, err := e.DB.Barred(within)
+	if err != nil {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.paused = paused
+	e.paused, e.barred = paused, barred
+}
+
+// barredWhy says why a run does not go on whose starter lost the right to start
+// runs; "" when it does.
+func (e *Engine) barredWhy(starter string) string {
+	if starter == "" {
+		return ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name, barred := e.barred[starter]
+	if !barred {
+		return ""
+	}
+	return name + ", who started this run, may not start runs any more. Resume it when it is right all the same, or cancel it."
 }
 
 func (e *Engine) isPaused(connection string) bool {

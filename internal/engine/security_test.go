@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,9 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/auth"
 	"joinery/internal/node"
 	"joinery/internal/pgserver"
 	"joinery/internal/pgtest"
+	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
 )
@@ -74,6 +77,59 @@ func TestS44_RightsEndBeforeTheNextStep(t *testing.T) {
 		return r.State == run.Waiting && strings.Contains(r.WaitingFor, "dir to be resumed")
 	})
 	require.Empty(t, h.state().Creates, "nothing was made by a connection that is off")
+}
+
+// A run that somebody started by hand stops before its next step when that person may
+// not start runs any more, waits for a person, and goes on in the name of whoever
+// resumes it.
+func TestS44_RunStopsWithItsStartersRight(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.live(review.Flow, "wait", waitFlow)
+	hasher := auth.NewHasher(1)
+	add := func(email string) auth.Actor {
+		u, err := h.db.AddUser(t.Context(), auth.Engine(), hasher, postgres.NewUser{Email: email, Name: email, Password: "correct horse battery", Roles: []auth.Role{auth.Operator}})
+		require.NoError(t, err)
+		return u.Actor()
+	}
+	olga, otto := add("olga@x.example"), add("otto@x.example")
+	for _, id := range []string{"1", "2"} {
+		h.person(id, map[string]any{"start_date": h.clock.Now().AddDate(0, 0, 2).Format(time.DateOnly)})
+	}
+	var ids []run.ID
+	for i, who := range []auth.Actor{olga, otto} {
+		started, err := h.db.StartRuns(t.Context(), who, postgres.Start{Flow: "wait", Mode: run.Live, Workers: []string{fmt.Sprint(i + 1)}})
+		require.NoError(t, err)
+		ids = append(ids, started...)
+	}
+	h.start()
+	states := func(of ...run.State) func() bool {
+		return func() bool {
+			h.e.Kick()
+			for _, r := range h.runs() {
+				for i, id := range ids {
+					if r.ID == string(id) && r.State != of[i] {
+						return false
+					}
+				}
+			}
+			return true
+		}
+	}
+	pgtest.Eventually(t, 20*time.Second, "both wait for the day", states(run.Waiting, run.Waiting))
+	_, err := h.db.ChangeUser(t.Context(), auth.Engine(), olga.UserID, postgres.UserChange{Roles: []auth.Role{auth.Viewer}})
+	require.NoError(t, err)
+	h.e.RefreshPaused(t.Context()) // what each poll does
+	h.clock.Forward(72 * time.Hour)
+	pgtest.Eventually(t, 20*time.Second, "hers is parked, his goes on", states(run.Parked, run.Succeeded))
+	require.Len(t, h.state().Creates, 1, "nothing was made for her")
+	for _, r := range h.runs() {
+		if r.State == run.Parked {
+			require.Contains(t, r.Reason, "olga@x.example, who started this run, may not start runs any more")
+		}
+	}
+	require.NoError(t, h.db.ResumeRun(t.Context(), otto, string(ids[0]), "looked at it"))
+	pgtest.Eventually(t, 20*time.Second, "it goes on in his name", states(run.Succeeded, run.Succeeded))
 }
 
 // panics is a node type whose code breaks.

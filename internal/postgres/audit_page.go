@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -114,6 +115,42 @@ func (db *DB) AuditHead(ctx context.Context) (audit.Checkpoint, error) {
 		return c, nil
 	}
 	return c, asFault(err)
+}
+
+// Bounds of one checkpoint's links, and of how far back a process looks that does not
+// know where the last one ended.
+const (
+	mostLinks = 20_000
+	backLinks = 200_000
+)
+
+// AuditCheckpoints gives checkpoints of the chain's end after a record, each with the
+// links of the records up to it; none when nothing came since.
+func (db *DB) AuditCheckpoints(ctx context.Context, after int64) ([]audit.Checkpoint, error) {
+	head, err := db.AuditHead(ctx)
+	if err != nil || head.Seq <= after {
+		return nil, err
+	}
+	after = max(after, head.Seq-backLinks)
+	var out []audit.Checkpoint
+	for after < head.Seq {
+		rows, err := db.pool.Query(ctx, `SELECT seq, hash FROM audit_chain WHERE seq > $1 AND seq <= $2 ORDER BY seq`, after, min(after+mostLinks, head.Seq))
+		if err != nil {
+			return nil, asFault(err)
+		}
+		c := audit.Checkpoint{At: head.At}
+		var links strings.Builder
+		_, err = pgx.ForEachRow(rows, []any{&c.Seq, &c.Hash}, func() error {
+			links.WriteString(c.Hash[:min(audit.LinkSize, len(c.Hash))])
+			return nil
+		})
+		if err != nil || c.Seq <= after {
+			return out, asFault(err)
+		}
+		c.Links, after = links.String(), c.Seq
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // VerifyAudit recomputes the whole chain from the stored texts, in one snapshot.

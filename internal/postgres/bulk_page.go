@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"joinery/internal/bulk"
 	"joinery/internal/fault"
 	"joinery/internal/joiner"
 	"joinery/internal/run"
@@ -95,6 +96,40 @@ func (db *DB) ListStages(ctx context.Context, id string) ([]StageCount, error) {
 		c.People += n
 	}
 	return out, asFault(rows.Err())
+}
+
+// ListPace counts how the runs of a list come to an end.
+func (db *DB) ListPace(ctx context.Context, id string) (bulk.Pace, error) {
+	now := db.now()
+	p := bulk.Pace{Ended: make([]int, bulk.PaceSteps)}
+	rows, err := db.pool.Query(ctx, `SELECT CASE WHEN u.state IN ('queued', 'running') OR u.state = 'waiting' AND u.wake_at < $2::timestamptz + interval '10 minutes' THEN -1
+			WHEN u.ended_at > $2::timestamptz - $3 * interval '1 second' THEN greatest(0, floor(extract(epoch FROM $2 - u.ended_at) / $4))::integer END AS step,
+			count(*), min(u.created_at) FILTER (WHERE r.stage = (SELECT stage FROM bulk_lists WHERE id = $1))
+		FROM bulk_rows r JOIN runs u ON u.id = r.run_id WHERE r.list_id = $1 GROUP BY 1`,
+		id, now, int((bulk.PaceSteps * bulk.PaceStep).Seconds()), int(bulk.PaceStep.Seconds()))
+	if err != nil {
+		return p, asFault(fmt.Errorf("count the ends of a list: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var step *int
+		var n int
+		var began *time.Time
+		if err := rows.Scan(&step, &n, &began); err != nil {
+			return p, asFault(err)
+		}
+		if began != nil && (p.Began.IsZero() || began.Before(p.Began)) {
+			p.Began = *began
+		}
+		switch {
+		case step == nil:
+		case *step < 0:
+			p.Left = n
+		case *step < len(p.Ended):
+			p.Ended[*step] = n
+		}
+	}
+	return p, asFault(rows.Err())
 }
 
 // ListRuns gives up to most runs of a list in a state, in the order of the file.

@@ -73,6 +73,7 @@ type DB struct {
 	spaces    sync.Map // name space → its equality
 	hands     atomic.Pointer[Hands]
 	flows     lastFlows
+	day       atomic.Pointer[day]
 	batchers  batchers
 	batches   batches
 	tell      func(place string)

@@ -34,6 +34,9 @@ func (db *DB) release(tx *gorm.DB, by Actor, kind review.Kind, key string, numbe
 	if err != nil {
 		return review.Release{}, fmt.Errorf("release: %w", err)
 	}
+	if err := db.seal(tx, out); err != nil {
+		return review.Release{}, err
+	}
 	return out, appendAudit(tx, Act{Actor: by, Action: "release." + string(how), Kind: string(kind), ID: key,
 		Detail: map[string]any{"release": out.ID, "revision": number, "hash": rev.Hash, "root": root}})
 }
@@ -235,7 +238,11 @@ func (db *DB) Release(ctx context.Context, id string) (review.Release, []byte, e
 	if err != nil {
 		return review.Release{}, nil, asFault(fmt.Errorf("find approval: %w", err))
 	}
-	if err := r.Prove(content, approved); err != nil {
+	sealed, err := db.madeHere(tx, r)
+	if err != nil {
+		return review.Release{}, nil, err
+	}
+	if err := r.Prove(content, approved, sealed); err != nil {
 		db.alarm(ctx, r, err)
 		return review.Release{}, nil, err
 	}

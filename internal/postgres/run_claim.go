@@ -48,6 +48,8 @@ type Claimed struct {
 	Steps         map[flow.NodeID]StepRow
 	// Trace is the traceparent of what the run came from.
 	Trace string
+	// StartedBy is the person or token that started it by hand; of others it is not read.
+	StartedBy string
 }
 
 // StepRow is one node's part in a run, as stored.
@@ -97,8 +99,8 @@ func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed,
 		UPDATE runs r SET state = 'running', lease_owner = $1, lease_until = clock_timestamp() + interval '20 seconds', epoch = epoch + 1,
 			nudged = false, waiting_for = '', started_at = coalesce(started_at, $3), changed_at = now()
 		FROM due WHERE r.id = due.id
-		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.round, r.tidied, r.started_at, r.traceparent)
-		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, j.stamp, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.started_at, t.traceparent,
+		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.round, r.tidied, r.started_at, r.traceparent, r.started_by)
+		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, j.stamp, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.started_at, t.traceparent, t.started_by,
 			coalesce(e.key, ''), coalesce(e.type, ''), coalesce(e.worker, ''), e.at, coalesce(e.changed, '{}'), t.event_id
 		FROM taken t JOIN joiners j ON j.id = t.joiner_id LEFT JOIN events e ON e.id = t.event_id`, owner, n, db.now())
 	if err != nil {
@@ -127,7 +129,7 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 	var at *time.Time
 	var eventID string
 	err := rows.Scan(&c.ID, &c.Epoch, &c.Flow, &c.Release, &c.Revision, &c.Mode, &c.JoinerID, &c.Ref.Connection, &c.Ref.Worker, &c.Ref.As, &worker, &c.WakeReason, &c.CancelAsked,
-		&c.Undoing, &c.Round, &c.Tidied, &c.StartedAt, &c.Trace, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
+		&c.Undoing, &c.Round, &c.Tidied, &c.StartedAt, &c.Trace, &c.StartedBy, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
 	if err != nil {
 		return Claimed{}, fmt.Errorf("claim runs: %w", err)
 	}

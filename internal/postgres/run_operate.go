@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"joinery/internal/auth"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/run"
@@ -24,6 +25,25 @@ func (db *DB) PausedConnections(ctx context.Context) (map[string]bool, error) {
 	for _, k := range keys {
 		out[k] = true
 	}
+	return out, asFault(err)
+}
+
+// Barred names the people and tokens that may not start runs any more.
+func (db *DB) Barred(ctx context.Context) (map[string]string, error) {
+	may := []string{}
+	for _, r := range auth.Roles() {
+		if (auth.Actor{UserID: "anybody", Roles: []auth.Role{r}}).Can(auth.RunStart) {
+			may = append(may, string(r))
+		}
+	}
+	rows, err := db.pool.Query(ctx, `SELECT u.id, u.name FROM users u WHERE NOT (u.active AND u.roles && $1)
+		UNION ALL SELECT t.id, t.name FROM api_tokens t LEFT JOIN users u ON u.id = t.owner_id WHERE t.revoked_at IS NOT NULL OR u.id IS NULL OR NOT (u.active AND u.roles && $1)`, may)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	out := map[string]string{}
+	var id, name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error { out[id] = name; return nil })
 	return out, asFault(err)
 }
 
@@ -95,7 +115,9 @@ func (db *DB) ResumeRun(ctx context.Context, by Actor, id, reason string) error 
 		if r.State != run.Parked {
 			return fault.New(fault.Conflict, "Only a parked run is resumed; this one is %s.", r.State)
 		}
-		_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', changed_at = now() WHERE id = $1`, id, db.now())
+		// Whoever lets a run go that a person started answers for it from now on.
+		_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', changed_at = now(),
+			started_by = CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = started_by UNION ALL SELECT 1 FROM api_tokens WHERE id = started_by) THEN $3 ELSE started_by END WHERE id = $1`, id, db.now(), by.ID)
 		return err
 	})
 }

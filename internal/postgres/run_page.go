@@ -100,8 +100,11 @@ func (db *DB) Runs(ctx context.Context, f RunFilter) (page []RunRow, next string
 		// runs, reading from the newest would read them all.
 		n := len(args) + 1
 		args = append(args, begins(f.Query), words(f.Query), strings.TrimSpace(f.Query))
-		sql = fmt.Sprintf(`SELECT x.* FROM (SELECT unnest(%s) AS id UNION SELECT joiner_id FROM runs WHERE id = $%d) m CROSS JOIN LATERAL (%s AND r.joiner_id = m.id ORDER BY r.id DESC LIMIT $%[4]d) x ORDER BY x.id DESC LIMIT $%[4]d`,
-			matching(n), n+2, runSQL+where, n-1)
+		// Only ids are read for all of them, which the index holds; the rest for one page.
+		sql = fmt.Sprintf(`SELECT x.* FROM (SELECT y.id FROM (SELECT unnest(%s) AS id UNION SELECT joiner_id FROM runs WHERE id = $%d) m
+				CROSS JOIN LATERAL (SELECT r.id FROM runs r%s AND r.joiner_id = m.id ORDER BY r.id DESC LIMIT $%[5]d) y ORDER BY y.id DESC LIMIT $%[5]d) z
+			CROSS JOIN LATERAL (%[4]s WHERE r.id = z.id) x ORDER BY z.id DESC`,
+			matching(n), n+2, where, runSQL, n-1)
 	}
 	rows, err := db.pool.Query(ctx, sql, args...)
 	if err != nil {

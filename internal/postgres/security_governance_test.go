@@ -43,15 +43,18 @@ func TestS42_TamperedReleaseIsRefused(t *testing.T) {
 		sql  []string
 		says string
 	}{
-		"content":                     {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`}, "not the one that was approved"},
-		"content and its hash":        {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`}, "not the one that was approved"},
-		"content, hashes of both":     {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`, `UPDATE releases l SET hash = r.hash FROM revisions r WHERE r.key = l.key`}, "the parts it names"},
-		"content, hashes, root":       {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`, `UPDATE releases l SET hash = r.hash FROM revisions r WHERE r.key = l.key`, `UPDATE releases SET root = encode(sha256(convert_to(hash || E'\n' || pins, 'UTF8')), 'hex')`}, "nobody but its authors"},
-		"the pins":                    {[]string{`UPDATE releases SET pins = '[{"kind":"connection","key":"x","release":"rl_x","revision":1,"hash":"00"}]'`}, "the parts it names"},
-		"the approval":                {[]string{`DELETE FROM approvals`}, "nobody but its authors"},
-		"the approver":                {[]string{`UPDATE approvals SET approver_id = 'u_anna'`}, "nobody but its authors"},
-		"a release that never was":    {[]string{`DELETE FROM approvals`, `UPDATE releases SET how = 'rollback'`}, "nobody but its authors"},
-		"a release pointed elsewhere": {[]string{`INSERT INTO revisions (kind, key, revision, content, hash, author_id, author_name) SELECT kind, key, 2, '{}', hash, author_id, author_name FROM revisions`, `UPDATE releases SET revision = 2`}, "not the one that was approved"},
+		"content":                            {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`}, "not the one that was approved"},
+		"content and its hash":               {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`}, "not the one that was approved"},
+		"content, hashes of both":            {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`, `UPDATE releases l SET hash = r.hash FROM revisions r WHERE r.key = l.key`}, "the parts it names"},
+		"content, hashes, root":              {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`, `UPDATE releases l SET hash = r.hash FROM revisions r WHERE r.key = l.key`, `UPDATE releases SET root = encode(sha256(convert_to(hash || E'\n' || pins, 'UTF8')), 'hex')`}, "nobody but its authors"},
+		"the pins":                           {[]string{`UPDATE releases SET pins = '[{"kind":"connection","key":"x","release":"rl_x","revision":1,"hash":"00"}]'`}, "the parts it names"},
+		"the approval":                       {[]string{`DELETE FROM approvals`}, "nobody but its authors"},
+		"the approver":                       {[]string{`UPDATE approvals SET approver_id = 'u_anna'`}, "nobody but its authors"},
+		"a release that never was":           {[]string{`DELETE FROM approvals`, `UPDATE releases SET how = 'rollback'`}, "nobody but its authors"},
+		"content, hashes, root and approval": {[]string{`UPDATE revisions SET content = replace(content, '"good"', '"evil"')`, `UPDATE revisions SET hash = encode(sha256(convert_to(content, 'UTF8')), 'hex')`, `UPDATE releases l SET hash = r.hash FROM revisions r WHERE r.key = l.key`, `UPDATE releases SET root = encode(sha256(convert_to(hash || E'\n' || pins, 'UTF8')), 'hex')`, `UPDATE approvals SET hash = (SELECT hash FROM releases)`}, "did not make it live"},
+		"its seal":                           {[]string{`DELETE FROM release_seals`}, "did not make it live"},
+		"approval made an emergency":         {[]string{`UPDATE releases SET how = 'breakglass'`}, "did not make it live"},
+		"a release pointed elsewhere":        {[]string{`INSERT INTO revisions (kind, key, revision, content, hash, author_id, author_name) SELECT kind, key, 2, '{}', hash, author_id, author_name FROM revisions`, `UPDATE releases SET revision = 2`}, "not the one that was approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +83,36 @@ func TestS42_TamperedReleaseIsRefused(t *testing.T) {
 			require.Equal(t, 1, records, "on record, once")
 		})
 	}
+}
+
+// Releases of the time before there were seals are sealed as they stand, once, on
+// record; what a superuser adds afterwards is not.
+func TestS42_OldReleasesAreSealedOnce(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	save(t, db, anna, "good", 0)
+	r, err := db.OpenReview(t.Context(), anna, review.Policy, "names", 1, "")
+	require.NoError(t, err)
+	rel, err := db.ApproveReview(t.Context(), ben, r.ID, r.Hash, "")
+	require.NoError(t, err)
+	n, err := db.SealReleases(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n, "a new database has nothing from before")
+	root := asSuperuser(t, db)
+	_, err = root.Exec(t.Context(), `DELETE FROM release_seals; DELETE FROM release_sealing`) // as an upgrade finds it
+	require.NoError(t, err)
+	_, _, err = db.Release(t.Context(), rel.ID)
+	require.Error(t, err)
+	for _, want := range []int{1, 0} {
+		n, err = db.SealReleases(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	_, _, err = db.Release(t.Context(), rel.ID)
+	require.NoError(t, err)
+	var records int
+	pgtest.Scan(t, db, &records, `SELECT count(*) FROM audit_events WHERE action = 'release.sealed_as_found'`)
+	require.Equal(t, 1, records)
 }
 
 // Any change of what a release means is another hash, and no approval covers it.

@@ -34,7 +34,7 @@ func BillOfMaterials(hash string, pins []Pin) (text, root string, err error) {
 // was approved, its pins are those of its root, and somebody but its authors said
 // yes (or it went live in an emergency, which is flagged). The database refuses
 // anything else; this finds what was changed behind its back.
-func (r Release) Prove(content []byte, approved bool) error {
+func (r Release) Prove(content []byte, approved, sealed bool) error {
 	sum := sha256.Sum256(content)
 	if hex.EncodeToString(sum[:]) != r.Hash {
 		return r.tampered("its content is not the one that was approved")
@@ -48,6 +48,9 @@ func (r Release) Prove(content []byte, approved bool) error {
 	}
 	if !approved && r.How != ByBreakGlass {
 		return r.tampered("nobody but its authors approved it")
+	}
+	if !sealed {
+		return r.tampered("this installation did not make it live")
 	}
 	return nil
 }

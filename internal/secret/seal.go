@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,8 +31,9 @@ type Sealer struct {
 }
 
 type master struct {
-	id   [keyIDSize]byte
-	aead *subtle.AESGCM
+	id    [keyIDSize]byte
+	aead  *subtle.AESGCM
+	marks []byte // the key of marks
 }
 
 // NewSealer takes the current master key and, after a change of it, earlier ones.
@@ -46,11 +48,33 @@ func NewSealer(current []byte, earlier ...[]byte) (*Sealer, error) {
 			return nil, fault.Wrap(fault.Internal, err, "The master key cannot be used.")
 		}
 		sum := sha256.Sum256(append([]byte("joinery master key id\x00"), k...))
-		m := master{aead: a}
+		mac := hmac.New(sha256.New, k)
+		mac.Write([]byte("joinery marks"))
+		m := master{aead: a, marks: mac.Sum(nil)}
 		copy(m.id[:], sum[:])
 		s.keys = append(s.keys, m)
 	}
 	return s, nil
+}
+
+// Mark gives a keyed mark of a text, which proves later that the holder of the key
+// made it. What says what kind of thing is marked.
+func (s *Sealer) Mark(what, text string) []byte { return s.keys[0].mark(what, text) }
+
+// Marked reports whether a mark was made of this text under one of the keys.
+func (s *Sealer) Marked(what, text string, mark []byte) bool {
+	for _, k := range s.keys {
+		if hmac.Equal(mark, k.mark(what, text)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m master) mark(what, text string) []byte {
+	mac := hmac.New(sha256.New, m.marks)
+	mac.Write([]byte(what + "\x00" + text))
+	return mac.Sum(nil)
 }
 
 // ParseKey reads a master key as base64 text.
