@@ -13,6 +13,7 @@ import (
 
 type benchCmd struct {
 	Rows        []string        `default:"joinery,river-plain,batch" help:"What is measured, each in a process of its own."`
+	Peer        []string        `sep:"none" help:"Another engine beside them: \"name http://127.0.0.1:1880/joiner command\" (see internal/bench/peers). May be given several times."`
 	Scenario    []string        `default:"throughput,accept" help:"throughput, accept, drain, limited, kill, steps, one, start, lists."`
 	Clients     []int           `default:"100" help:"Joiners under way at once (throughput)."`
 	Latency     []time.Duration `default:"0s,20ms" help:"How long the pretend directory takes for a call (throughput)."`
@@ -40,6 +41,14 @@ func (c benchCmd) Run(ctx context.Context, t *tool) error {
 	if c.Checkpoints < 2 || c.Repeats < 1 || c.Length < time.Second || c.Joiners < 1 || c.Rate <= 0 || c.Limit <= 0 {
 		return usageError{fault.New(fault.Invalid, "A measurement needs at least 2 checkpoints, 1 repeat, 1s, 1 joiner, and a rate and limit above 0.")}
 	}
+	var peers []bench.Peer
+	for _, text := range c.Peer {
+		p, err := bench.ParsePeer(text)
+		if err != nil {
+			return usageError{err}
+		}
+		peers = append(peers, p)
+	}
 	if !pgserver.Present() {
 		fmt.Fprintln(t.errs, "PostgreSQL is not installed; installing it once.")
 		if err := pgserver.Obtain(ctx, t.errs); err != nil {
@@ -59,7 +68,7 @@ func (c benchCmd) Run(ctx context.Context, t *tool) error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	b := &bench.Bench{Program: self, Dir: c.Dir, Rows: c.Rows, Scenarios: c.Scenario, Clients: c.Clients, Latencies: c.Latency, Length: c.Length, Repeats: c.Repeats, Joiners: c.Joiners, Stored: c.Stored,
+	b := &bench.Bench{Program: self, Dir: c.Dir, Rows: c.Rows, Peers: peers, Scenarios: c.Scenario, Clients: c.Clients, Latencies: c.Latency, Length: c.Length, Repeats: c.Repeats, Joiners: c.Joiners, Stored: c.Stored,
 		Rate: c.Rate, Limit: c.Limit, Checkpoints: c.Checkpoints, Out: t.out}
 	if c.Out != "" {
 		f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -27,7 +27,9 @@ type Bench struct {
 	// Dir keeps the PostgreSQL and the logs of the rows.
 	Dir string
 	// Rows are "joinery" and those of Baselines.
-	Rows        []string
+	Rows []string
+	// Peers are other engines, measured in turn with the rows.
+	Peers       []Peer
 	Scenarios   []string
 	Clients     []int
 	Latencies   []time.Duration
@@ -144,6 +146,13 @@ func (b *Bench) Run(ctx context.Context) error {
 	}()
 	for _, name := range b.Rows {
 		r, err := b.row(ctx, name)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, r)
+	}
+	for _, p := range b.Peers {
+		r, err := b.peer(ctx, p)
 		if err != nil {
 			return err
 		}

@@ -139,7 +139,7 @@ func (s *sender) post(id string) error {
 	}
 	defer func() { _ = res.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 2048))
-	if res.StatusCode != http.StatusAccepted {
+	if res.StatusCode != http.StatusAccepted && (s.row.joinery || res.StatusCode/100 != 2) {
 		return fmt.Errorf("%s %s", res.Status, said)
 	}
 	return nil
