@@ -101,6 +101,13 @@ func (b *budget) heap() uint64 {
 	return b.sample[0].Value.Uint64()
 }
 
+// heapInUse is what the process holds, garbage counted, in bytes.
+func heapInUse() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
 // tooMuch collects garbage before it judges: the figure counts what is dead too.
 func (b *budget) tooMuch() bool {
 	limit := b.baseline + uint64(b.limits.Heap)

@@ -133,8 +133,8 @@ func (m *machine) pcall(L *lua.LState) int {
 		args = append(args, L.Get(i))
 	}
 	m.protected++
+	defer func() { m.protected-- }()
 	out := m.protect(L, L.Get(1), args...)
-	m.protected--
 	m.charge(L, 50)
 	if out.failed {
 		L.Push(lua.LFalse)

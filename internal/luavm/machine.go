@@ -1,6 +1,8 @@
 package luavm
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -28,6 +30,13 @@ type machine struct {
 	state     *lua.LState
 	budget    *budget
 	protected int // depth of pcall
+	given     given
+	regexes   map[string]*regexp.Regexp
+	finished  *ended
+	stacks    []*lua.LState // the running one is the last
+	// unavailable is what the host said when a system did not answer, so that an
+	// error that nobody caught is known to be worth another try.
+	unavailable string
 }
 
 // raised is a Lua error on its way up. The library's own unwinding is not
@@ -36,7 +45,7 @@ type machine struct {
 type raised struct{ value lua.LValue }
 
 func newMachine(l Limits) *machine {
-	m := &machine{budget: newBudget(l)}
+	m := &machine{budget: newBudget(l), regexes: map[string]*regexp.Regexp{}}
 	m.state = lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: maxCalls, MinimizeStackMemory: true,
 		RegistrySize: 2048, RegistryMaxSize: maxRegistry, RegistryGrowStep: 2048,
@@ -46,12 +55,21 @@ func newMachine(l Limits) *machine {
 	m.openString()
 	m.openTable()
 	m.openMath()
+	m.openLibrary()
 	return m
 }
 
 func (m *machine) under(L *lua.LState) {
 	L.SetContext(m.budget)
 	L.Panic = func(L *lua.LState) { panic(raised{L.Get(-1)}) }
+}
+
+// current is the stack that runs.
+func (m *machine) current() *lua.LState {
+	if n := len(m.stacks); n > 0 {
+		return m.stacks[n-1]
+	}
+	return m.state
 }
 
 // outcome is how a protected call ended.
@@ -69,11 +87,16 @@ func (m *machine) protect(from *lua.LState, fn lua.LValue, args ...lua.LValue) (
 		cancel()
 	}
 	m.under(L)
+	m.stacks = append(m.stacks, L)
 	defer func() {
+		m.stacks = m.stacks[:len(m.stacks)-1]
 		r := recover()
 		switch r := r.(type) {
 		case nil:
 		case raised:
+			if m.finished != nil && m.protected > 0 {
+				panic(r) // fail ends the whole function
+			}
 			out = outcome{failed: true, value: r.value}
 		default:
 			// A fault of the machine says nothing that code could use.
@@ -112,6 +135,12 @@ func (m *machine) charge(L *lua.LState, n int) {
 	}
 }
 
+// end ends the whole call; no pcall catches it.
+func (m *machine) end(kind Kind, code, message string, line int) {
+	m.finished = &ended{kind: kind, code: code, message: message, line: line}
+	panic(raised{lua.LString(message)})
+}
+
 func (m *machine) set(name string, fn lua.LGFunction) {
 	m.state.G.Global.RawSetString(name, m.state.NewFunction(fn))
 }
@@ -123,4 +152,18 @@ func (m *machine) module(name string, fns map[string]lua.LGFunction) *lua.LTable
 	}
 	m.state.G.Global.RawSetString(name, t)
 	return t
+}
+
+// lineOf takes the place off an error's text.
+func lineOf(message string) (int, string) {
+	rest, ok := strings.CutPrefix(message, "function:")
+	if !ok {
+		return 0, message
+	}
+	digits, text, ok := strings.Cut(rest, ": ")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil {
+		return 0, message
+	}
+	return n, text
 }

@@ -1,0 +1,218 @@
+// Package luavm is the governed runtime of functions: Lua in worker processes
+// that hold no secrets, no environment, no files and no network, do one call and
+// end. It alone knows gopher-lua.
+package luavm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"joinery/internal/fault"
+)
+
+// Config says how many workers there are.
+type Config struct {
+	// Command starts a worker; empty is this program itself.
+	Command []string
+	// Warm workers wait for work, Most work at the same time. Zero: 2 and 4.
+	Warm, Most int
+	Log        *slog.Logger
+	// AllowReduced lets functions run where workers can be shut in less than fully.
+	AllowReduced bool
+}
+
+// Pool keeps warm workers. Each does one call.
+type Pool struct {
+	cfg    Config
+	warm   chan *process
+	slots  chan struct{}
+	ending chan struct{}
+	once   sync.Once
+	hands  sync.WaitGroup
+
+	mu     sync.Mutex
+	layers []Layer
+	broken error
+}
+
+// Open starts the first workers in the background.
+func Open(cfg Config) (*Pool, error) {
+	if len(cfg.Command) == 0 {
+		exe := self
+		if exe == "" {
+			var err error
+			if exe, err = os.Executable(); err != nil {
+				return nil, err
+			}
+		}
+		cfg.Command = []string{exe, SandboxCommand}
+	}
+	if cfg.Warm <= 0 {
+		cfg.Warm = 2
+	}
+	if cfg.Most <= 0 {
+		cfg.Most = 4
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{cfg: cfg, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
+	for range cfg.Warm {
+		p.hands.Add(1)
+		go p.keepWarm()
+	}
+	return p, nil
+}
+
+// keepWarm starts workers one after another and hands each over.
+func (p *Pool) keepWarm() {
+	defer p.hands.Done()
+	wait := 50 * time.Millisecond
+	for {
+		w, err := startProcess(p.cfg.Command)
+		p.mu.Lock()
+		p.broken = err
+		if err == nil {
+			p.layers = w.hello.Layers
+		}
+		p.mu.Unlock()
+		if err != nil {
+			p.cfg.Log.Error("function worker did not start", "err", err)
+			select {
+			case <-p.ending:
+				return
+			case <-time.After(wait):
+			}
+			wait = min(wait*2, 10*time.Second)
+			continue
+		}
+		wait = 50 * time.Millisecond
+		select {
+		case p.warm <- w:
+		case <-p.ending:
+			w.kill()
+			w.wait()
+			return
+		}
+	}
+}
+
+// Close ends all workers.
+func (p *Pool) Close() {
+	p.once.Do(func() { close(p.ending) })
+	p.hands.Wait()
+}
+
+// Shelter is how workers are shut in on this machine, as the newest of them said.
+func (p *Pool) Shelter() (Level, []Layer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return levelOf(p.layers), append([]Layer(nil), p.layers...), p.broken
+}
+
+// worker takes a warm worker and a place among those that work.
+func (p *Pool) worker(ctx context.Context) (*process, error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.ending:
+		return nil, errors.New("the pool is closed")
+	}
+	for {
+		p.mu.Lock()
+		broken := p.broken
+		p.mu.Unlock()
+		select {
+		case w := <-p.warm:
+			return w, nil
+		case <-ctx.Done():
+			<-p.slots
+			return nil, ctx.Err()
+		case <-p.ending:
+			<-p.slots
+			return nil, errors.New("the pool is closed")
+		case <-time.After(10 * time.Second):
+			if broken != nil {
+				<-p.slots
+				return nil, fault.Wrap(fault.Unavailable, broken, "No worker for functions can be started on this machine; see the server's log.")
+			}
+		}
+	}
+}
+
+func (p *Pool) leave(w *process) {
+	w.kill()
+	w.wait()
+	<-p.slots
+}
+
+// Check reads source in a worker.
+func (p *Pool) Check(ctx context.Context, source string) (Analysis, error) {
+	if len(source) > maxSource {
+		return Analysis{Problems: []Problem{{Detail: "The source may have up to 64 kB."}}}, nil
+	}
+	out, err := p.order(ctx, order{Mode: modeCheck, Source: source, Limits: Defaults()}, nil, &Call{})
+	if err != nil {
+		return Analysis{}, err
+	}
+	if out.check == nil {
+		return Analysis{Problems: []Problem{{Line: out.Line, Detail: out.Sentence()}}}, nil
+	}
+	return *out.check, nil
+}
+
+// Answer is a host function: what the code asked, answered or refused.
+type Answer func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *HostFault)
+
+// Call is one call of a function.
+type Call struct {
+	Source  string
+	Input   json.RawMessage
+	Now     time.Time
+	Seed    string
+	RunID   string
+	Attempt int
+	DryRun  bool
+	Limits  Limits
+	// Grants are what was approved: directory:corp-ldap:accounts.find.
+	Grants []string
+	Answer Answer
+	Cover  bool
+}
+
+// Call runs a function in a worker of its own. An error is the host's trouble;
+// how the code ended is in the outcome.
+func (p *Pool) Call(ctx context.Context, c Call) (Outcome, error) {
+	if len(c.Source) > maxSource {
+		return Outcome{Kind: Compile, Message: "The source may have up to 64 kB."}, nil
+	}
+	if level, _, _ := p.Shelter(); level == Reduced && !p.cfg.AllowReduced {
+		w, err := p.worker(ctx) // the first worker may not have said hello yet
+		if err != nil {
+			return Outcome{}, err
+		}
+		p.leave(w)
+		if level, _, _ = p.Shelter(); level == Reduced {
+			return Outcome{}, fault.New(fault.Unavailable, "Functions do not run here: their workers cannot be shut in fully on this system. The system page says what is missing.")
+		}
+	}
+	grants := map[string]bool{}
+	for _, g := range c.Grants {
+		grants[g] = true
+	}
+	var host []string
+	for _, e := range library() {
+		if e.Capability != "" && anyGrant(e.Func, c.Grants) {
+			host = append(host, e.Name)
+		}
+	}
+	o := order{Mode: modeRun, Source: c.Source, Input: c.Input, Now: c.Now.UTC().Format(time.RFC3339Nano), Seed: c.Seed, RunID: c.RunID, Attempt: c.Attempt,
+		DryRun: c.DryRun, Limits: c.Limits.Within(), Host: host, Cover: c.Cover}
+	return p.order(ctx, o, grants, &c)
+}

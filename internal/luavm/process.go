@@ -1,0 +1,111 @@
+package luavm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is one worker as the host sees it: something not to be trusted.
+type process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    io.Reader
+	errs   *head
+	hello  hello
+	exited chan struct{}
+	state  *os.ProcessState
+}
+
+// head keeps the first bytes that a worker writes to its standard error, to tell
+// kinds of death apart. They are shown to nobody.
+type head struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if room := 8<<10 - h.b.Len(); room > 0 {
+		h.b.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (h *head) has(s string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return bytes.Contains(h.b.Bytes(), []byte(s))
+}
+
+// startProcess starts a worker and waits for its hello.
+func startProcess(command []string) (*process, error) {
+	p := &process{errs: &head{}, exited: make(chan struct{})}
+	p.cmd = exec.Command(command[0], command[1:]...)
+	// An environment that is nil would be ours.
+	p.cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "GOGC=off"}
+	p.cmd.Dir = "/"
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	apart(p.cmd.SysProcAttr)
+	p.cmd.Stderr = p.errs
+	var err error
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	p.out = out
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	late := time.AfterFunc(20*time.Second, p.kill)
+	f, err := readFrame(out)
+	if !late.Stop() && err == nil {
+		err = errors.New("it said hello too late")
+	}
+	if err == nil && (f.Type != frameHello || f.Hello == nil || f.Hello.Build != buildID()) {
+		err = errFrame
+	}
+	if err != nil {
+		p.kill()
+		p.wait()
+		return nil, fmt.Errorf("start worker: %w", err)
+	}
+	p.hello = *f.Hello
+	return p, nil
+}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
+// wait takes the dead process off the system's list.
+func (p *process) wait() {
+	_ = p.in.Close()
+	_ = p.cmd.Wait()
+	p.state = p.cmd.ProcessState
+}
+
+// death says what a worker died of.
+func (p *process) death() (Kind, string) {
+	switch {
+	case p.state == nil:
+		return Crashed, "The worker ended by itself."
+	case closedBySystem(p.state):
+		return Security, "The worker made a system call that it may not make, and was ended."
+	case p.state.ExitCode() == heapDeath, p.errs.has("out of memory"), p.errs.has("cannot allocate memory"):
+		return Memory, ""
+	case p.errs.has("stack exceeds"), p.errs.has("stack overflow"):
+		return Memory, ""
+	case outOfTime(p.state):
+		return Timeout, ""
+	}
+	return Crashed, "The worker ended by itself."
+}

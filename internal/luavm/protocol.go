@@ -1,0 +1,148 @@
+package luavm
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxFrame bounds a frame in both directions, in bytes.
+const maxFrame = 1 << 20
+
+// A frame is a length (4 bytes, big-endian) and JSON. The host sends exec and
+// then ret for every call; the worker sends hello, then call and log, then
+// done, once. Every frame bears the nonce of its call.
+type frame struct {
+	Type  string `json:"type"`
+	Nonce string `json:"nonce,omitempty"`
+
+	Hello *hello      `json:"hello,omitempty"`
+	Exec  *order      `json:"exec,omitempty"`
+	Call  *hostCall   `json:"call,omitempty"`
+	Ret   *hostReturn `json:"ret,omitempty"`
+	Log   *Line       `json:"log,omitempty"`
+	Done  *done       `json:"done,omitempty"`
+}
+
+const (
+	frameHello = "hello"
+	frameExec  = "exec"
+	frameCall  = "call"
+	frameRet   = "ret"
+	frameLog   = "log"
+	frameDone  = "done"
+)
+
+type hello struct {
+	Build  string  `json:"build"`
+	Layers []Layer `json:"layers"`
+}
+
+// order is what a worker is to do; a worker does one thing and ends.
+type order struct {
+	Mode    string          `json:"mode"`
+	Source  string          `json:"source"`
+	Input   json.RawMessage `json:"input,omitempty"`
+	Now     string          `json:"now,omitempty"` // RFC 3339
+	Seed    string          `json:"seed,omitempty"`
+	RunID   string          `json:"run,omitempty"`
+	Attempt int             `json:"attempt,omitempty"`
+	DryRun  bool            `json:"dry_run,omitempty"`
+	Limits  Limits          `json:"limits"`
+	Host    []string        `json:"host,omitempty"` // host functions that are granted
+	Cover   bool            `json:"cover,omitempty"`
+}
+
+// What a worker may be told to do.
+const (
+	modeRun   = "run"
+	modeCheck = "check" // read the source, not run it
+)
+
+type hostCall struct {
+	ID   int             `json:"id"`
+	Name string          `json:"name"`
+	Args json.RawMessage `json:"args"`
+	Line int             `json:"line"`
+}
+
+type hostReturn struct {
+	ID    int             `json:"id"`
+	OK    json.RawMessage `json:"ok,omitempty"`
+	Fault *HostFault      `json:"fault,omitempty"`
+}
+
+// HostFault is why the host did not answer a call.
+type HostFault struct {
+	Code      string `json:"code"` // denied, invalid, not_found, unavailable
+	Message   string `json:"message"`
+	Retryable bool   `json:"retryable,omitempty"`
+}
+
+// Line is a line that the code logged.
+type Line struct {
+	Level   string          `json:"level"`
+	Message string          `json:"message"`
+	Fields  json.RawMessage `json:"fields,omitempty"`
+	Line    int             `json:"line,omitempty"`
+}
+
+// Entry is something that the code wants done after it has ended.
+type Entry struct {
+	Do   string          `json:"do"`
+	Args json.RawMessage `json:"args"`
+	Line int             `json:"line,omitempty"`
+}
+
+type done struct {
+	Kind    Kind            `json:"kind"`
+	Result  json.RawMessage `json:"result,omitempty"`
+	Plan    []Entry         `json:"plan,omitempty"`
+	Code    string          `json:"code,omitempty"` // of fail and skip
+	Message string          `json:"message,omitempty"`
+	Line    int             `json:"line,omitempty"`
+	Steps   int64           `json:"steps"`
+	Peak    int64           `json:"peak,omitempty"` // bytes
+	Covered []int           `json:"covered,omitempty"`
+	Check   *Analysis       `json:"check,omitempty"`
+}
+
+var errFrame = errors.New("the worker broke the protocol")
+
+func writeFrame(w io.Writer, f frame) error {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	if len(raw) > maxFrame {
+		return fmt.Errorf("write frame: %d bytes: %w", len(raw), errFrame)
+	}
+	out := make([]byte, 4+len(raw))
+	binary.BigEndian.PutUint32(out, uint32(len(raw)))
+	copy(out[4:], raw)
+	_, err = w.Write(out)
+	return err
+}
+
+// readFrame checks the length before it makes room for it.
+func readFrame(r io.Reader) (frame, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return frame{}, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n == 0 || n > maxFrame {
+		return frame{}, fmt.Errorf("a frame of %d bytes: %w", n, errFrame)
+	}
+	raw := make([]byte, n)
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return frame{}, err
+	}
+	var f frame
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return frame{}, fmt.Errorf("a frame that is not JSON: %w", errFrame)
+	}
+	return f, nil
+}

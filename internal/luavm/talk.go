@@ -1,0 +1,243 @@
+package luavm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// talk is the host's side of one call.
+type talk struct {
+	w      *process
+	order  order
+	grants map[string]bool
+	call   *Call
+	nonce  string
+	out    Outcome
+	lines  int
+}
+
+type heard struct {
+	f   frame
+	err error
+}
+
+// hold sends the order and listens until the worker is done, dead or late.
+func (t *talk) hold(ctx context.Context) {
+	frames := make(chan heard)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		for {
+			f, err := readFrame(t.w.out)
+			select {
+			case frames <- heard{f, err}:
+			case <-over:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	// A worker that does not read would hold the write; its death ends it.
+	sent := make(chan error, 1)
+	go func() { sent <- writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}) }()
+	left := t.order.Limits.Compute + grace + compileTime
+	for {
+		turn := time.Now()
+		timer := time.NewTimer(left)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			t.end(Timeout, "")
+			return
+		case <-timer.C:
+			t.end(Timeout, "")
+			return
+		case err := <-sent:
+			timer.Stop()
+			if err != nil {
+				t.died()
+				return
+			}
+			sent = nil
+		case h := <-frames:
+			timer.Stop()
+			left -= time.Since(turn)
+			if t.heard(ctx, h) {
+				return
+			}
+		}
+	}
+}
+
+func (t *talk) end(kind Kind, message string) {
+	t.out.Kind, t.out.Message = kind, message
+	t.out.Result, t.out.Plan = nil, nil
+	t.w.kill()
+}
+
+func (t *talk) died() {
+	t.w.kill()
+	t.w.wait()
+	kind, message := t.w.death()
+	t.end(kind, message)
+}
+
+func (t *talk) broke(what string) { t.end(Security, "The worker "+what+".") }
+
+// heard takes one frame and says whether the call is over.
+func (t *talk) heard(ctx context.Context, h heard) bool {
+	if h.err != nil {
+		if strings.Contains(h.err.Error(), errFrame.Error()) {
+			t.broke("sent what is no frame")
+		} else {
+			t.died()
+		}
+		return true
+	}
+	if h.f.Nonce != t.nonce {
+		t.broke("answered for another call")
+		return true
+	}
+	switch {
+	case h.f.Type == frameLog && h.f.Log != nil:
+		return t.log(*h.f.Log)
+	case h.f.Type == frameCall && h.f.Call != nil:
+		return t.answer(ctx, *h.f.Call)
+	case h.f.Type == frameDone && h.f.Done != nil:
+		t.done(*h.f.Done)
+		return true
+	}
+	t.broke("sent a frame that has no place here")
+	return true
+}
+
+func (t *talk) log(l Line) bool {
+	t.lines++
+	if t.lines > maxLogLines || len(l.Message) > maxLogLine+8 || len(l.Fields) > maxLogLine*4 || !utf8.ValidString(l.Message) ||
+		l.Level != "info" && l.Level != "warn" || len(l.Fields) > 0 && !json.Valid(l.Fields) {
+		t.broke("logged more than it may")
+		return true
+	}
+	t.out.Log = append(t.out.Log, l)
+	return false
+}
+
+// answer judges a question by the grants that were approved, whatever the worker
+// thought of it, and has it answered.
+func (t *talk) answer(ctx context.Context, c hostCall) bool {
+	if t.order.Mode != modeRun || c.ID != len(t.out.Asked)+1 || len(c.Args) > maxArgument*2 {
+		t.broke("asked out of turn")
+		return true
+	}
+	asked := Asked{Name: c.Name, Args: c.Args, Line: c.Line}
+	asked.Answer, asked.Fault = t.judge(ctx, c)
+	if len(asked.Answer) > maxAnswer {
+		asked.Answer, asked.Fault = nil, &HostFault{Code: "too_large", Message: "The answer has more than 256 kB."}
+	}
+	if asked.Answer == nil && asked.Fault == nil {
+		asked.Answer = json.RawMessage("null")
+	}
+	if asked.Fault != nil && asked.Fault.Retryable {
+		t.out.Retryable = true
+	}
+	t.out.Asked = append(t.out.Asked, asked)
+	if err := writeFrame(t.w.in, frame{Type: frameRet, Nonce: t.nonce, Ret: &hostReturn{ID: c.ID, OK: asked.Answer, Fault: asked.Fault}}); err != nil {
+		t.died()
+		return true
+	}
+	return false
+}
+
+func (t *talk) judge(ctx context.Context, c hostCall) (json.RawMessage, *HostFault) {
+	denied := func(format string, args ...any) (json.RawMessage, *HostFault) {
+		return nil, &HostFault{Code: "denied", Message: fmt.Sprintf(format, args...)}
+	}
+	if len(t.out.Asked) >= t.order.Limits.HostCalls {
+		return denied("The function asked more than %d times.", t.order.Limits.HostCalls)
+	}
+	f, ok := find(c.Name)
+	if !ok || f.Effect != Reads {
+		return denied("There is no %s to ask.", clip(c.Name, 60))
+	}
+	args, connection, ok := arguments(c.Args)
+	if !ok || len(args) > len(f.Params) {
+		return denied("%s was asked with arguments that it does not take.", f.Name)
+	}
+	if !t.grants[f.Grant(connection)] {
+		return denied("%s needs the grant %s, which this function does not have.", f.Name, f.Grant(clip(connection, 60)))
+	}
+	if t.call.Answer == nil {
+		return denied("%s cannot be asked here.", f.Name)
+	}
+	return t.call.Answer(ctx, f.Name, args)
+}
+
+// arguments reads a list whose first element is the key of a connection.
+func arguments(raw json.RawMessage) (args []json.RawMessage, connection string, ok bool) {
+	if json.Unmarshal(raw, &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &connection) != nil {
+		return nil, "", false
+	}
+	return args, connection, true
+}
+
+// done takes the worker's word for how the code ended, and checks what it brings.
+func (t *talk) done(d done) {
+	known := map[Kind]bool{OK: true, Error: true, Failed: true, Compile: true, Steps: true, Timeout: true, Memory: true, Denied: true, Result: true, Host: true}
+	if !known[d.Kind] || len(d.Message) > maxErrorText+8 || len(d.Code) > 70 || !utf8.ValidString(d.Message) || !utf8.ValidString(d.Code) {
+		t.broke("ended in a way that there is not")
+		return
+	}
+	if len(d.Result) > maxResult+1024 || d.Kind == OK && t.order.Mode == modeRun && !json.Valid(d.Result) || !utf8.Valid(d.Result) {
+		t.broke("gave a result that cannot be one")
+		return
+	}
+	if d.Kind != OK && (len(d.Plan) > 0 || len(d.Result) > 0) {
+		t.broke("planned something although it did not end well")
+		return
+	}
+	if len(d.Plan) > t.order.Limits.PlanEntries {
+		t.broke("planned more than it may")
+		return
+	}
+	for _, e := range d.Plan {
+		f, ok := find(e.Do)
+		args, connection, read := arguments(e.Args)
+		if !ok || f.Effect != Plans || !read || len(args) != len(f.Params) || bytes.Contains(args[len(args)-1], []byte{0}) {
+			t.broke("planned what cannot be done")
+			return
+		}
+		if !t.grants[f.Grant(connection)] {
+			t.end(Denied, fmt.Sprintf("%s needs the grant %s, which this function does not have.", f.Name, f.Grant(clip(connection, 60))))
+			t.out.Line = e.Line
+			return
+		}
+	}
+	t.out.Kind, t.out.Result, t.out.Plan, t.out.Code, t.out.Message = d.Kind, d.Result, d.Plan, d.Code, d.Message
+	t.out.Line, t.out.Steps, t.out.Peak, t.out.Covered, t.out.check = d.Line, d.Steps, d.Peak, d.Covered, d.Check
+}
+
+func find(name string) (Func, bool) {
+	for _, e := range library() {
+		if e.Name == name {
+			return e.Func, true
+		}
+	}
+	return Func{}, false
+}
+
+// anyGrant says whether a function may be asked for any connection.
+func anyGrant(f Func, grants []string) bool {
+	for _, g := range grants {
+		if strings.HasPrefix(g, f.Capability+":") && strings.HasSuffix(g, ":"+f.Operation) {
+			return true
+		}
+	}
+	return false
+}
