@@ -13,6 +13,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == SandboxCommand {
 		os.Exit(Serve())
 	}
+	if len(os.Args) == 3 && os.Args[1] == evilCommand {
+		os.Exit(evil(os.Args[2]))
+	}
 	os.Exit(m.Run())
 }
 

@@ -47,6 +47,7 @@ func (h *head) has(s string) bool {
 
 // startProcess starts a worker and waits for its hello.
 func startProcess(command []string) (*process, error) {
+	keepDescriptors()
 	p := &process{errs: &head{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(command[0], command[1:]...)
 	// An environment that is nil would be ours.

@@ -31,6 +31,8 @@ func shutIn() []Layer {
 
 func apart(attr *syscall.SysProcAttr) { attr.Setsid = true }
 
+func keepDescriptors() {}
+
 func closedBySystem(*os.ProcessState) bool { return false }
 
 func outOfTime(s *os.ProcessState) bool {
