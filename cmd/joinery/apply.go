@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 
 	"joinery/internal/artifact"
 	"joinery/internal/auth"
@@ -125,7 +128,14 @@ func readSources(kinds artifact.Kinds, paths []string, other review.Kind) ([]sou
 			if err != nil {
 				return err
 			}
-			doc, err := kinds.ReadText(kindOf(path, other), "", raw)
+			kind := kindOf(path, other)
+			if kind == review.Function {
+				if raw, err = withSource(path, raw); err != nil {
+					problems = append(problems, fault.Problem{Path: path, Detail: fault.Sentence(err)})
+					return nil
+				}
+			}
+			doc, err := kinds.ReadText(kind, "", raw)
 			if err != nil {
 				problems = append(problems, fault.Problem{Path: path, Detail: fault.Sentence(err)})
 				for _, q := range fault.Problems(err) {
@@ -153,6 +163,27 @@ func readSources(kinds artifact.Kinds, paths []string, other review.Kind) ([]sou
 	order := []review.Kind{review.Connection, review.Policy, review.Function, review.Flow}
 	slices.SortStableFunc(out, func(a, b source) int { return slices.Index(order, a.doc.Kind) - slices.Index(order, b.doc.Kind) })
 	return out, nil
+}
+
+// withSource puts the Lua file beside a function's file into it: phone.lua belongs
+// to phone.yaml.
+func withSource(path string, raw []byte) ([]byte, error) {
+	lua, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".lua")
+	if errors.Is(err, fs.ErrNotExist) {
+		return raw, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var content map[string]any
+	if err := yaml.Unmarshal(raw, &content); err != nil {
+		return raw, nil // told better by the reader of the whole
+	}
+	if _, both := content["source"]; both {
+		return nil, fault.New(fault.Invalid, "The source is in this file and in the Lua file beside it. Keep one of them.")
+	}
+	content["source"] = string(lua)
+	return json.Marshal(content)
 }
 
 // kindOf tells the kind of a file by its folder or its name; those of the kind other

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"joinery/internal/fault"
+	"joinery/internal/luavm"
 )
 
 // commands is the command line.
@@ -37,6 +38,9 @@ type commands struct {
 	Policy struct {
 		Test policyTestCmd `cmd:"" help:"Check policy files and run their tests, without a database."`
 	} `cmd:"" help:"Policies."`
+	Function struct {
+		Test functionTestCmd `cmd:"" help:"Read function files, run their cases in the governed runtime, and say what they may touch."`
+	} `cmd:"" help:"Functions."`
 	Run struct {
 		Start runStartCmd `cmd:"" help:"Start a run by hand."`
 	} `cmd:"" help:"Runs."`
@@ -48,6 +52,9 @@ type commands struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == luavm.SandboxCommand {
+		os.Exit(luavm.Serve()) // a worker for function code: before flags, settings, logs and secrets
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	go untilTold(stop)
 	os.Exit(command(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"joinery/internal/fault"
 )
@@ -44,11 +45,41 @@ type Limits struct {
 
 // Case is one test: an input, stubbed look-ups, and the expected output or error.
 type Case struct {
-	Name   string         `json:"name" yaml:"name"`
-	Input  map[string]any `json:"input,omitempty" yaml:"input,omitempty"`
-	Stubs  []any          `json:"stubs,omitempty" yaml:"stubs,omitempty"`
+	Name  string         `json:"name" yaml:"name"`
+	Input map[string]any `json:"input,omitempty" yaml:"input,omitempty"`
+	// Now is the moment of the call, RFC 3339; empty is noon of 1 December 2026, UTC.
+	Now string `json:"now,omitempty" yaml:"now,omitempty"`
+	// Stubs answer look-ups. A look-up that no stub answers fails the case.
+	Stubs  []Stub         `json:"stubs,omitempty" yaml:"stubs,omitempty"`
 	Output map[string]any `json:"output,omitempty" yaml:"output,omitempty"`
-	Error  string         `json:"error,omitempty" yaml:"error,omitempty"`
+	// Plan is what the function shall plan, in order; missing expects nothing.
+	Plan []Planned `json:"plan,omitempty" yaml:"plan,omitempty"`
+	// Error is the kind that the function fails with, or a part of the sentence.
+	Error string `json:"error,omitempty" yaml:"error,omitempty"`
+}
+
+// Stub answers a look-up in a test: the first whose arguments are those of the
+// call, or that has none.
+type Stub struct {
+	Call   string `json:"call" yaml:"call"`
+	Args   []any  `json:"args,omitempty" yaml:"args,omitempty"`
+	Answer any    `json:"answer,omitempty" yaml:"answer,omitempty"`
+	// Fails is a sentence: the system did not answer.
+	Fails string `json:"fails,omitempty" yaml:"fails,omitempty"`
+}
+
+// Planned is a change that a function wants done.
+type Planned struct {
+	Do   string `json:"do" yaml:"do"`
+	Args []any  `json:"args" yaml:"args"`
+}
+
+// At is the moment of the case.
+func (k Case) At() (time.Time, error) {
+	if k.Now == "" {
+		return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC), nil
+	}
+	return time.Parse(time.RFC3339, k.Now)
 }
 
 // Decode reads JSON strictly.
@@ -79,6 +110,12 @@ func Check(c Content) []fault.Problem {
 	if len(c.Source) > MaxSource {
 		add("source", "The source may have up to %d kB.", MaxSource>>10)
 	}
+	if why := CheckSchema(c.Manifest.Input); why != "" {
+		add("manifest.input", "%s.", upperFirst(why))
+	}
+	if why := CheckSchema(c.Manifest.Output); why != "" {
+		add("manifest.output", "%s.", upperFirst(why))
+	}
 	for i, g := range c.Manifest.Grants {
 		if !grant.MatchString(g) {
 			add(fmt.Sprintf("manifest.grants.%d", i), "A grant looks like directory:corp-ldap:accounts.find.")
@@ -99,9 +136,37 @@ func Check(c Content) []fault.Problem {
 		if (k.Output == nil) == (k.Error == "") {
 			add(at, "A case expects either an output or an error.")
 		}
+		for _, v := range Violations(c.Manifest.Input, emptyIfNil(k.Input)) {
+			add(at+".input", "The input is not what the manifest says: %s.", v)
+		}
+		if k.Output != nil {
+			for _, v := range Violations(c.Manifest.Output, k.Output) {
+				add(at+".output", "The output is not what the manifest says: %s.", v)
+			}
+		}
+		if _, err := k.At(); err != nil {
+			add(at+".now", "Write a moment like 2026-12-01T08:00:00Z.")
+		}
+		for j, s := range k.Stubs {
+			if !strings.Contains(s.Call, ".") {
+				add(fmt.Sprintf("%s.stubs.%d.call", at, j), "Name the look-up that this answers, like directory.username_taken.")
+			}
+			if s.Answer != nil && s.Fails != "" {
+				add(fmt.Sprintf("%s.stubs.%d", at, j), "A look-up is either answered or fails.")
+			}
+		}
 	}
 	if len(c.Cases) == 0 {
 		add("cases", "A function needs at least one case that shows what it does.")
 	}
 	return out
 }
+
+func emptyIfNil(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

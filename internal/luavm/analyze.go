@@ -14,6 +14,8 @@ import (
 type Analysis struct {
 	Problems []Problem `json:"problems,omitempty"`
 	Uses     []Use     `json:"uses,omitempty"`
+	// Mutants are the small changes that tests are tried against.
+	Mutants []Mutant `json:"mutants,omitempty"`
 }
 
 // Problem is something wrong (or, as a warning, doubtful) in the source.

@@ -21,7 +21,8 @@ type Outcome struct {
 	Steps   int64           `json:"steps"`
 	Peak    int64           `json:"peak,omitempty"` // bytes
 	Took    time.Duration   `json:"took"`
-	Covered []int           `json:"covered,omitempty"`
+	Covered []int           `json:"covered,omitempty"` // lines that ran
+	Lines   []int           `json:"lines,omitempty"`   // lines that hold code
 	Level   Level           `json:"level"`
 	// Retryable says that a system did not answer, and another try may do.
 	Retryable bool `json:"retryable,omitempty"`

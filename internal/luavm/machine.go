@@ -10,10 +10,16 @@ import (
 
 // compile turns source into code. Its time is not bounded from within: a
 // process that does it must be one that may be killed.
-func compile(source string) (*lua.FunctionProto, error) {
+func compile(source string) (*lua.FunctionProto, error) { return compileMutant(source, 0) }
+
+// compileMutant compiles source with its n-th small change; 0 is without one.
+func compileMutant(source string, n int) (*lua.FunctionProto, error) {
 	chunk, err := parseSource(source)
 	if err != nil {
 		return nil, err
+	}
+	if n > 0 {
+		chunk, _ = mutants(chunk, n)
 	}
 	proto, err := lua.Compile(rewrite(chunk), "function")
 	if err != nil {

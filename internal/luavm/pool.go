@@ -184,6 +184,8 @@ type Call struct {
 	Grants []string
 	Answer Answer
 	Cover  bool
+	// Mutant is the small change of the source to run with, from 1; see Analysis.Mutants.
+	Mutant int
 }
 
 // Call runs a function in a worker of its own. An error is the host's trouble;
@@ -213,6 +215,6 @@ func (p *Pool) Call(ctx context.Context, c Call) (Outcome, error) {
 		}
 	}
 	o := order{Mode: modeRun, Source: c.Source, Input: c.Input, Now: c.Now.UTC().Format(time.RFC3339Nano), Seed: c.Seed, RunID: c.RunID, Attempt: c.Attempt,
-		DryRun: c.DryRun, Limits: c.Limits.Within(), Host: host, Cover: c.Cover}
+		DryRun: c.DryRun, Limits: c.Limits.Within(), Host: host, Cover: c.Cover, Mutant: c.Mutant}
 	return p.order(ctx, o, grants, &c)
 }

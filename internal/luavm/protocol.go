@@ -53,6 +53,7 @@ type order struct {
 	Limits  Limits          `json:"limits"`
 	Host    []string        `json:"host,omitempty"` // host functions that are granted
 	Cover   bool            `json:"cover,omitempty"`
+	Mutant  int             `json:"mutant,omitempty"`
 }
 
 // What a worker may be told to do.
@@ -106,6 +107,7 @@ type done struct {
 	Steps   int64           `json:"steps"`
 	Peak    int64           `json:"peak,omitempty"` // bytes
 	Covered []int           `json:"covered,omitempty"`
+	Lines   []int           `json:"lines,omitempty"` // that hold code
 	Check   *Analysis       `json:"check,omitempty"`
 }
 

@@ -77,9 +77,12 @@ func (w *worker) do(nonce string, o order) (d done) {
 	}()
 	if o.Mode == modeCheck {
 		a := analyze(o.Source)
+		if chunk, err := parseSource(o.Source); err == nil {
+			_, a.Mutants = mutants(chunk, 0)
+		}
 		return done{Kind: OK, Check: &a}
 	}
-	proto, err := compile(o.Source)
+	proto, err := compileMutant(o.Source, o.Mutant)
 	if err != nil {
 		c, _ := err.(*CompileError)
 		d := done{Kind: Compile, Message: err.Error()}
@@ -110,7 +113,7 @@ func (w *worker) do(nonce string, o order) (d done) {
 	}
 	d = m.run(proto, o.Input)
 	if seen != nil {
-		d.Covered = seen.lines()
+		d.Covered, d.Lines = seen.lines(), codeLines(proto)
 	}
 	return d
 }

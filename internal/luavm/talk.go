@@ -220,7 +220,7 @@ func (t *talk) done(d done) {
 		}
 	}
 	t.out.Kind, t.out.Result, t.out.Plan, t.out.Code, t.out.Message = d.Kind, d.Result, d.Plan, d.Code, d.Message
-	t.out.Line, t.out.Steps, t.out.Peak, t.out.Covered, t.out.check = d.Line, d.Steps, d.Peak, d.Covered, d.Check
+	t.out.Line, t.out.Steps, t.out.Peak, t.out.Covered, t.out.Lines, t.out.check = d.Line, d.Steps, d.Peak, d.Covered, d.Lines, d.Check
 }
 
 func find(name string) (Func, bool) {
