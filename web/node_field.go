@@ -47,6 +47,8 @@ func (s *Server) nodeField(c *fiber.Ctx, f form.Field, v any) (ui.Field, error) 
 		return s.connectionField(c, f, out)
 	case form.Policy:
 		return s.policyField(c, f, out)
+	case form.Function:
+		return s.functionField(c, out)
 	}
 	return out, nil
 }
@@ -90,6 +92,28 @@ func (s *Server) connectionField(c *fiber.Ctx, f form.Field, out ui.Field) (ui.F
 		out.Options = append(out.Options, ui.Option{Value: out.Value, Label: out.Value + " (is not there)", Selected: true})
 	} else if known {
 		out.Links = append([]ui.Link{{Text: "Open", URL: "/connections/" + out.Value}}, out.Links...)
+	}
+	return out, nil
+}
+
+// functionField offers the functions there are, and says which are not live yet.
+func (s *Server) functionField(c *fiber.Ctx, out ui.Field) (ui.Field, error) {
+	all, _, err := s.DB.Artifacts(c.UserContext(), review.Function, "", "", 200)
+	if err != nil {
+		return out, err
+	}
+	out.Input, out.Options = "select", []ui.Option{{Label: "Choose a function"}}
+	known := false
+	for _, a := range all {
+		label := a.Name + " (" + a.Key + ")"
+		if a.Live == nil {
+			label += ", not live yet"
+		}
+		known = known || a.Key == out.Value
+		out.Options = append(out.Options, ui.Option{Value: a.Key, Label: label, Selected: a.Key == out.Value})
+	}
+	if out.Value != "" && !known {
+		out.Options = append(out.Options, ui.Option{Value: out.Value, Label: out.Value + " (is not there)", Selected: true})
 	}
 	return out, nil
 }

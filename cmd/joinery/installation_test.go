@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/demo"
+	"joinery/internal/luavm"
 	"joinery/internal/pgtest"
 )
 
@@ -30,6 +31,9 @@ const childVariable = "JOINERY_TEST_COMMAND"
 
 // TestMain makes the test program the real one when a test starts it as a child.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == luavm.SandboxCommand {
+		main()
+	}
 	if args := os.Getenv(childVariable); args != "" {
 		os.Args = append(os.Args[:1], strings.Fields(args)...)
 		main()

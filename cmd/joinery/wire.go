@@ -24,6 +24,7 @@ import (
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/fault"
+	"joinery/internal/luavm"
 	"joinery/internal/mail"
 	"joinery/internal/metric"
 	"joinery/internal/node"
@@ -41,11 +42,13 @@ type house struct {
 	db      *postgres.DB
 	private *pgserver.Server
 	// ours says that we started the private server and must stop it.
-	ours   bool
-	kinds  artifact.Kinds
-	pool   *connector.Pool
-	guard  *egress.Guard
-	hasher *auth.Hasher
+	ours  bool
+	kinds artifact.Kinds
+	pool  *connector.Pool
+	// functions are the workers that run function code; none is started before one is needed.
+	functions *luavm.Pool
+	guard     *egress.Guard
+	hasher    *auth.Hasher
 	// metrics and trace are a server's; nil in commands, and trace where none is asked for.
 	metrics *metric.Set
 	trace   *trace.Tracer
@@ -89,7 +92,11 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		h.close()
 		return nil, err
 	}
-	h.kinds = artifact.Kinds{Flows: node.All(), Connectors: all.New()}
+	if h.functions, err = luavm.Open(luavm.Config{Log: cfg.Log}); err != nil {
+		h.close()
+		return nil, err
+	}
+	h.kinds = artifact.Kinds{Flows: node.All(), Connectors: all.New(), Functions: &luavm.Judge{Pool: h.functions}}
 	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer, Metrics: h.metrics}); err != nil {
 		h.close()
 		return nil, err
@@ -137,6 +144,9 @@ func (h *house) close() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
+		if h.functions != nil {
+			h.functions.Close()
+		}
 		if h.pool != nil {
 			_ = h.pool.Close()
 		}
@@ -174,7 +184,7 @@ func (h *house) engine(send func(context.Context, node.Mail, string) error) *eng
 	if err != nil {
 		name = "node"
 	}
-	return &engine.Engine{DB: h.db, Nodes: node.All(), Pool: h.pool, Mail: send, HTTP: h.call(), Now: h.db.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
+	return &engine.Engine{DB: h.db, Nodes: node.All(), Functions: h.functions, Pool: h.pool, Mail: send, HTTP: h.call(), Now: h.db.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
 		Metrics: h.metrics, Trace: h.trace, MarkKey: h.markKey(), Owner: name + "-" + uuid.NewString()[:8]}
 }
 

@@ -33,6 +33,8 @@ type Kinds struct {
 	Connectors connector.Catalog
 	// Programs keeps the compiled expressions of policies; nil keeps nothing.
 	Programs *expr.Programs
+	// Functions judges functions by running them; nil only reads them.
+	Functions FunctionJudge
 }
 
 // KeepPrograms is how much source of expressions one server keeps compiled: nine
@@ -52,6 +54,29 @@ type Doc struct {
 	Name    string
 	Content []byte
 	Hash    string
+}
+
+// FunctionJudge reads a function's source and runs its cases.
+type FunctionJudge interface {
+	Problems(c function.Content) []fault.Problem
+}
+
+// grantedConnections finds grants for connections that are not there.
+func grantedConnections(c function.Content, known Known) []fault.Problem {
+	if known.Connections == nil {
+		return nil
+	}
+	var out []fault.Problem
+	for i, g := range c.Manifest.Grants {
+		parts := strings.Split(g, ":")
+		if len(parts) != 3 {
+			continue
+		}
+		if _, found := known.Connections[parts[1]]; !found {
+			out = append(out, fault.Problem{Path: fmt.Sprintf("manifest.grants.%d", i), Detail: fmt.Sprintf("There is no connection %q.", parts[1])})
+		}
+	}
+	return out
 }
 
 // Ref names an artifact.
@@ -217,7 +242,10 @@ func (k Kinds) check(kind review.Kind, content []byte, known Known) []fault.Prob
 		if err != nil {
 			return asProblems(err)
 		}
-		return function.Check(c)
+		if wrong := function.Check(c); len(wrong) > 0 || k.Functions == nil {
+			return append(wrong, grantedConnections(c, known)...)
+		}
+		return append(k.Functions.Problems(c), grantedConnections(c, known)...)
 	case review.Policy:
 		c, err := policy.Decode(content)
 		if err != nil {
@@ -251,6 +279,19 @@ func (k Kinds) Uses(kind review.Kind, content []byte) ([]Ref, error) {
 		}
 		for _, u := range c.Policies(k.Flows) {
 			add(review.Policy, u.Policy)
+		}
+		for _, u := range c.Functions(k.Flows) {
+			add(review.Function, u.Function)
+		}
+	case review.Function:
+		c, err := function.Decode(content)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range c.Manifest.Grants {
+			if parts := strings.Split(g, ":"); len(parts) == 3 {
+				add(review.Connection, parts[1])
+			}
 		}
 	case review.Policy:
 		c, err := policy.Decode(content)

@@ -25,6 +25,7 @@ import (
 	"joinery/internal/connectortest"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
+	"joinery/internal/luavm"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
@@ -46,6 +47,9 @@ type child struct {
 const childVariable = "JOINERY_ENGINE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == luavm.SandboxCommand {
+		os.Exit(luavm.Serve())
+	}
 	if text := os.Getenv(childVariable); text != "" {
 		var c child
 		if err := json.Unmarshal([]byte(text), &c); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"joinery/internal/connector"
 	"joinery/internal/egress"
+	"joinery/internal/luavm"
 	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
@@ -43,7 +44,9 @@ const (
 type Engine struct {
 	DB    *postgres.DB
 	Nodes node.Types
-	Pool  *connector.Pool
+	// Functions runs function code; nil runs none.
+	Functions *luavm.Pool
+	Pool      *connector.Pool
 	// Mail hands over one message; id is the same on every try.
 	Mail func(ctx context.Context, m node.Mail, id string) error
 	// HTTP sends one request under the egress guard to an allowed target.

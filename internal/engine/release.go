@@ -11,6 +11,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
+	"joinery/internal/function"
 	"joinery/internal/node"
 	"joinery/internal/policy"
 	"joinery/internal/review"
@@ -23,6 +24,7 @@ type release struct {
 	plan        *node.Plan
 	connections map[string]pinned
 	policies    map[string]policy.Content
+	functions   map[string]function.Content
 	// computed are the nodes whose result follows from what is kept already, now and
 	// at any later time.
 	computed map[flow.NodeID]bool
@@ -62,7 +64,7 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 
 // prepare makes content ready to run with exact releases of what it uses.
 func (e *Engine) prepare(ctx context.Context, raw []byte, pins []review.Pin) (out *release, err error) {
-	out = &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}}
+	out = &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}, functions: map[string]function.Content{}}
 	if out.content, err = flow.Decode(raw); err != nil {
 		return nil, err
 	}
@@ -97,6 +99,9 @@ func (e *Engine) part(ctx context.Context, out *release, p review.Pin) error {
 			return err
 		}
 		out.connections[p.Key] = pinned{s, p.Hash}
+	case review.Function:
+		out.functions[p.Key], err = function.Decode(content)
+		return err
 	case review.Policy:
 		out.policies[p.Key], err = policy.Decode(content)
 		return err

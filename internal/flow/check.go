@@ -24,6 +24,8 @@ type Known struct {
 	// Policies gives the type of each policy there is; nil means that policies are
 	// not checked.
 	Policies map[string]string
+	// Functions lists the functions there are; nil means that functions are not checked.
+	Functions map[string]bool
 	// Contracts gives the fields that each write-back policy lets flows write, by
 	// policy and connection; nil means that they are not checked.
 	Contracts map[string]map[string][]string

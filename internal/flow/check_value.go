@@ -48,6 +48,8 @@ func (f *checker) value(path string, field form.Field, v any) {
 		f.connection(path, field, v)
 	case form.Policy:
 		f.policy(path, field, v)
+	case form.Function:
+		f.function(path, v)
 	case form.Cases:
 		f.cases(path, v)
 	case form.Fields:
@@ -130,6 +132,17 @@ func (f *checker) policy(path string, field form.Field, v any) {
 		f.add(path, "There is no policy %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Policies))))
 	case typ != field.Of:
 		f.add(path, "The policy %s is of type %s, and this needs one of type %s.", key, typ, field.Of)
+	}
+}
+
+func (f *checker) function(path string, v any) {
+	key, ok := v.(string)
+	if !ok {
+		f.add(path, "Write the key of a function.")
+		return
+	}
+	if f.known.Functions != nil && !f.known.Functions[key] {
+		f.add(path, "There is no function %q.%s", key, near(key, slices.Sorted(maps.Keys(f.known.Functions))))
 	}
 }
 

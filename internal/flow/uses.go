@@ -68,6 +68,29 @@ func (c Content) Policies(cat Catalog) []UsedPolicy {
 	return out
 }
 
+// UsedFunction is one function that one node runs.
+type UsedFunction struct {
+	Function string
+	Node     NodeID
+}
+
+// Functions lists the functions a flow names.
+func (c Content) Functions(cat Catalog) []UsedFunction {
+	var out []UsedFunction
+	for _, n := range c.Nodes {
+		spec, ok := cat.Spec(n.Type)
+		if !ok {
+			continue
+		}
+		for _, f := range spec.Fields {
+			if key, ok := n.Params[f.Key].(string); ok && key != "" && f.Kind == form.Function {
+				out = append(out, UsedFunction{key, n.ID})
+			}
+		}
+	}
+	return out
+}
+
 // Source gives the HRIS connection that the flow's workers come from.
 func (c Content) Source() (string, bool) {
 	n, ok := c.Find(c.Trigger)

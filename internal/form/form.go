@@ -21,6 +21,7 @@ const (
 	HRIS       Kind = "hris"       // key of a connection that has workers
 	Cases      Kind = "cases"      // ordered [{when: expression, port: slug}] (switch)
 	Policy     Kind = "policy"     // key of a policy of the type Of
+	Function   Kind = "function"   // key of a function
 	Table      Kind = "table"      // ordered rows, each a map of the Columns' keys
 	Fields     Kind = "fields"     // ordered [{key, label, kind}] (the form of a sign-off)
 )

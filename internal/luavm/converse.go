@@ -97,7 +97,7 @@ func (p *Pool) order(ctx context.Context, o order, grants map[string]bool, c *Ca
 		return t.out, err
 	}
 	if t.out.Kind == Security {
-		p.cfg.Log.Error("function worker ended for what it did", "run", c.RunID, "detail", t.out.Message)
+		p.cfg.Log.Error("function worker ended for what it did", "run", c.RunID, "reason", t.out.Message)
 	}
 	return t.out, nil
 }

@@ -32,15 +32,15 @@ type Pool struct {
 	warm   chan *process
 	slots  chan struct{}
 	ending chan struct{}
-	once   sync.Once
 	hands  sync.WaitGroup
 
-	mu     sync.Mutex
-	layers []Layer
-	broken error
+	mu              sync.Mutex
+	started, closed bool
+	layers          []Layer
+	broken          error
 }
 
-// Open starts the first workers in the background.
+// Open makes a pool. Its workers are started when the first is needed.
 func Open(cfg Config) (*Pool, error) {
 	if len(cfg.Command) == 0 {
 		exe := self
@@ -62,11 +62,21 @@ func Open(cfg Config) (*Pool, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pool{cfg: cfg, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
-	for range cfg.Warm {
+	return p, nil
+}
+
+// Start starts the first workers in the background, once.
+func (p *Pool) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started || p.closed {
+		return
+	}
+	p.started = true
+	for range p.cfg.Warm {
 		p.hands.Add(1)
 		go p.keepWarm()
 	}
-	return p, nil
 }
 
 // keepWarm starts workers one after another and hands each over.
@@ -104,7 +114,12 @@ func (p *Pool) keepWarm() {
 
 // Close ends all workers.
 func (p *Pool) Close() {
-	p.once.Do(func() { close(p.ending) })
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.ending)
+	}
+	p.mu.Unlock()
 	p.hands.Wait()
 }
 
@@ -117,6 +132,7 @@ func (p *Pool) Shelter() (Level, []Layer, error) {
 
 // worker takes a warm worker and a place among those that work.
 func (p *Pool) worker(ctx context.Context) (*process, error) {
+	p.Start()
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():

@@ -43,6 +43,10 @@ type Call struct {
 
 	// Policy gives a policy by key, as the run's release pins it.
 	Policy func(key string) (policy.Content, error)
+	// Functions runs a function by key, as the run's release pins it.
+	Functions Functions
+	// Connected says whether a port of the node leads anywhere.
+	Connected func(port string) bool
 	// People are those Joinery knows already.
 	People People
 	// Names is who holds which names, and holds them for the joiner.

@@ -24,7 +24,7 @@ import (
 func TestEveryTypeIsWhole(t *testing.T) {
 	t.Parallel()
 	want := []string{"hris.event", "schedule.poll", "manual", "branch", "switch", "set", "wait.until", "signoff", "stop", "hris.read", "hris.write_back", "account.find", "account.ensure", "account.update", "account.rename", "account.enable", "account.disable",
-		"group.add", "group.remove", "group.sync", "notify.email", "http.request", "groups.resolve", "attributes.map", "name.generate", "manager.resolve", "joiner.correlate"}
+		"group.add", "group.remove", "group.sync", "notify.email", "http.request", "groups.resolve", "attributes.map", "name.generate", "manager.resolve", "joiner.correlate", "function"}
 	var have []string
 	assets, err := static.Load()
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ var _ flow.Catalog = Types{}
 func All() Types {
 	return Of(
 		HRISEvent{}, SchedulePoll{}, Manual{},
-		Branch{}, Switch{}, Set{}, WaitUntil{}, Stop{},
+		Branch{}, Switch{}, Set{}, Function{}, WaitUntil{}, Stop{},
 		SignoffType{},
 		HRISRead{}, JoinerCorrelate{}, HRISWriteBack{}, NameGenerate{}, ManagerResolve{}, GroupsResolve{}, AttributesMap{},
 		AccountFind{}, AccountEnsure{}, AccountUpdate{}, AccountRename{}, AccountEnable{}, AccountDisable{}, GroupAdd{}, GroupRemove{}, GroupSync{},

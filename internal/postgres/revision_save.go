@@ -162,6 +162,14 @@ func (db *DB) known(ctx context.Context) (flow.Known, error) {
 	if out.Connections, err = db.connectionCapabilities(ctx); err != nil {
 		return out, err
 	}
+	functions, err := db.newest(ctx, review.Function)
+	if err != nil {
+		return out, err
+	}
+	out.Functions = map[string]bool{}
+	for key := range functions {
+		out.Functions[key] = true
+	}
 	contents, err := db.newest(ctx, review.Policy)
 	for key, content := range contents {
 		out.Policies[key] = db.artifacts.PolicyType(content)

@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"joinery/internal/fault"
+	"joinery/internal/function"
+	"joinery/internal/luavm"
+	"joinery/internal/node"
+)
+
+// function runs a pinned function for a step, in a worker of its own. The clock
+// stands at the beginning of the run and chance follows from the run and the step,
+// so that a step that is tried again chooses the same.
+func (t *try) function(ctx context.Context, key string, input map[string]any, ask node.Ask) (node.FunctionEnd, error) {
+	k := t.k
+	content, ok := k.rel.functions[key]
+	if !ok {
+		return node.FunctionEnd{}, fault.New(fault.Invalid, "The function %q is not pinned by this flow's release. Name it in the flow and have it approved.", key)
+	}
+	if k.e.Functions == nil {
+		return node.FunctionEnd{}, fault.New(fault.Unavailable, "This process runs no functions.")
+	}
+	if wrong := function.Violations(content.Manifest.Input, input); len(wrong) > 0 {
+		return node.FunctionEnd{}, fault.New(fault.Invalid, "The input of the function %s is not what it takes: %s.", key, strings.Join(wrong, "; "))
+	}
+	raw, err := json.Marshal(input)
+	if err != nil {
+		return node.FunctionEnd{}, fmt.Errorf("write input: %w", err)
+	}
+	out, err := k.e.Functions.Call(ctx, luavm.Call{
+		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
+		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
+		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
+			return answered(ask(ctx, name, args))
+		},
+	})
+	if err != nil {
+		return node.FunctionEnd{}, err
+	}
+	for _, l := range out.Log {
+		t.b.logf("%s: %s %s", l.Level, l.Message, l.Fields)
+	}
+	t.b.logf("function %s: %d steps in %s, %s sandbox", key, out.Steps, out.Took.Round(100_000), out.Level)
+	return ended(content, key, out)
+}
+
+// answered turns an answer of a connected system into what the code gets.
+func answered(v any, err error) (json.RawMessage, *luavm.HostFault) {
+	if err != nil {
+		return nil, &luavm.HostFault{Code: string(fault.KindOf(err)), Message: fault.Sentence(err), Retryable: fault.Is(err, fault.Unavailable)}
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, &luavm.HostFault{Code: string(fault.Internal), Message: "The answer cannot be read."}
+	}
+	return raw, nil
+}
+
+// ended judges how a call ended: only what another try may mend is tried again.
+func ended(content function.Content, key string, out luavm.Outcome) (node.FunctionEnd, error) {
+	switch out.Kind {
+	case luavm.OK:
+		value, wrong := content.Read(out.Result)
+		if len(wrong) > 0 {
+			return node.FunctionEnd{}, fault.New(fault.Invalid, "The function %s gave what its manifest does not allow: %s.", key, strings.Join(wrong, "; "))
+		}
+		result, _ := value.(map[string]any)
+		end := node.FunctionEnd{Result: result}
+		for _, e := range out.Plan {
+			p := function.Planned{Do: e.Do}
+			if err := json.Unmarshal(e.Args, &p.Args); err != nil {
+				return node.FunctionEnd{}, fault.Wrap(fault.Internal, err, "The plan of the function %s cannot be read.", key)
+			}
+			end.Plan = append(end.Plan, p)
+		}
+		return end, nil
+	case luavm.Failed:
+		return node.FunctionEnd{Failed: out.Code, Sentence: out.Message}, nil
+	case luavm.Host, luavm.Crashed:
+		return node.FunctionEnd{}, fault.New(fault.Unavailable, "%s", out.Sentence())
+	}
+	if out.Retryable && out.Kind == luavm.Error {
+		return node.FunctionEnd{}, fault.New(fault.Unavailable, "%s", out.Sentence())
+	}
+	return node.FunctionEnd{}, fault.New(fault.Invalid, "The function %s: %s", key, out.Sentence())
+}
+
+// connected says whether a port of this step leads anywhere.
+func (t *try) connected(port string) bool {
+	for _, e := range t.k.rel.content.Edges {
+		if from, p := e.Split(); from == t.node.ID && p == port {
+			return true
+		}
+	}
+	return false
+}

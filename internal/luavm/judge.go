@@ -1,0 +1,80 @@
+package luavm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"joinery/internal/canon"
+	"joinery/internal/fault"
+	"joinery/internal/function"
+)
+
+// Judge says what keeps a function from being submitted. What it found is kept by
+// the content's hash: the same content is judged once.
+type Judge struct {
+	Pool *Pool
+
+	mu    sync.Mutex
+	known map[string][]fault.Problem
+}
+
+// judged bounds how many contents are remembered.
+const judged = 200
+
+// Report is what reading a function and running its cases shows.
+func (j *Judge) Report(ctx context.Context, c function.Content, deep bool) (Report, error) {
+	return j.Pool.Test(ctx, c, deep)
+}
+
+// Problems reads the source, compares it with the grants, and runs the cases.
+func (j *Judge) Problems(c function.Content) []fault.Problem {
+	raw, err := canon.Value(c)
+	if err != nil {
+		return []fault.Problem{{Path: "source", Detail: "The function cannot be read."}}
+	}
+	hash, err := canon.Hash(raw)
+	if err != nil {
+		return []fault.Problem{{Path: "source", Detail: "The function cannot be read."}}
+	}
+	j.mu.Lock()
+	found, ok := j.known[hash]
+	j.mu.Unlock()
+	if ok {
+		return found
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := j.Pool.Test(ctx, c, false)
+	if err != nil {
+		return []fault.Problem{{Path: "cases", Detail: fault.Sentence(err)}} // not remembered: it may work the next time
+	}
+	out := r.Refusals()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.known == nil || len(j.known) >= judged {
+		j.known = map[string][]fault.Problem{}
+	}
+	j.known[hash] = out
+	return out
+}
+
+// Refusals lists what keeps the function from being submitted.
+func (r Report) Refusals() []fault.Problem {
+	var out []fault.Problem
+	for _, p := range r.Problems {
+		if !p.Warning {
+			out = append(out, fault.Problem{Path: "source", Detail: fmt.Sprintf("Line %d: %s", p.Line, p.Detail)})
+		}
+	}
+	for _, g := range r.Ungranted() {
+		out = append(out, fault.Problem{Path: "manifest.grants", Detail: "The source needs the grant " + g + ", and the manifest does not ask for it."})
+	}
+	for i, k := range r.Cases {
+		if !k.Passed {
+			out = append(out, fault.Problem{Path: fmt.Sprintf("cases.%d", i), Detail: fmt.Sprintf("The case %q does not pass: %s", k.Name, k.Why)})
+		}
+	}
+	return out
+}
