@@ -35,7 +35,7 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
-			return answered(ask(ctx, name, args))
+			return toCode(ask(ctx, name, args))
 		},
 	})
 	if err != nil {
@@ -48,8 +48,8 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 	return ended(content, key, out)
 }
 
-// answered turns an answer of a connected system into what the code gets.
-func answered(v any, err error) (json.RawMessage, *luavm.HostFault) {
+// toCode turns an answer of a connected system into what the code gets.
+func toCode(v any, err error) (json.RawMessage, *luavm.HostFault) {
 	if err != nil {
 		return nil, &luavm.HostFault{Code: string(fault.KindOf(err)), Message: fault.Sentence(err), Retryable: fault.Is(err, fault.Unavailable)}
 	}
