@@ -38,6 +38,7 @@ const (
 	RunSimulate     Permission = "run.simulate"     // start a simulated run
 	RunOperate      Permission = "run.operate"      // retry, cancel, compensate, resume, replay events
 	SignoffDecide   Permission = "signoff.decide"   // decide a sign-off addressed to one's role
+	LimitLift       Permission = "limit.lift"       // let many people past a limit, as the second person
 	PersonalRead    Permission = "personal.read"    // unredacted personal fields
 	ConnectionTest  Permission = "connection.test"  // run Test connection
 	CredentialRead  Permission = "credential.read"  // the inventory, never values
@@ -52,11 +53,11 @@ const (
 var granted = map[Role][]Permission{
 	Viewer:   {ArtifactRead, RunRead},
 	Builder:  {ArtifactRead, ArtifactWrite, ReviewComment, RunRead, RunSimulate, ConnectionTest, CredentialRead},
-	Reviewer: {ArtifactRead, RunRead, RunSimulate, ReviewComment, ReviewDecide, ReleaseRollback, SignoffDecide, CredentialRead},
-	Operator: {ArtifactRead, RunRead, RunStart, RunSimulate, RunOperate, SignoffDecide, PersonalRead, ConnectionTest, CredentialRead},
+	Reviewer: {ArtifactRead, RunRead, RunSimulate, ReviewComment, ReviewDecide, ReleaseRollback, SignoffDecide, LimitLift, CredentialRead},
+	Operator: {ArtifactRead, RunRead, RunStart, RunSimulate, RunOperate, SignoffDecide, LimitLift, PersonalRead, ConnectionTest, CredentialRead},
 	Auditor:  {ArtifactRead, RunRead, CredentialRead, AuditRead, SystemRead},
 	Admin: {ArtifactRead, ArtifactWrite, ReviewComment, ReviewDecide, ReleaseRollback, BreakGlass, RunRead, RunStart, RunSimulate, RunOperate,
-		SignoffDecide, PersonalRead, ConnectionTest, CredentialRead, CredentialWrite, AuditRead, UserManage, TokenManage, SystemRead, SettingsManage},
+		SignoffDecide, LimitLift, PersonalRead, ConnectionTest, CredentialRead, CredentialWrite, AuditRead, UserManage, TokenManage, SystemRead, SettingsManage},
 }
 
 // ActorKind says what sort of actor did something.
@@ -101,7 +102,7 @@ func (a Actor) Can(p Permission) bool {
 	if p == SignedIn {
 		return true
 	}
-	if a.Lent && (p == ReviewDecide || p == SignoffDecide) {
+	if a.Lent && (p == ReviewDecide || p == SignoffDecide || p == LimitLift) {
 		return false
 	}
 	for _, r := range a.Roles {

@@ -147,6 +147,9 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	case opAdd:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.GrantsPerHour, limits.GrantsPerHour
 	}
+	if k.c.Lifted != "" {
+		i.FlowLimit, i.ConnectionLimit = 0, 0 // a second person agreed
+	}
 	k.e.reached(BeforeIntent)
 	out, err := k.e.DB.RecordIntent(ctx, i)
 	switch {

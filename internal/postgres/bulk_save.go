@@ -46,6 +46,10 @@ type List struct {
 	Reason    string
 	ByID      string
 	ByName    string
+	// Authors are the UserIDs of who had a part in what the list is; Lift is the second
+	// person's approval.
+	Authors   []string
+	Lift      string
 	CreatedAt time.Time
 	ChangedAt time.Time
 }
@@ -64,13 +68,13 @@ const (
 // checkSilent is how long a forecast may show no progress before another may begin.
 const checkSilent = 30 * time.Second
 
-const listSQL = `SELECT id, flow, release_id, connection, file, format, columns, mapping, state, plan, stage, onward, stopped, rows, bad, looked, live, beat_at, report, report_of, checked_at, reason, by_id, by_name, created_at, changed_at FROM bulk_lists`
+const listSQL = `SELECT id, flow, release_id, connection, file, format, columns, mapping, state, plan, stage, onward, stopped, rows, bad, looked, live, beat_at, report, report_of, checked_at, reason, by_id, by_name, authors, lift_id, created_at, changed_at FROM bulk_lists`
 
 func scanList(row pgx.CollectableRow) (List, error) {
 	var l List
 	var mapping, report []byte
 	err := row.Scan(&l.ID, &l.Flow, &l.Release, &l.Connection, &l.File, &l.Format, &l.Columns, &mapping, &l.State, &l.Plan, &l.Stage, &l.Onward, &l.Stopped, &l.Rows, &l.Bad, &l.Looked, &l.Live,
-		&l.BeatAt, &report, &l.ReportOf, &l.CheckedAt, &l.Reason, &l.ByID, &l.ByName, &l.CreatedAt, &l.ChangedAt)
+		&l.BeatAt, &report, &l.ReportOf, &l.CheckedAt, &l.Reason, &l.ByID, &l.ByName, &l.Authors, &l.Lift, &l.CreatedAt, &l.ChangedAt)
 	if err != nil {
 		return l, err
 	}
@@ -146,8 +150,8 @@ func (db *DB) CreateList(ctx context.Context, by Actor, flowKey, file, format st
 	}
 	id := newID("bl_")
 	return id, db.ptx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO bulk_lists (id, flow, connection, file, format, columns, mapping, state, rows, by_id, by_name) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10)`,
-			id, flowKey, connection, clipText(file, 200), format, s.Columns, mapping, len(s.Rows), by.ID, by.Name)
+		_, err := tx.Exec(ctx, `INSERT INTO bulk_lists (id, flow, connection, file, format, columns, mapping, state, rows, by_id, by_name, authors) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10, $11)`,
+			id, flowKey, connection, clipText(file, 200), format, s.Columns, mapping, len(s.Rows), by.ID, by.Name, []string{by.UserID})
 		if err != nil {
 			return fmt.Errorf("keep list: %w", err)
 		}
@@ -204,6 +208,9 @@ func (db *DB) MapList(ctx context.Context, by Actor, id string, m bulk.Mapping) 
 	}
 	return db.withList(ctx, by, id, "bulk.map", nil, func(tx pgx.Tx, l *List) error {
 		if err := l.before("its columns can be named", db.now()); err != nil {
+			return err
+		}
+		if err := addAuthor(ctx, tx, by, l); err != nil {
 			return err
 		}
 		bad, err := writePeople(ctx, tx, id, m.People(s))

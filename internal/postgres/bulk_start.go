@@ -48,7 +48,7 @@ func (db *DB) StartList(ctx context.Context, by Actor, id string, s StartList) e
 			return fault.New(fault.Conflict, "This list was started already, or discarded.")
 		}
 		l.Plan, l.Release = s.Plan, s.Release
-		_, err := tx.Exec(ctx, `UPDATE bulk_lists SET state = 'started', plan = $2, onward = $3, reason = $4, release_id = $5, changed_at = now() WHERE id = $1`, id, s.Plan, s.Onward, strings.TrimSpace(s.Reason), s.Release)
+		_, err := tx.Exec(ctx, `UPDATE bulk_lists SET state = 'started', plan = $2, onward = $3, reason = $4, release_id = $5, started_at = $6, changed_at = now() WHERE id = $1`, id, s.Plan, s.Onward, strings.TrimSpace(s.Reason), s.Release, db.now())
 		if err != nil {
 			return fmt.Errorf("start list: %w", err)
 		}
@@ -79,6 +79,16 @@ func (db *DB) nextStage(ctx context.Context, tx pgx.Tx, by Actor, l *List) error
 	}
 	if f.release != l.Release {
 		return fault.New(fault.Conflict, "The flow %s has another live release than the one you saw. Look at the list again, and start it with that one.", l.Flow)
+	}
+	lift, err := db.mayStart(ctx, tx, l)
+	if err != nil {
+		return err
+	}
+	if lift != "" {
+		// The approval is past the limit of runs too; a pause still holds.
+		if f.room = -1; f.parked != pausedReason {
+			f.parked = ""
+		}
 	}
 	most := 1 << 30
 	if l.Stage < len(l.Plan) {
@@ -128,6 +138,11 @@ func (db *DB) nextStage(ctx context.Context, tx pgx.Tx, by Actor, l *List) error
 	_, err = tx.Exec(ctx, `UPDATE bulk_rows r SET run_id = u.i, stage = $2, cells = NULL FROM unnest($3::int[], $4::text[]) u (n, i) WHERE r.list_id = $1 AND r.n = u.n`, l.ID, l.Stage+1, ns, ids)
 	if err != nil {
 		return fmt.Errorf("note runs: %w", err)
+	}
+	if lift != "" {
+		if _, err := tx.Exec(ctx, `UPDATE runs SET lifted = $2 WHERE id = ANY ($1)`, ids, lift); err != nil {
+			return fmt.Errorf("lift runs: %w", err)
+		}
 	}
 	_, err = tx.Exec(ctx, `UPDATE bulk_lists l SET stage = stage + 1, changed_at = now(), stopped = '',
 		state = CASE WHEN EXISTS (SELECT 1 FROM bulk_rows WHERE list_id = l.id AND problem = '' AND run_id = '') THEN 'started' ELSE 'done' END WHERE id = $1`, l.ID)

@@ -44,8 +44,10 @@ type Claimed struct {
 	// Round is how often newer events have made the run go over its steps again;
 	// Tidied is the round whose leftovers are taken back.
 	Round, Tidied int
-	StartedAt     time.Time
-	Steps         map[flow.NodeID]StepRow
+	// Lifted is a second person's approval by which the run goes past limits.
+	Lifted    string
+	StartedAt time.Time
+	Steps     map[flow.NodeID]StepRow
 	// Trace is the traceparent of what the run came from.
 	Trace string
 	// StartedBy is the person or token that started it by hand; of others it is not read.
@@ -99,8 +101,8 @@ func (db *DB) claim(ctx context.Context, which, owner string, n int) ([]Claimed,
 		UPDATE runs r SET state = 'running', lease_owner = $1, lease_until = clock_timestamp() + interval '20 seconds', epoch = epoch + 1,
 			nudged = false, waiting_for = '', started_at = coalesce(started_at, $3), changed_at = now()
 		FROM due WHERE r.id = due.id
-		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.round, r.tidied, r.started_at, r.traceparent, r.started_by)
-		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, j.stamp, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.started_at, t.traceparent, t.started_by,
+		RETURNING r.id, r.epoch, r.flow, r.release_id, r.revision, r.mode, r.joiner_id, r.worker, r.event_id, r.wake_reason, r.cancel_asked, r.undoing, r.round, r.tidied, r.lifted, r.started_at, r.traceparent, r.started_by)
+		SELECT t.id, t.epoch, t.flow, t.release_id, t.revision, t.mode, t.joiner_id, j.connection, j.worker, j.stamp, t.worker, t.wake_reason, t.cancel_asked, t.undoing, t.round, t.tidied, t.lifted, t.started_at, t.traceparent, t.started_by,
 			coalesce(e.key, ''), coalesce(e.type, ''), coalesce(e.worker, ''), e.at, coalesce(e.changed, '{}'), t.event_id
 		FROM taken t JOIN joiners j ON j.id = t.joiner_id LEFT JOIN events e ON e.id = t.event_id`, owner, n, db.now())
 	if err != nil {
@@ -129,7 +131,7 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 	var at *time.Time
 	var eventID string
 	err := rows.Scan(&c.ID, &c.Epoch, &c.Flow, &c.Release, &c.Revision, &c.Mode, &c.JoinerID, &c.Ref.Connection, &c.Ref.Worker, &c.Ref.As, &worker, &c.WakeReason, &c.CancelAsked,
-		&c.Undoing, &c.Round, &c.Tidied, &c.StartedAt, &c.Trace, &c.StartedBy, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
+		&c.Undoing, &c.Round, &c.Tidied, &c.Lifted, &c.StartedAt, &c.Trace, &c.StartedBy, &e.Key, &e.Type, &e.Worker, &at, &e.Changed, &eventID)
 	if err != nil {
 		return Claimed{}, fmt.Errorf("claim runs: %w", err)
 	}

@@ -53,7 +53,9 @@ type operated struct {
 	Revision          int
 	State             run.State
 	Undoing           bool
-	Mode              run.Mode
+	// Begun is false of a run that a limit or its end kept from its first step.
+	Begun bool
+	Mode  run.Mode
 }
 
 // operate locks a run, runs a verb on it and writes the audit row.
@@ -63,8 +65,8 @@ func (db *DB) operate(ctx context.Context, by Actor, id, action, reason string, 
 	}
 	return db.ptx(ctx, func(tx pgx.Tx) error {
 		var r operated
-		err := tx.QueryRow(ctx, `SELECT id, flow, release_id, revision, state, undoing, mode FROM runs WHERE id = $1 FOR UPDATE`, id).
-			Scan(&r.ID, &r.Flow, &r.Release, &r.Revision, &r.State, &r.Undoing, &r.Mode)
+		err := tx.QueryRow(ctx, `SELECT id, flow, release_id, revision, state, undoing, started_at IS NOT NULL, mode FROM runs WHERE id = $1 FOR UPDATE`, id).
+			Scan(&r.ID, &r.Flow, &r.Release, &r.Revision, &r.State, &r.Undoing, &r.Begun, &r.Mode)
 		if err == pgx.ErrNoRows {
 			return fault.New(fault.NotFound, "There is no such run.")
 		}
@@ -106,6 +108,11 @@ func (db *DB) CancelRun(ctx context.Context, by Actor, id, reason string) error 
 	})
 }
 
+// answersFor has whoever lets a run go that a person started answer for it from now on.
+func answersFor(who string) string {
+	return `started_by = CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = started_by UNION ALL SELECT 1 FROM api_tokens WHERE id = started_by) THEN ` + who + ` ELSE started_by END`
+}
+
 // ResumeRun lets a parked run go.
 func (db *DB) ResumeRun(ctx context.Context, by Actor, id, reason string) error {
 	if strings.TrimSpace(reason) == "" {
@@ -115,11 +122,22 @@ func (db *DB) ResumeRun(ctx context.Context, by Actor, id, reason string) error 
 		if r.State != run.Parked {
 			return fault.New(fault.Conflict, "Only a parked run is resumed; this one is %s.", r.State)
 		}
-		// Whoever lets a run go that a person started answers for it from now on.
-		_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', changed_at = now(),
-			started_by = CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = started_by UNION ALL SELECT 1 FROM api_tokens WHERE id = started_by) THEN $3 ELSE started_by END WHERE id = $1`, id, db.now(), by.ID)
+		if err := db.alone(ctx, tx, by, r); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', changed_at = now(), `+answersFor("$3")+` WHERE id = $1`, id, db.now(), by.ID)
 		return err
 	})
+}
+
+// alone refuses to let a run go that a limit stopped, when that is more than one
+// person may do.
+func (db *DB) alone(ctx context.Context, tx pgx.Tx, by Actor, r operated) error {
+	over, err := db.countAlone(ctx, tx, by, r.Flow, []string{r.ID})
+	if err == nil && over != "" {
+		return fault.New(fault.Conflict, "%s Ask a second person on the page Limits.", over)
+	}
+	return err
 }
 
 // ResumeFlow lets every run go that parked because its flow was paused.
@@ -157,6 +175,11 @@ func (db *DB) RetryRunNewest(ctx context.Context, by Actor, id string) error {
 	return db.operate(ctx, by, id, "run.retry_newest", "", func(tx pgx.Tx, r operated) error {
 		if r.State != run.Failed && r.State != run.Canceled || r.Undoing {
 			return fault.New(fault.Conflict, "Only a failed or canceled run is retried; this one is %s.", r.State)
+		}
+		if !r.Begun && r.Mode == run.Live {
+			if err := db.alone(ctx, tx, by, r); err != nil {
+				return err
+			}
 		}
 		f, err := db.startable(ctx, tx, r.Flow)
 		if err != nil {
@@ -242,6 +265,11 @@ func (db *DB) again(ctx context.Context, by Actor, id, action, reason string, wh
 		}
 		if r.Undoing {
 			return requeue(ctx, tx, db, id, nil, true)
+		}
+		if !r.Begun && r.Mode == run.Live {
+			if err := db.alone(ctx, tx, by, r); err != nil {
+				return err
+			}
 		}
 		c, steps, err := db.graph(ctx, tx, r)
 		if err != nil {
