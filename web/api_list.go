@@ -35,9 +35,11 @@ type apiList struct {
 	Report  *bulk.Report `json:"report"`
 	Stages  []apiStage   `json:"stages,omitempty"`
 	// Forecast is when the runs under way will have ended; absent when that cannot be told.
-	Forecast  *apiForecast  `json:"forecast,omitempty"`
-	Problems  []listProblem `json:"problems,omitempty"`
-	CreatedAt string        `json:"created_at"`
+	Forecast *apiForecast  `json:"forecast,omitempty"`
+	Problems []listProblem `json:"problems,omitempty"`
+	// Second says whether a second person is needed, and what they agree to.
+	Second    *apiSecond `json:"second_person,omitempty"`
+	CreatedAt string     `json:"created_at"`
 }
 
 type apiStage struct {
@@ -97,6 +99,14 @@ func (s *Server) sendList(c *fiber.Ctx, status int, id string) error {
 	}
 	for _, r := range bad {
 		out.Problems = append(out.Problems, listProblem{lineOf(r.Line), r.Problem})
+	}
+	if l.State != postgres.ListDraft && l.State != postgres.ListDiscarded && l.State != postgres.ListDone {
+		second, err := s.DB.Second(c.UserContext(), id, out.Release)
+		if err != nil {
+			return err
+		}
+		asked := asAPISecond(second)
+		out.Second = &asked
 	}
 	return sendJSON(c, status, out)
 }

@@ -28,6 +28,7 @@ type cursorKind struct {
 
 var (
 	runCursor        = cursorKind{"run", shaped(`^rn_[0-9A-Za-z_-]{1,80}$`)}
+	liftCursor       = cursorKind{"lift", shaped(`^lf_[0-9A-Za-z_-]{1,80}$`)}
 	listCursor       = cursorKind{"list", shaped(`^bl_[0-9A-Za-z_-]{1,80}$`)}
 	eventCursor      = cursorKind{"event", shaped(`^ev_[0-9A-Za-z_-]{1,80}$`)}
 	nameCursor       = cursorKind{"name", shaped(`^nm_[0-9A-Za-z_-]{1,80}$`)}

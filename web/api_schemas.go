@@ -59,9 +59,14 @@ func apiSchemas() doc {
 		"ListCheck":    object(doc{"live?": yes}),
 		"ListStart":    object(doc{"plan?": list(number), "onward?": yes, "reason": text, "release": text}),
 		"ListContinue": object(doc{"release": text}),
+		"Second":       object(doc{"hash": text, "comment?": text}),
+		"LetGo":        object(doc{"most": number, "reason": text}),
+		"WentOn":       object(doc{"went_on": number, "request": text}),
+		"Lift": object(doc{"id": text, "kind": doc{"enum": []any{"list", "parked"}}, "flow": text, "list": text, "hash": text, "people": number, "runs": texts, "why": texts, "reason": text, "asked_by": text, "asked_at": moment,
+			"state": doc{"enum": []any{"open", "approved", "refused"}}, "decided_by": text, "comment": text}),
 		"List": object(doc{"id": text, "flow": text, "connection": text, "state": doc{"enum": []any{"draft", "mapped", "checking", "checked", "started", "done", "discarded"}}, "columns": texts, "mapping": object(doc{"worker": text, "attributes": doc{"type": "object"}, "dates": text}),
 			"rows": number, "bad": number, "looked_at": number, "plan": list(number), "stage": number, "onward": yes, "stopped": text, "release": text, "report": doc{"type": []any{"object", "null"}},
-			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "forecast?": object(doc{"left": number, "per_second": doc{"type": "number"}, "ends_at": moment}), "problems?": list(ref("Finding")), "created_at": moment}),
+			"stages?": list(object(doc{"stage": number, "people": number, "states": doc{"type": "object"}})), "forecast?": object(doc{"left": number, "per_second": doc{"type": "number"}, "ends_at": moment}), "problems?": list(ref("Finding")), "second_person?": object(doc{"needed": yes, "why": texts, "hash": text, "agreed": yes, "agreed_by": text}), "created_at": moment}),
 
 		"Event":    object(doc{"id": text, "connection": text, "key": text, "type": text, "worker": text, "changed": texts, "at": maybe, "received_at": moment, "state": doc{"enum": []any{"accepted", "dead", "replayed"}}, "reason": text, "joiner": text, "runs": texts, "repeats": number, "echo": yes}),
 		"Replayed": object(doc{"events": list(object(doc{"event": text, "runs": texts, "duplicate": yes}))}),
@@ -75,7 +80,7 @@ func apiSchemas() doc {
 			"found_in": text, "reason": text, "claimed_at": moment, "confirmed_at": maybe, "until": maybe}),
 		"Audit": object(doc{"seq": number, "at": moment, "actor": text, "name": text, "address": text, "action": text, "kind": text, "id": text, "detail": doc{"type": "object"}, "hash": hash}),
 	}
-	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "List", "Signoff", "Event", "Exception", "Joiner", "Name", "Audit"} {
+	for _, name := range []string{"Artifact", "Revision", "Review", "Credential", "Run", "List", "Lift", "Signoff", "Event", "Exception", "Joiner", "Name", "Audit"} {
 		out[name+"Page"] = pageSchema(name)
 	}
 	return out

@@ -102,8 +102,21 @@ func (s *Server) bulkRetry(c *fiber.Ctx, who auth.Actor) error {
 
 // bulkResume is POST /bulk/:id/resume.
 func (s *Server) bulkResume(c *fiber.Ctx, who auth.Actor) error {
-	reason := c.FormValue("reason")
-	return s.listEach(c, who, run.Parked, "%s.", func(ctx context.Context, id string) error { return s.DB.ResumeRun(ctx, who, id, reason) })
+	l, err := s.DB.List(c.UserContext(), c.Params("id"))
+	if err != nil {
+		return err
+	}
+	most := bulk.MaxRows
+	if text := strings.TrimSpace(c.FormValue("most")); text != "" {
+		if most, err = strconv.Atoi(text); err != nil || most < 1 {
+			return s.bulkPage(c, who, fault.New(fault.Invalid, "%q is not a number of runs.", text))
+		}
+	}
+	ids, err := s.DB.ListRuns(c.UserContext(), l.ID, run.Parked, min(most, bulk.MaxRows))
+	if err != nil {
+		return err
+	}
+	return s.letGo(c, who, l.Flow, ids, func(err error) error { return s.bulkPage(c, who, err) })
 }
 
 // bulkCancel is POST /bulk/:id/cancel.

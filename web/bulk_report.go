@@ -155,6 +155,11 @@ func (s *Server) bulkStages(ctx context.Context, l postgres.List, b *pages.Body,
 	if l.Stopped != "" {
 		b.Notices = append(b.Notices, ui.Notice{Tone: "warn", Text: "This list does not go on by itself: " + l.Stopped})
 	}
+	if l.State == postgres.ListStarted && live != l.Release {
+		if err := s.bulkSecond(ctx, l, b, at, live, who); err != nil {
+			return err
+		}
+	}
 	if may && l.State == postgres.ListStarted && left > 0 {
 		next := left
 		if l.Stage < len(l.Plan) {
@@ -197,7 +202,7 @@ func listActs(b *pages.Body, at string, total map[run.State]int, newer bool) {
 		retry(fmt.Sprintf("Retry all %d failed", n), itoa(n), fmt.Sprintf("Retry %s from the step that failed?", plural(n, "run", "runs")))
 	}
 	if n := total[run.Parked]; n > 0 {
-		b.Acts = append(b.Acts, ui.Danger{Button: "Resume parked runs", Title: "Resume parked runs", Text: "They go on past the limit that parked them, the first of the file first.", Post: at + "/resume",
+		b.Acts = append(b.Acts, ui.Danger{Button: "Resume parked runs", Title: "Resume parked runs", Text: "They go on, the first of the file first. More than one person may let go waits for a second person.", Post: at + "/resume",
 			Fields: []ui.Field{{Name: "most", Label: "How many", Value: itoa(n), Input: "number", Required: true}, {Name: "reason", Label: "Reason", Required: true}}})
 	}
 	if n := total[run.Queued] + total[run.Waiting] + total[run.Parked] + total[run.Running]; n > 0 {

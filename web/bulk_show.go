@@ -118,6 +118,9 @@ func (s *Server) bulkBody(ctx context.Context, l postgres.List, who auth.Actor, 
 			b.Start = startForm(l, at, live)
 			b.Acts = append(b.Acts, ui.Danger{Button: "Discard this list", Title: "Discard this list", Text: "Its rows are deleted. Nothing of it has started.", Post: at + "/discard"})
 		}
+		if err := s.bulkSecond(ctx, l, &b, at, live, who); err != nil {
+			return b, err
+		}
 	case postgres.ListChecking:
 		b.Progress = &pages.Progress{Title: "The forecast is under way", Label: "People looked at", Done: itoa(l.Looked), All: itoa(max(1, l.Rows-l.Bad)), Text: fmt.Sprintf("%d of %d people", l.Looked, l.Rows-l.Bad)}
 		if l.Silent(s.Now()) && may {

@@ -53,7 +53,7 @@ func (s *Server) homePage(h postgres.Home, who auth.Actor) home.Page {
 		}
 	}
 	add("Failed runs", "bad", s.homeRuns(h.Failed, who), &ui.Link{Text: "All failed runs", URL: "/runs?state=failed"})
-	add("Parked runs", "warn", s.homeRuns(h.Parked, who), &ui.Link{Text: "All parked runs", URL: "/runs?state=parked"})
+	add("Parked runs", "warn", s.homeRuns(h.Parked, who), &ui.Link{Text: "All parked runs, and what a limit stopped", URL: "/limits"})
 	add("Sign-offs", "warn", s.homeSignoffs(h.Signoffs, who), nil)
 	if h.ExceptionCount > 0 && who.Can(auth.RunRead) {
 		more := &ui.Link{Text: "All exceptions", URL: "/exceptions"}

@@ -148,6 +148,15 @@ func (s *Server) routes() []route {
 		{post, "/bulk/:id/retry", auth.RunOperate, s.bulkRetry},
 		{post, "/bulk/:id/resume", auth.RunOperate, s.bulkResume},
 		{post, "/bulk/:id/cancel", auth.RunOperate, s.bulkCancel},
+		{post, "/bulk/:id/approve", auth.LimitLift, s.bulkApprove},
+
+		{get, "/limits", auth.RunRead, s.limitIndex},
+		{post, "/limits", auth.RunOperate, s.limitAsk},
+		{post, "/limits/alone", auth.SettingsManage, s.limitAlone},
+		{post, "/limits/alone/agree", auth.SettingsManage, s.limitAgree},
+		{get, "/limits/:id", auth.RunRead, s.limitShow},
+		{post, "/limits/:id/approve", auth.LimitLift, s.limitDecide(true)},
+		{post, "/limits/:id/refuse", auth.LimitLift, s.limitDecide(false)},
 
 		// Policies: the form of every type. Drafts are judged and tried without being kept.
 		{post, "/policies/form", auth.ArtifactWrite, s.policyAct},

@@ -137,7 +137,7 @@ func TestS35_AMapWithHolesIsRefused(t *testing.T) {
 // allPermissions are those of the administrator, who has all.
 func allPermissions() []auth.Permission {
 	var out []auth.Permission
-	for _, p := range []auth.Permission{auth.ArtifactRead, auth.ArtifactWrite, auth.ReviewComment, auth.ReviewDecide, auth.ReleaseRollback, auth.BreakGlass, auth.RunRead, auth.RunStart, auth.RunSimulate, auth.RunOperate, auth.SignoffDecide, auth.PersonalRead,
+	for _, p := range []auth.Permission{auth.ArtifactRead, auth.ArtifactWrite, auth.ReviewComment, auth.ReviewDecide, auth.ReleaseRollback, auth.BreakGlass, auth.RunRead, auth.RunStart, auth.RunSimulate, auth.RunOperate, auth.SignoffDecide, auth.LimitLift, auth.PersonalRead,
 		auth.ConnectionTest, auth.CredentialRead, auth.CredentialWrite, auth.AuditRead, auth.UserManage, auth.TokenManage, auth.SystemRead, auth.SettingsManage} {
 		if (auth.Actor{UserID: "u", Roles: []auth.Role{auth.Admin}}).Can(p) {
 			out = append(out, p)

@@ -41,6 +41,7 @@ func (w *world) acts() []func() act {
 	w.runActs(add)
 	w.bulkActs(add)
 	w.backtestActs(add)
+	w.limitActs(add)
 	w.nameActs(add)
 	w.systemActs(add)
 	w.peopleActs(add)

@@ -1,8 +1,12 @@
 package web
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/auth"
 	"joinery/internal/bulk"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
@@ -31,6 +35,72 @@ func (w *world) list(state string, of run.State) string {
 
 func (w *world) liveFlow() string {
 	return w.value(`SELECT id FROM live_releases WHERE kind = 'flow' AND key = 'c-flow'`)
+}
+
+// large makes a list that was looked at and needs a second person, brought in by
+// the operator, with the hash to agree to.
+func (w *world) large() (id, hash string) {
+	sheet := bulk.Sheet{Columns: []string{"worker", "first_name"}}
+	for i := range 30 {
+		sheet.Rows = append(sheet.Rows, bulk.Row{Line: i + 2, Values: []string{fmt.Sprint("big-", i), w.marker}})
+	}
+	db, ctx := w.server.DB, w.t.Context()
+	id, err := db.CreateList(ctx, w.boWho, "c-flow", w.marker+".csv", bulk.CSV, sheet)
+	require.NoError(w.t, err)
+	require.NoError(w.t, db.MapList(ctx, w.boWho, id, bulk.Guess(sheet.Columns)))
+	release, err := db.BeginCheck(ctx, w.boWho, id, false)
+	require.NoError(w.t, err)
+	require.NoError(w.t, db.EndCheck(ctx, id, release, &bulk.Report{People: 30, Ready: 30}))
+	s, err := db.Second(ctx, id, release)
+	require.NoError(w.t, err)
+	return id, s.Hash
+}
+
+// asked is an open request to let runs go, by somebody else than those who decide.
+func (w *world) asked() (id, hash string) {
+	w.exec(`UPDATE lifts SET state = 'refused' WHERE state = 'open'`)
+	id, hash = fmt.Sprint("lf_", time.Now().UnixNano()), "0123"
+	w.exec(`INSERT INTO lifts (id, kind, flow, hash, people, runs, why, authors, asked_name, asked_at, state) VALUES ($1, 'parked', 'c-flow', $2, 1, $3, '{many}', '{u_nobody}', 'Nobody', now(), 'open')`, id, hash, []string{w.run(run.Parked)})
+	return id, hash
+}
+
+func (w *world) limitActs(add func(func() act)) {
+	add(func() act {
+		id, hash := w.large()
+		return act{route: "POST /bulk/:id/approve", by: w.re, path: "/bulk/" + id + "/approve", form: fields("hash", hash), records: []string{"bulk.approve"}}
+	})
+	add(func() act {
+		id, hash := w.large()
+		return act{route: "POST /api/v1/lists/:id/approve", by: w.re, path: "/api/v1/lists/" + id + "/approve", json: obj{"hash": hash}, records: []string{"bulk.approve"}}
+	})
+	for _, verb := range []string{"approve", "refuse"} {
+		records := []string{map[string]string{"approve": "limit.lift", "refuse": "limit.refuse"}[verb]}
+		add(func() act {
+			id, hash := w.asked()
+			return act{route: "POST /limits/:id/" + verb, by: w.bo, path: "/limits/" + id + "/" + verb, form: fields("hash", hash), records: records}
+		})
+		add(func() act {
+			id, hash := w.asked()
+			return act{route: "POST /api/v1/limits/:id/" + verb, by: w.bo, path: "/api/v1/limits/" + id + "/" + verb, json: obj{"hash": hash}, records: records}
+		})
+	}
+	add(func() act {
+		w.run(run.Parked)
+		return act{route: "POST /limits", by: w.bo, path: "/limits", form: fields("flow", "c-flow", "most", "1", "reason", "it is right"), records: []string{"run.resume"}}
+	})
+	add(func() act {
+		w.run(run.Parked)
+		return act{route: "POST /api/v1/flows/:key/parked", by: w.bo, path: "/api/v1/flows/c-flow/parked", json: obj{"most": 1, "reason": "it is right"}, records: []string{"run.resume"}}
+	})
+	add(func() act {
+		return act{route: "POST /limits/alone", by: w.ada, path: "/limits/alone", form: fields("people", "20", "collisions", "1", "licences", "20", "parked", "10"), records: []string{"setting.save"}}
+	})
+	add(func() act {
+		more := bulk.Alone{People: 99, Collisions: 9, Licences: 99, Parked: 99}
+		_, err := w.server.DB.SetAlone(w.t.Context(), auth.Actor{ID: "u_eve", UserID: "u_eve", Name: "Eve", Roles: []auth.Role{auth.Admin}}, more)
+		require.NoError(w.t, err)
+		return act{route: "POST /limits/alone/agree", by: w.ada, path: "/limits/alone/agree", form: fields("people", "99", "collisions", "9", "licences", "99", "parked", "99"), records: []string{"setting.agree"}}
+	})
 }
 
 func (w *world) bulkActs(add func(func() act)) {

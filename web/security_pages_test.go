@@ -27,6 +27,7 @@ func (w *world) pages() map[string]string {
 	require.NoError(w.t, err)
 	ids := map[string]string{"/bulk": w.list(postgres.ListStarted, run.Failed), "/lists": w.list(postgres.ListStarted, run.Failed), "/runs": w.run(run.Failed), "/signoffs": w.signoff(), "/events": dead, "/exceptions": w.exception(), "/reviews": w.review(review.Flow, "c-flow", 3).ID, "/users": w.boID,
 		"/credentials": w.value(`SELECT id FROM credentials LIMIT 1`), "/joiners": w.value(`SELECT id FROM joiners LIMIT 1`)}
+	ids["/limits"], _ = w.asked()
 	ids["/names"] = reserved(w.t, w.server.DB, "seen", "login", "odd", "odd"+w.marker, w.value(`SELECT id FROM joiners LIMIT 1`), "confirmed")
 	out := map[string]string{}
 	for _, r := range w.server.routes() {
