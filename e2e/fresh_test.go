@@ -31,8 +31,10 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 		run(root, "cp", "-R", filepath.Join(root, dir), filepath.Join(copied, dir))
 	}
 	run(root, "go", "tool", "templ", "generate", "-path", filepath.Join(copied, "views"))
-	_, err = os.Stat(filepath.Join(copied, "static", "node_modules", "esbuild"))
-	require.NoError(t, err, "The packages of static are not installed. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
+	for _, pkg := range []string{"esbuild", "react"} {
+		_, err = os.Stat(filepath.Join(copied, "static", "node_modules", pkg))
+		require.NoError(t, err, "The packages of static are not installed, or not all. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
+	}
 	run(filepath.Join(copied, "static"), "node", "build.mjs")
 	compare(t, filepath.Join(root, "views"), filepath.Join(copied, "views"), "_templ.go")
 	compare(t, filepath.Join(root, "static", "dist"), filepath.Join(copied, "static", "dist"), "")

@@ -32,8 +32,8 @@ unproven() {
   [ -z "$why" ] || echo "NOT PROVEN on this machine: Tryton, a real HR system. Its tests are skipped: $why." >&2
 }
 
-# axe-core, which judges pages in the browser tests.
-assets() { [ -f "$root/static/node_modules/axe-core/axe.min.js" ] || (cd "$root/static" && npm ci --ignore-scripts --no-audit --no-fund --silent); }
+# What pages are built of, and axe-core, which judges them in the browser tests; anew when the list of packages is newer.
+assets() { { [ -f "$root/static/node_modules/axe-core/axe.min.js" ] && ! [ "$root/static/package-lock.json" -nt "$root/static/node_modules/.package-lock.json" ]; } || (cd "$root/static" && npm ci --ignore-scripts --no-audit --no-fund --silent); }
 root="$(cd "$(dirname "$0")/.." && pwd)"
 
 if [ "${1:-}" = unproven ]; then unproven; exit 0; fi

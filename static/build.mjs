@@ -1,10 +1,12 @@
 // Builds static/dist from static/src: scripts, stylesheets, one sprite of icons, two fonts.
 // The result depends on nothing but the pinned packages, and is committed.
 import { build } from "esbuild";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 // OUT lets a test build beside what is committed, to compare.
-const out = process.env.OUT || "dist";
+const dist = process.env.OUT || "dist";
+// Nothing takes the place of what is there before all of it is made.
+const out = dist + ".new";
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 
@@ -57,3 +59,5 @@ const licences = [
   ["dagre", "node_modules/@dagrejs/dagre/LICENSE"],
 ].map(([name, file]) => `${name}\n\n${readFileSync(file, "utf8").trim()}\n`);
 writeFileSync(`${out}/licences.txt`, licences.join("\n----\n\n"));
+rmSync(dist, { recursive: true, force: true });
+renameSync(out, dist);
