@@ -19,7 +19,7 @@ type kindWords struct{ one, title, help, icon, newText string }
 
 var wordsOf = map[review.Kind]kindWords{
 	review.Flow:       {"flow", "Flows", "What happens when somebody is hired, step by step.", "workflow", "New flow"},
-	review.Function:   {"function", "Functions", "Lua functions with their manifest and cases. This version keeps, compares and reviews them; flows cannot call them yet.", "file-code-2", "New function"},
+	review.Function:   {"function", "Functions", "Lua for what no policy can say. A function reads and computes by the grants of its manifest; its cases must pass before review, and flows run it once it is live.", "file-code-2", "New function"},
 	review.Policy:     {"policy", "Policies", "The rules a company has for its joiners: names, groups, attributes, write-back. Flows use them by key, and a release pins the exact one.", "scale", "New policy"},
 	review.Connection: {"connection", "Connections", "", "plug", ""},
 }

@@ -11,6 +11,7 @@ import (
 	"joinery/internal/artifact"
 	"joinery/internal/auth"
 	"joinery/internal/fault"
+	"joinery/internal/function"
 	"joinery/internal/policy"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
@@ -226,19 +227,8 @@ nodes:
 edges:
   - {from: hired.started, to: create}
 `,
-	review.Policy: policyStarter(),
-	review.Function: `key: my-function
-name: My function
-source: |
-  return { login = input.first .. "." .. input.last }
-manifest:
-  input: {type: object}
-  output: {type: object}
-cases:
-  - name: joins the names
-    input: {first: ada, last: okafor}
-    output: {login: ada.okafor}
-`,
+	review.Policy:   policyStarter(),
+	review.Function: function.Starter,
 }
 
 // artifactNew is GET /{kind}/new.

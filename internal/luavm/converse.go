@@ -87,7 +87,7 @@ func (p *Pool) order(ctx context.Context, o order, grants map[string]bool, c *Ca
 	}
 	defer p.leave(w)
 	began := time.Now()
-	t := &talk{w: w, order: o, grants: grants, call: c, nonce: rand.Text()}
+	t := &talk{w: w, calls: p.calls, order: o, grants: grants, call: c, nonce: rand.Text()}
 	t.out.Level, t.out.limits = levelOf(w.hello.Layers), o.Limits
 	ctx, cancel := context.WithDeadline(ctx, began.Add(o.Limits.Total+grace+compileTime))
 	defer cancel()

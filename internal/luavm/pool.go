@@ -31,6 +31,7 @@ type Pool struct {
 	cfg    Config
 	warm   chan *process
 	slots  chan struct{}
+	calls  map[string]Func // the library by name
 	ending chan struct{}
 	hands  sync.WaitGroup
 
@@ -61,7 +62,11 @@ func Open(cfg Config) (*Pool, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pool{cfg: cfg, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
+	calls := map[string]Func{}
+	for _, e := range library() {
+		calls[e.Name] = e.Func
+	}
+	p := &Pool{cfg: cfg, calls: calls, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
 	return p, nil
 }
 
@@ -225,9 +230,9 @@ func (p *Pool) Call(ctx context.Context, c Call) (Outcome, error) {
 		grants[g] = true
 	}
 	var host []string
-	for _, e := range library() {
-		if e.Capability != "" && anyGrant(e.Func, c.Grants) {
-			host = append(host, e.Name)
+	for _, name := range sortedKeys(p.calls) {
+		if f := p.calls[name]; f.Capability != "" && anyGrant(f, c.Grants) {
+			host = append(host, name)
 		}
 	}
 	o := order{Mode: modeRun, Source: c.Source, Input: c.Input, Now: c.Now.UTC().Format(time.RFC3339Nano), Seed: c.Seed, RunID: c.RunID, Attempt: c.Attempt,

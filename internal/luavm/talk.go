@@ -13,6 +13,7 @@ import (
 // talk is the host's side of one call.
 type talk struct {
 	w      *process
+	calls  map[string]Func
 	order  order
 	grants map[string]bool
 	call   *Call
@@ -162,7 +163,7 @@ func (t *talk) judge(ctx context.Context, c hostCall) (json.RawMessage, *HostFau
 	if len(t.out.Asked) >= t.order.Limits.HostCalls {
 		return denied("The function asked more than %d times.", t.order.Limits.HostCalls)
 	}
-	f, ok := find(c.Name)
+	f, ok := t.calls[c.Name]
 	if !ok || f.Effect != Reads {
 		return denied("There is no %s to ask.", clip(c.Name, 60))
 	}
@@ -207,7 +208,7 @@ func (t *talk) done(d done) {
 		return
 	}
 	for _, e := range d.Plan {
-		f, ok := find(e.Do)
+		f, ok := t.calls[e.Do]
 		args, connection, read := arguments(e.Args)
 		if !ok || f.Effect != Plans || !read || len(args) != len(f.Params) || bytes.Contains(args[len(args)-1], []byte{0}) {
 			t.broke("planned what cannot be done")
@@ -221,15 +222,6 @@ func (t *talk) done(d done) {
 	}
 	t.out.Kind, t.out.Result, t.out.Plan, t.out.Code, t.out.Message = d.Kind, d.Result, d.Plan, d.Code, d.Message
 	t.out.Line, t.out.Steps, t.out.Peak, t.out.Covered, t.out.Lines, t.out.check = d.Line, d.Steps, d.Peak, d.Covered, d.Lines, d.Check
-}
-
-func find(name string) (Func, bool) {
-	for _, e := range library() {
-		if e.Name == name {
-			return e.Func, true
-		}
-	}
-	return Func{}, false
 }
 
 // anyGrant says whether a function may be asked for any connection.

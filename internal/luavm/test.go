@@ -86,14 +86,14 @@ func (p *Pool) Test(ctx context.Context, c function.Content, deep bool) (Report,
 		}
 		r.Lines = result.Outcome.Lines
 		for _, asked := range result.Outcome.Asked {
-			if f, ok := find(asked.Name); ok {
+			if f, ok := p.calls[asked.Name]; ok {
 				if _, connection, ok := arguments(asked.Args); ok {
 					observed[f.Grant(connection)] = true
 				}
 			}
 		}
 		for _, e := range result.Outcome.Plan {
-			if f, ok := find(e.Do); ok {
+			if f, ok := p.calls[e.Do]; ok {
 				if _, connection, ok := arguments(e.Args); ok {
 					observed[f.Grant(connection)] = true
 				}
