@@ -29,6 +29,7 @@ const (
 	hookBurst   = 10000
 	refusedRate = 2 // unsigned deliveries per second and connection that are kept on record
 	hookCache   = time.Second
+	hookAhead   = 300 * time.Millisecond
 )
 
 // AfterAccept is the place where an event is committed and its sender has no answer.
@@ -46,6 +47,7 @@ type hookDoor struct {
 type hooks struct {
 	mu      sync.Mutex
 	doors   map[string]hookDoor
+	ahead   sync.Mutex // held by who reads a door anew before it is too old
 	limits  map[string]*rate.Limiter
 	refused map[string]*rate.Limiter
 }
@@ -172,14 +174,26 @@ func (h *hooks) forget(key string) {
 }
 
 // door finds a live connection that receives webhooks. Limits and doors are kept
-// for live connections only, so made-up keys take no memory.
+// for live connections only, so made-up keys take no memory. One delivery reads a
+// door anew shortly before it is too old, and the others go on with it meanwhile.
 func (h *hooks) door(ctx context.Context, s *Server, key string) (hookDoor, error) {
 	h.mu.Lock()
 	d, ok := h.doors[key]
 	h.mu.Unlock()
-	if ok && time.Now().Before(d.until) {
-		return d, nil
+	if left := time.Until(d.until); ok && left > 0 {
+		if left > hookAhead || !h.ahead.TryLock() {
+			return d, nil
+		}
+		defer h.ahead.Unlock()
+		if fresh, err := h.read(ctx, s, key); err == nil {
+			return fresh, nil
+		}
+		return d, nil // it holds a moment longer
 	}
+	return h.read(ctx, s, key)
+}
+
+func (h *hooks) read(ctx context.Context, s *Server, key string) (d hookDoor, err error) {
 	none := fault.New(fault.NotFound, "No live connection receives webhooks at this address.")
 	if artifact.CheckKey(key) != nil {
 		return d, none

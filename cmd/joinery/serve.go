@@ -29,7 +29,7 @@ type serveCmd struct {
 // Run serves until it is interrupted.
 func (s serveCmd) Run(ctx context.Context, t *tool) error {
 	if t.env("GOGC") == "" {
-		debug.SetGCPercent(200) // a small heap that turns over fast: half the collections for a few megabytes
+		debug.SetGCPercent(400) // a small heap that turns over fast: a quarter of the collections for some megabytes
 	}
 	began := time.Now()
 	h, err := t.wire(ctx, true)

@@ -38,6 +38,8 @@ type boundary struct {
 	// guard stands before each write; nil when the flow has no invariants.
 	guard  *guard
 	called []string // what accounts are called now
+	// again says that an earlier try, or other hands, may have begun this.
+	again bool
 }
 
 // Change is one effect of a step, made or planned, as pages show it.
@@ -55,7 +57,9 @@ const (
 	maxLogLine  = 2000
 )
 
-func newBoundary(k *carrier, n flow.Node) *boundary { return &boundary{k: k, node: n} }
+func newBoundary(k *carrier, n flow.Node) *boundary {
+	return &boundary{k: k, node: n, again: k.c.Epoch > 1 || k.c.Round > 0 || k.c.Steps[n.ID].State != ""}
+}
 
 func (b *boundary) logf(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
@@ -137,7 +141,7 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	if err := b.guard.write(ctx); err != nil {
 		return "", postgres.Intended{}, err
 	}
-	i := postgres.Intent{Key: b.opKey(connection, operation, target), Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: b.node.ID, Flow: k.c.Flow, Connection: connection, Operation: operation, Target: target}
+	i := postgres.Intent{Key: b.opKey(connection, operation, target), Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: b.node.ID, Flow: k.c.Flow, Connection: connection, Operation: operation, Target: target, Again: b.again}
 	limits := k.rel.connections[connection].settings.Limits
 	switch operation {
 	case opCreate:
@@ -151,7 +155,7 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 		i.FlowLimit, i.ConnectionLimit = 0, 0 // a second person agreed
 	}
 	k.e.reached(BeforeIntent)
-	out, err := k.e.DB.RecordIntent(ctx, i)
+	out, err := b.record(ctx, i)
 	switch {
 	case err != nil:
 		return "", out, err
@@ -162,6 +166,22 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	}
 	k.e.reached(AfterIntent)
 	return i.Key, out, nil
+}
+
+// record keeps an intent, together with what led to it.
+func (b *boundary) record(ctx context.Context, i postgres.Intent) (postgres.Intended, error) {
+	cp := b.k.checkpointOf()
+	if !i.Limited() {
+		cp.Intent = &i
+		f, err := b.k.riding.keep(ctx, cp, false)
+		return f.Intended, err
+	}
+	if b.k.riding.len() > 0 {
+		if f, err := b.k.riding.keep(ctx, cp, false); err != nil || !f.Kept {
+			return postgres.Intended{}, err
+		}
+	}
+	return b.k.e.DB.RecordIntent(ctx, i)
 }
 
 // use opens the pinned connection for the rest of the try.

@@ -27,6 +27,8 @@ type carrier struct {
 	// read are the outputs of steps, decoded once; a step's output never changes.
 	read    map[flow.NodeID]map[string]any
 	results chan stepResult
+	// alone is a step that is under way with no other beside it.
+	alone *try
 	// sim is what a simulated run has pretended so far.
 	sim *pretence
 	// ending is set when a stop node ended the run.
@@ -38,8 +40,8 @@ type carrier struct {
 	cancel  string
 	// left is the state the run left these hands in; "" when it was given back or lost.
 	left run.State
-	// riding are steps done and not kept yet (see mayRide).
-	riding []postgres.StepRow
+	// riding is what is done and not kept yet (see ride).
+	riding ride
 	// foresees is set when the run does not happen: foreseen is its joiner, logs and
 	// reason what would be kept.
 	foresees *Forecaster
@@ -54,7 +56,11 @@ func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
 	ctx, span := e.Trace.Start(e.Trace.Under(ctx, c.Trace), "run", c.Flow, trace.Label{Key: "run", Value: string(c.ID)}, trace.Label{Key: "mode", Value: string(c.Mode)})
 	rel, err := e.release(ctx, c.Release)
 	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked}
-	defer func() { span.End("", trace.Label{Key: "state", Value: string(k.left)}) }()
+	k.riding.of, k.riding.stored = k, make(map[flow.NodeID]bool, len(c.Steps))
+	for id := range c.Steps {
+		k.riding.stored[id] = true
+	}
+	defer func() { k.riding.end(); span.End("", trace.Label{Key: "state", Value: string(k.left)}) }()
 	if c.Mode == run.Simulate {
 		k.sim = newPretence()
 	}
@@ -105,7 +111,7 @@ func (k *carrier) forward(ctx context.Context) error {
 	}
 	if k.parking == "" {
 		for id, w := range woken {
-			k.launch(ctx, id, w)
+			k.launch(ctx, id, w, len(woken) == 1)
 		}
 	}
 	done, err := k.settle(ctx, &first)
@@ -113,28 +119,49 @@ func (k *carrier) forward(ctx context.Context) error {
 		return err
 	}
 	for len(k.running) > 0 {
-		select {
-		case r := <-k.results:
-			delete(k.running, r.node.ID)
-			cp, err := k.take(r)
-			if err != nil {
-				k.abandon()
-				return err
-			}
-			if done, err := k.settle(ctx, &cp); err != nil || done {
-				k.abandon()
-				return err
-			}
-		case <-ctx.Done():
+		r, err := k.next(ctx)
+		if err != nil {
 			k.abandon()
-			return ctx.Err()
+			return err
+		}
+		cp, err := k.take(r)
+		if err != nil {
+			k.abandon()
+			return err
+		}
+		if done, err := k.settle(ctx, &cp); err != nil || done {
+			k.abandon()
+			return err
 		}
 	}
 	return nil
 }
 
+// next gives the next step that ends. One that is alone runs right here: another
+// goroutine would only grow its stack anew and hand over.
+func (k *carrier) next(ctx context.Context) (r stepResult, err error) {
+	if t := k.alone; t != nil {
+		k.alone = nil
+		if r = t.run(ctx); r.err != nil {
+			err = ctx.Err()
+		}
+	} else {
+		select {
+		case r = <-k.results:
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+	delete(k.running, r.node.ID)
+	return r, err
+}
+
 // abandon waits for steps under way without keeping their results.
 func (k *carrier) abandon() {
+	if k.alone != nil {
+		delete(k.running, k.alone.node.ID)
+		k.alone = nil
+	}
 	for len(k.running) > 0 {
 		r := <-k.results
 		delete(k.running, r.node.ID)
@@ -177,7 +204,7 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 
 	}
 	if k.mayRide(cp, start) {
-		k.riding = append(k.riding, cp.Steps...)
+		k.riding.add(cp)
 	} else if err := k.checkpoint(ctx, cp); err != nil {
 		return false, err
 	}
@@ -188,30 +215,12 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 		return k.settle(ctx, &postgres.Checkpoint{})
 	}
 	if k.cancel == "" && !k.e.stopping() {
+		alone := len(start) == 1 && len(k.running) == 0
 		for _, id := range start {
-			k.launch(ctx, id, node.Wake{})
+			k.launch(ctx, id, node.Wake{}, alone)
 		}
 	}
 	return false, nil
-}
-
-// mostRiding bounds what is computed anew after a crash.
-const mostRiding = 100
-
-// mayRide reports whether a checkpoint can wait for the next one: it holds only
-// what follows from what is kept already, and something goes on now. After a crash
-// it is computed anew, with the same result.
-func (k *carrier) mayRide(cp *postgres.Checkpoint, start []flow.NodeID) bool {
-	if k.foresees != nil || k.cancel != "" || k.e.stopping() || len(start) == 0 || len(k.riding)+len(cp.Steps) > mostRiding ||
-		cp.State != "" || cp.Worker != nil || cp.Signoff != nil || len(cp.Steps) == 0 || len(cp.Attempts)+len(cp.Receipts)+len(cp.Acts)+len(cp.Forget) > 0 {
-		return false
-	}
-	for _, s := range cp.Steps {
-		if s.State != run.StepSkipped && !k.rel.computed[s.Node] {
-			return false
-		}
-	}
-	return true
 }
 
 // conclude ends a run that was canceled, ended by a stop node, or parks.
@@ -278,7 +287,8 @@ const readAgain = time.Minute
 // checkpoint writes, and tries again while the database is away: nothing may be
 // started before what led to it is kept.
 func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err error) {
-	cp.Run, cp.Owner, cp.Epoch, cp.JoinerID = k.c.ID, k.e.Owner, k.c.Epoch, k.c.JoinerID
+	of := k.checkpointOf()
+	cp.Run, cp.Owner, cp.Epoch, cp.JoinerID = of.Run, of.Owner, of.Epoch, of.JoinerID
 	if cp.State == "" && len(cp.Steps) == 0 && len(cp.Attempts) == 0 {
 		return nil
 	}
@@ -286,13 +296,12 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 		k.keptInMind(cp)
 		return nil
 	}
-	cp.Steps = append(k.riding, cp.Steps...)
 	k.e.reached(BeforeCheckpoint)
 	ctx, span := k.e.Trace.Start(ctx, "checkpoint", "")
 	defer func() { span.End(trouble(err)) }()
 	deadline := time.Now().Add(checkpointFor)
 	for wait := firstAgain; ; wait = min(2*wait, 2*time.Second) {
-		f, err := k.finishStep(context.WithoutCancel(ctx), *cp, wait > firstAgain)
+		f, err := k.riding.keep(context.WithoutCancel(ctx), *cp, wait > firstAgain)
 		switch {
 		case err == nil && !f.Kept:
 			return lostError{}
@@ -303,7 +312,6 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 			if k.left = cp.State; cp.State.Terminal() || cp.State == run.Parked {
 				k.e.Metrics.RunEnded(string(cp.State))
 			}
-			k.riding = nil
 			k.e.reached(AfterCheckpoint)
 			return nil
 		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):
@@ -319,18 +327,6 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 
 // firstAgain is the first wait before a checkpoint is written again.
 const firstAgain = 50 * time.Millisecond
-
-// finishStep writes a checkpoint. A try whose answer was lost may have been kept:
-// that is looked up before it is written again, or its acts would be on record twice.
-func (k *carrier) finishStep(ctx context.Context, cp postgres.Checkpoint, again bool) (postgres.Fence, error) {
-	if again {
-		kept, err := k.e.DB.CheckpointKept(ctx, cp)
-		if err != nil || kept {
-			return postgres.Fence{Kept: kept}, err
-		}
-	}
-	return k.e.DB.FinishStep(ctx, cp)
-}
 
 func (k *carrier) end(ctx context.Context, s run.State, reason string) {
 	cp := postgres.Checkpoint{State: s, Reason: reason, Acts: []postgres.Act{k.act("run."+string(s), nil)}}

@@ -148,6 +148,8 @@ type look struct {
 	// remembers says that this look only remembers who is there: it is the first, at
 	// an HRIS that cannot tell who changed.
 	remembers bool
+	// read is when the HRIS gave the page that is looked at.
+	read time.Time
 }
 
 // look opens the live settings of a connection.
@@ -174,7 +176,7 @@ func (e *Engine) look(ctx context.Context, p postgres.Poll, want flow.Poll) (*lo
 	}
 	whole, ok := conn.(connector.Whole)
 	remembers := ok && whole.GivesEverybody() && p.Watermark.Equal(p.BegunAt) && p.Watermark.Unix() > 0
-	return &look{e, p, want, w, back, sends, listening, remembers}, nil
+	return &look{e, p, want, w, back, sends, listening, remembers, time.Time{}}, nil
 }
 
 // liveConnection gives the settings of a connection as they are live now.
@@ -227,6 +229,7 @@ func (l *look) recovered(found int) int {
 // page compares workers with what was seen of them before, and tells what changed
 // as the events that the HRIS would have sent. It gives how many it told.
 func (l *look) page(ctx context.Context, page []joiner.Worker, verified bool) (found int, err error) {
+	l.read = l.e.Now()
 	ids := make([]string, len(page))
 	for i, w := range page {
 		ids[i] = w.ID
@@ -274,7 +277,7 @@ func (l *look) worker(ctx context.Context, w joiner.Worker, r postgres.Reading, 
 // nothing twice.
 func (l *look) tell(ctx context.Context, w joiner.Worker, r postgres.Reading, event string, changed []string, seen joiner.Seen) (bool, error) {
 	db := l.e.DB
-	known, err := db.Known(ctx, l.p.Connection, w, l.listening[event])
+	known, err := db.Known(ctx, l.p.Connection, w, l.listening[event], l.read)
 	if err != nil || known {
 		return false, err
 	}

@@ -26,8 +26,8 @@ type release struct {
 	policies    map[string]policy.Content
 	functions   map[string]function.Content
 	// computed are the nodes whose result follows from what is kept already, now and
-	// at any later time.
-	computed map[flow.NodeID]bool
+	// at any later time; reads are those that change nothing, if they intend nothing.
+	computed, reads map[flow.NodeID]bool
 }
 
 // ofTheMoment finds what an expression reads that changes by itself.
@@ -71,9 +71,10 @@ func (e *Engine) prepare(ctx context.Context, raw []byte, pins []review.Pin) (ou
 	if out.plan, err = node.Prepare(out.content, e.Nodes); err != nil {
 		return nil, err
 	}
-	out.computed = map[flow.NodeID]bool{}
+	out.computed, out.reads = map[flow.NodeID]bool{}, map[flow.NodeID]bool{}
 	for _, n := range out.content.Nodes {
-		out.computed[n.ID] = computes(n, e.Nodes)
+		spec, _ := e.Nodes.Spec(n.Type)
+		out.computed[n.ID], out.reads[n.ID] = computes(n, e.Nodes), spec.Reads
 	}
 	for _, p := range pins {
 		if err := e.part(ctx, out, p); err != nil {

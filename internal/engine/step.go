@@ -33,8 +33,9 @@ type stepResult struct {
 	took     time.Duration // by the machine's clock
 }
 
-// launch starts one try at a step beside the carrier.
-func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
+// launch starts one try at a step beside the carrier; the carrier itself runs one
+// that is alone.
+func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake, alone bool) {
 	n, _ := k.rel.content.Find(id)
 	k.running[id] = true
 	if k.foresees != nil {
@@ -48,6 +49,14 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake) {
 		t.worker = *k.worker
 	}
 	t.b.guard = k.watch(t)
+	if first := k.alone; first != nil {
+		k.alone = nil
+		go func() { k.results <- first.run(ctx) }()
+	}
+	if alone {
+		k.alone = t
+		return
+	}
 	go func() { k.results <- t.run(ctx) }()
 }
 

@@ -29,6 +29,9 @@ type Spec struct {
 	// Computes says that the node's result follows from its fields alone: it reads
 	// and writes nothing outside.
 	Computes bool `json:"computes,omitempty"`
+	// Reads says that the node changes nothing anywhere unless it records an intent:
+	// after a crash it may read anew.
+	Reads bool `json:"-"`
 	// Decides says that the node's result follows from its fields, the joiner and the
 	// moment: it may be worked out ahead of its turn.
 	Decides bool `json:"decides,omitempty"`

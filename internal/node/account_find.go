@@ -18,7 +18,7 @@ var _ Type = AccountFind{}
 // Spec describes the node.
 func (AccountFind) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "account.find", Version: 1, Category: "directory", Title: "Find account", Icon: "search",
+		Kind: "account.find", Version: 1, Reads: true, Category: "directory", Title: "Find account", Icon: "search",
 		Help: "Looks for an account in a directory: the joiner's own, or one by its name or an attribute. It changes nothing.",
 		Fields: []form.Field{
 			directoryField(),

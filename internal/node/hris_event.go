@@ -24,7 +24,7 @@ func (HRISEvent) Spec() flow.Spec {
 		options = append(options, form.Option{Value: t, Label: labels[t]})
 	}
 	return flow.Spec{
-		Kind: flow.KindEvent, Version: 1, Category: "trigger", Title: "HRIS event", Icon: "zap", Trigger: true,
+		Kind: flow.KindEvent, Version: 1, Reads: true, Category: "trigger", Title: "HRIS event", Icon: "zap", Trigger: true,
 		Help: "Starts a run when the HRIS sends one of these events. The worker is read again from the HRIS first, because an event may be late or out of order.",
 		Fields: []form.Field{
 			{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true, Help: "The connection that sends the events and holds the workers."},

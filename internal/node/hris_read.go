@@ -15,7 +15,7 @@ var _ Type = HRISRead{}
 // Spec describes the node.
 func (HRISRead) Spec() flow.Spec {
 	return flow.Spec{
-		Kind: "hris.read", Version: 1, Category: "hris", Title: "Read worker again", Icon: "refresh-cw",
+		Kind: "hris.read", Version: 1, Reads: true, Category: "hris", Title: "Read worker again", Icon: "refresh-cw",
 		Help: "Reads the worker from the HRIS once more, so that later steps use what it says now. Useful after a long wait.",
 		Fields: []form.Field{
 			{Key: "connection", Label: "HRIS", Kind: form.HRIS, Required: true},

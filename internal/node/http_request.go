@@ -28,7 +28,7 @@ func (HTTPRequest) Spec() flow.Spec {
 		methods = append(methods, form.Option{Value: m, Label: m})
 	}
 	return flow.Spec{
-		Kind: "http.request", Version: 1, Category: "message", Title: "HTTP request", Icon: "globe", Writes: true,
+		Kind: "http.request", Version: 1, Reads: true, Category: "message", Title: "HTTP request", Icon: "globe", Writes: true,
 		Help: "Calls an address that the administrators allow flows to call (Settings). A repeated try carries the same Idempotency-Key.",
 		Fields: []form.Field{
 			{Key: "method", Label: "Method", Kind: form.Select, Default: "POST", Options: methods},

@@ -20,6 +20,13 @@ var (
 
 // Value writes PostgreSQL's array literal.
 func (a textArray) Value() (driver.Value, error) {
+	return a.literal(), nil
+}
+
+func (a textArray) literal() string {
+	if len(a) == 0 {
+		return "{}"
+	}
 	var b strings.Builder
 	b.WriteByte('{')
 	for i, s := range a {
@@ -27,19 +34,33 @@ func (a textArray) Value() (driver.Value, error) {
 			b.WriteByte(',')
 		}
 		b.WriteByte('"')
-		for _, r := range strings.ToValidUTF8(s, string(utf8.RuneError)) {
-			if r == 0 {
-				continue
+		s = storable(s)
+		for from := 0; from < len(s); {
+			n := strings.IndexAny(s[from:], `"\`)
+			if n < 0 {
+				b.WriteString(s[from:])
+				break
 			}
-			if r == '"' || r == '\\' {
-				b.WriteByte('\\')
-			}
-			b.WriteRune(r)
+			b.WriteString(s[from : from+n])
+			b.WriteByte('\\')
+			b.WriteByte(s[from+n])
+			from += n + 1
 		}
 		b.WriteByte('"')
 	}
 	b.WriteByte('}')
-	return b.String(), nil
+	return b.String()
+}
+
+// storable gives a text as PostgreSQL can hold it: valid UTF-8 and no null.
+func storable(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
 }
 
 // Scan reads PostgreSQL's array literal.

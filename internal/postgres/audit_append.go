@@ -29,6 +29,9 @@ func appendAudit(tx *gorm.DB, acts ...Act) error {
 	if err != nil {
 		return err
 	}
+	for i, c := range cols {
+		cols[i] = textArray(c.([]string))
+	}
 	if err := tx.Exec(`SELECT audit_append(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])`, cols...).Error; err != nil {
 		return fmt.Errorf("append audit: %w", err)
 	}
@@ -63,9 +66,13 @@ func queueAudit(q *pgx.Batch, acts ...Act) error {
 	return nil
 }
 
-// textArray is a column of texts; pgx and database/sql both take it.
+// actColumns gives the records as columns of texts, each a []string: pgx sends
+// those as they are, database/sql needs them as a textArray.
 func actColumns(acts []Act) ([]any, error) {
 	cols := make([][]string, 8)
+	for i := range cols {
+		cols[i] = make([]string, 0, len(acts))
+	}
 	for _, a := range acts {
 		detail := []byte("{}")
 		if len(a.Detail) > 0 {
@@ -74,13 +81,13 @@ func actColumns(acts []Act) ([]any, error) {
 				return nil, fmt.Errorf("write audit detail: %w", err)
 			}
 		}
-		for i, v := range []string{string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Actor.Address, a.Action, a.Kind, a.ID, string(detail)} {
-			cols[i] = append(cols[i], v)
+		for i, v := range [...]string{string(a.Actor.Kind), a.Actor.ID, a.Actor.Name, a.Actor.Address, a.Action, a.Kind, a.ID, string(detail)} {
+			cols[i] = append(cols[i], storable(v))
 		}
 	}
 	out := make([]any, len(cols))
 	for i := range cols {
-		out[i] = textArray(cols[i])
+		out[i] = cols[i]
 	}
 	return out, nil
 }

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -124,11 +122,7 @@ func (b *acceptance) insertEvents(q *pgx.Batch, conflict string) error {
 		for _, r := range b.runs[i] {
 			runs = append(runs, r.id)
 		}
-		changed, err := json.Marshal(append([]string{}, it.Event.Changed...))
-		if err != nil {
-			return err
-		}
-		for k, v := range []string{b.ids[i], it.Connection, it.Event.Key, it.Event.Type, it.Event.Worker, it.Signer, b.joiners[i], strings.Join(runs, ","), it.ReplayOf, string(changed)} {
+		for k, v := range [...]string{b.ids[i], it.Connection, it.Event.Key, it.Event.Type, it.Event.Worker, it.Signer, b.joiners[i], textArray(runs).literal(), it.ReplayOf, textArray(it.Event.Changed).literal()} {
 			cols[k] = append(cols[k], v)
 		}
 		if it.Event.At.IsZero() {
@@ -138,7 +132,7 @@ func (b *acceptance) insertEvents(q *pgx.Batch, conflict string) error {
 		}
 	}
 	q.Queue(`INSERT INTO events (id, connection, key, type, worker, signer, joiner_id, runs, replay_of, changed, at, received_at, state)
-		SELECT a, b, c, d, e, f, g, CASE WHEN h = '' THEN '{}' ELSE string_to_array(h, ',') END, i, ARRAY(SELECT jsonb_array_elements_text(j::jsonb)), k, $12, 'accepted'
+		SELECT a, b, c, d, e, f, g, h::text[], i, j::text[], k, $12, 'accepted'
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
 			AS u (a, b, c, d, e, f, g, h, i, j, k)
 		`+conflict+` RETURNING id`,
@@ -212,7 +206,7 @@ func (b *acceptance) insertRuns(q *pgx.Batch, counts func(int) bool) {
 				state = run.Running
 			}
 			started[r.of.key]++
-			for k, v := range []string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], b.items[i].by().ID, b.items[i].Trace, r.owner} {
+			for k, v := range [...]string{r.id, r.of.key, r.of.release, string(state), parked, b.joiners[i], b.ids[i], b.items[i].by().ID, b.items[i].Trace, r.owner} {
 				cols[k] = append(cols[k], v)
 			}
 			revisions = append(revisions, int32(r.of.revision))

@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"joinery/internal/flow"
 	"joinery/internal/joiner"
 )
 
@@ -75,7 +74,7 @@ func (c covers) queue(q *pgx.Batch, refs []joiner.Ref, at map[told]time.Time) {
 // into gives the run that an event of a joiner merges into; "" when it gets its own.
 // A flow that asks which event it was gets a run for each.
 func (m mergeable) into(joiner string, f liveFlow) string {
-	if flow.AsksEvent(f.content) {
+	if f.asks {
 		return ""
 	}
 	return m[planned{joiner, f.key}]

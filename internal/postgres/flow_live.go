@@ -17,6 +17,7 @@ type liveFlow struct {
 	revision int
 	paused   bool
 	content  flow.Content
+	asks     bool // it asks which event it was
 	// parked says why new runs park; "" when they do not.
 	parked string
 	// room is how many more runs may start within the flow's limit; -1 without one.
@@ -57,11 +58,13 @@ func scanLiveFlows(rows pgx.Rows) ([]liveFlow, error) {
 }
 
 // judgeFlows adds to each flow its content and whether its new runs park.
-func (db *DB) judgeFlows(ctx context.Context, tx querier, all []liveFlow) (err error) {
+func (db *DB) judgeFlows(ctx context.Context, tx querier, all []liveFlow) error {
 	for i := range all {
-		if all[i].content, err = db.flowContent(ctx, tx, all[i]); err != nil {
+		kept, err := db.flowContent(ctx, tx, all[i])
+		if err != nil {
 			return err
 		}
+		all[i].content, all[i].asks = kept.content, kept.asks
 		if all[i].parked, all[i].room, err = parkedWhy(ctx, tx, all[i]); err != nil {
 			return err
 		}
@@ -69,20 +72,27 @@ func (db *DB) judgeFlows(ctx context.Context, tx querier, all []liveFlow) (err e
 	return nil
 }
 
-func (db *DB) flowContent(ctx context.Context, tx querier, f liveFlow) (flow.Content, error) {
+// flowContents are what releases of flows hold; they never change.
+type flowContents struct {
+	content flow.Content
+	asks    bool
+}
+
+func (db *DB) flowContent(ctx context.Context, tx querier, f liveFlow) (flowContents, error) {
 	if c, ok := db.batchers.contents.Load(f.release); ok {
-		return c.(flow.Content), nil
+		return c.(flowContents), nil
 	}
 	var raw string
 	if err := tx.QueryRow(ctx, `SELECT content FROM revisions WHERE kind = 'flow' AND key = $1 AND revision = $2`, f.key, f.revision).Scan(&raw); err != nil {
-		return flow.Content{}, fmt.Errorf("read flow: %w", err)
+		return flowContents{}, fmt.Errorf("read flow: %w", err)
 	}
 	c, err := flow.Decode([]byte(raw))
 	if err != nil {
-		return flow.Content{}, fmt.Errorf("read flow %s: %w", f.key, err)
+		return flowContents{}, fmt.Errorf("read flow %s: %w", f.key, err)
 	}
-	db.batchers.contents.Store(f.release, c)
-	return c, nil
+	kept := flowContents{c, flow.AsksEvent(c)}
+	db.batchers.contents.Store(f.release, kept)
+	return kept, nil
 }
 
 // parkedWhy tells whether new live runs of a flow must wait for a person, and

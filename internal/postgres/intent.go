@@ -29,7 +29,13 @@ type Intent struct {
 	Target string
 	// FlowLimit and ConnectionLimit are the most such operations within an hour; 0 = no limit.
 	FlowLimit, ConnectionLimit int
+	// Again says that the effect may have been intended before, by an earlier try or
+	// by other hands.
+	Again bool
 }
+
+// Limited reports whether effects like it are counted.
+func (i Intent) Limited() bool { return i.FlowLimit > 0 || i.ConnectionLimit > 0 }
 
 // Intended is the answer to an intent.
 type Intended struct {
@@ -44,7 +50,7 @@ type Intended struct {
 }
 
 // RecordIntent writes an intent before its effect, in a transaction that
-// concurrent runs share.
+// concurrent runs share. One without limits may go with a checkpoint instead.
 func (db *DB) RecordIntent(ctx context.Context, i Intent) (Intended, error) {
 	db.batchers.intend.Do(func() {
 		db.batchers.intender = NewBatcher(256, counted(db, "intent", db.intendAll))
@@ -56,7 +62,7 @@ func (db *DB) RecordIntent(ctx context.Context, i Intent) (Intended, error) {
 // intendAll writes a batch. Without limits to count it is a single statement.
 func (db *DB) intendAll(ctx context.Context, items []Intent) ([]Intended, error) {
 	out := make([]Intended, len(items))
-	if !slices.ContainsFunc(items, func(i Intent) bool { return i.FlowLimit > 0 || i.ConnectionLimit > 0 }) {
+	if !slices.ContainsFunc(items, Intent.Limited) {
 		return out, insertIntents(ctx, db.hot, items, out)
 	}
 	err := db.htx(ctx, func(tx pgx.Tx) error {
@@ -102,7 +108,7 @@ func withinLimits(ctx context.Context, tx pgx.Tx, items []Intent, out []Intended
 			return fmt.Errorf("lock limit: %w", err)
 		}
 		// An account that was found and not made does not count.
-		err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM intents WHERE `+s.column+` = $1 AND operation = $2 AND at > now() - interval '1 hour' AND coalesce(receipt->>'existed', '') <> 'true' LIMIT $3) i`,
+		err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM intents WHERE connection <> '' AND `+s.column+` = $1 AND operation = $2 AND at > now() - interval '1 hour' AND coalesce(receipt->>'existed', '') <> 'true' LIMIT $3) i`,
 			s.name, s.operation, most[s]).Scan(&used)
 		if err != nil {
 			return fmt.Errorf("count limit: %w", err)
@@ -173,6 +179,47 @@ func insertIntents(ctx context.Context, db interface {
 		i.Kept, i.Before, i.Receipt = true, before, receipt
 	}
 	return asFault(rows.Err())
+}
+
+// writeIntents keeps intents that go with checkpoints, whose fence stands for them
+// too. What is surely new is not looked for.
+func writeIntents(q *pgx.Batch, items []Checkpoint, out []*Fence) {
+	var cols, again [7][]string
+	var places []int
+	for n, c := range items {
+		if c.Intent == nil {
+			continue
+		}
+		into, i := &cols, *c.Intent
+		if i.Again {
+			into, places = &again, append(places, n)
+		}
+		for k, v := range [...]string{i.Key, string(i.Run), string(i.Node), i.Flow, i.Connection, i.Operation, i.Target} {
+			into[k] = append(into[k], v)
+		}
+	}
+	const columns = `(key, run_id, node, flow, connection, operation, target, at) SELECT a, b, c, d, e, f, g, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS u (a, b, c, d, e, f, g)`
+	if len(cols[0]) > 0 {
+		q.Queue(`INSERT INTO intents `+columns, cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6])
+	}
+	if len(places) == 0 {
+		return
+	}
+	q.Queue(`WITH new AS (INSERT INTO intents `+columns+` ON CONFLICT (key) DO NOTHING)
+		SELECT u.n, i.key IS NOT NULL, i.receipt FROM unnest($1::text[]) WITH ORDINALITY AS u (key, n) LEFT JOIN intents i ON i.key = u.key`,
+		again[0], again[1], again[2], again[3], again[4], again[5], again[6]).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var n int64
+			var before bool
+			var receipt []byte
+			if err := rows.Scan(&n, &before, &receipt); err != nil {
+				return err
+			}
+			of := &out[places[n-1]].Intended
+			of.Before, of.Receipt = before, receipt
+		}
+		return rows.Err()
+	})
 }
 
 func writeReceipts(q *pgx.Batch, items []Checkpoint) error {

@@ -254,8 +254,9 @@ func (db *DB) Listening(ctx context.Context, connection string) (map[string][]st
 
 // Known reports whether all of some flows have read just this of a worker, or are
 // about to read: then there is nothing to tell them. What a flow has read counts and
-// not when an event came, because the clocks of an HRIS and ours may differ.
-func (db *DB) Known(ctx context.Context, connection string, w joiner.Worker, flows []string) (bool, error) {
+// not when an event came, because the clocks of an HRIS and ours may differ. A run
+// under way may have read it before we did, at read, and not have kept that yet.
+func (db *DB) Known(ctx context.Context, connection string, w joiner.Worker, flows []string, read time.Time) (bool, error) {
 	if len(flows) == 0 {
 		return false, nil
 	}
@@ -264,8 +265,8 @@ func (db *DB) Known(ctx context.Context, connection string, w joiner.Worker, flo
 		return false, fmt.Errorf("write a worker: %w", err)
 	}
 	var n int
-	err = db.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT ON (r.flow) r.state, r.worker FROM joiners j JOIN runs r ON r.joiner_id = j.id
+	err = db.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT ON (r.flow) r.state, r.worker, r.started_at FROM joiners j JOIN runs r ON r.joiner_id = j.id
 		WHERE j.connection = $1 AND j.worker = $2 AND r.mode = 'live' AND r.flow = ANY ($3) ORDER BY r.flow, r.id DESC) l
-		WHERE l.worker->'attributes' = $4::jsonb OR l.worker IS NULL AND l.state IN ('queued', 'running', 'parked')`, connection, w.ID, flows, jsonText(raw)).Scan(&n)
+		WHERE l.worker->'attributes' = $4::jsonb OR l.worker IS NULL AND (l.state IN ('queued', 'parked') OR l.state = 'running' AND l.started_at >= $5)`, connection, w.ID, flows, jsonText(raw), read).Scan(&n)
 	return n == len(flows), asFault(err)
 }

@@ -32,7 +32,7 @@ func like(q string) string {
 // words (see words) as the arguments numbered n and n+1.
 func matching(n int) string {
 	return fmt.Sprintf(`ARRAY(SELECT id FROM (SELECT id FROM joiners WHERE worker LIKE $%[1]d LIMIT 1000) a
-		UNION SELECT id FROM (SELECT id FROM joiners WHERE to_tsvector('simple', label || ' ' || coalesce(attributes->>'department', '')) @@ to_tsquery('simple', $%[2]d) ORDER BY id DESC LIMIT 1000) b)`, n, n+1)
+		UNION SELECT id FROM (SELECT id FROM joiners WHERE label <> '' AND to_tsvector('simple', label || ' ' || coalesce(attributes->>'department', '')) @@ to_tsquery('simple', $%[2]d) ORDER BY id DESC LIMIT 1000) b)`, n, n+1)
 }
 
 // words makes a text search of what a person typed: each word's beginning.

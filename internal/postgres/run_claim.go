@@ -23,7 +23,7 @@ type batchers struct {
 	acceptor               *Batcher[Incoming, Accepted]
 	finisher               *Batcher[Checkpoint, Fence]
 	intender               *Batcher[Intent, Intended]
-	contents               sync.Map // release id → flow.Content
+	contents               sync.Map // release id → flowContents
 }
 
 // Claimed is a run in the hands of one process.
@@ -73,6 +73,8 @@ type StepRow struct {
 	EndedAt   *time.Time
 	// Log is that of the only try; nil when the tries are kept apart.
 	Log []string
+	// New says that the step has no row yet.
+	New bool
 }
 
 // ClaimRuns takes up to n runs that are due, oldest first, for one process. Two

@@ -56,6 +56,9 @@ type Checkpoint struct {
 	Acts       []Act
 	// Writes are fields of an HRIS that were written back, and how far they are.
 	Writes []WriteMark
+	// Intent is an effect without limits that is about to be made: it is kept
+	// together with what led to it.
+	Intent *Intent
 }
 
 // AttemptRow is one try at a step.
@@ -111,6 +114,8 @@ type Fence struct {
 	Kept bool
 	// CancelAsked is the reason somebody asked to cancel the run; "" when nobody did.
 	CancelAsked string
+	// Intended answers the checkpoint's intent.
+	Intended Intended
 }
 
 // CheckpointKept reports whether a checkpoint was kept, by the try that it tells
@@ -124,12 +129,19 @@ func (db *DB) CheckpointKept(ctx context.Context, c Checkpoint) (bool, error) {
 		err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM attempts WHERE run_id = $1 AND node = $2 AND number = $3 AND outcome = $4 AND ended_at = $5)`, c.Run, a.Node, a.Number, a.Outcome, a.EndedAt).Scan(&kept)
 		return kept, asFault(err)
 	}
-	i := slices.IndexFunc(c.Steps, func(s StepRow) bool { return s.StartedAt != nil && s.EndedAt != nil })
-	if i < 0 {
-		return false, nil
+	if c.State != "" {
+		err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE id = $1 AND epoch = $2 AND state = $3 AND lease_owner = '')`, c.Run, c.Epoch, c.State).Scan(&kept)
+		return kept, asFault(err)
 	}
-	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM steps WHERE run_id = $1 AND node = $2 AND state = $3 AND port = $4 AND ended_at = $5)`, c.Run, c.Steps[i].Node, c.Steps[i].State, c.Steps[i].Port, c.Steps[i].EndedAt).Scan(&kept)
-	return kept, asFault(err)
+	// The last one is the step that ended just now; those before it may have been kept earlier.
+	for _, s := range slices.Backward(c.Steps) {
+		if s.StartedAt == nil || s.EndedAt == nil {
+			continue
+		}
+		err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM steps WHERE run_id = $1 AND node = $2 AND state = $3 AND port = $4 AND ended_at = $5)`, c.Run, s.Node, s.State, s.Port, s.EndedAt).Scan(&kept)
+		return kept, asFault(err)
+	}
+	return false, nil
 }
 
 // FinishStep writes a checkpoint in a transaction that concurrent runs share.
@@ -142,17 +154,17 @@ func (db *DB) FinishStep(ctx context.Context, c Checkpoint) (Fence, error) {
 }
 
 // finishAll writes a batch in one trip, taking for granted that all runs are still
-// in the same hands; where one is not, nothing is written, and all is written anew
-// without it.
+// in the same hands, and that what counts as new is new. Where one is not, nothing
+// is written, and all is written anew with care.
 func (db *DB) finishAll(ctx context.Context, items []Checkpoint) ([]Fence, error) {
 	out := make([]Fence, len(items))
 	err := db.trip(ctx, BeforeCommit, func(t *trips) error {
 		clear(out)
 		fence(t, items, out, true)
-		return db.writeCheckpoints(t, items)
+		return db.writeCheckpoints(t, items, pointers(out))
 	})
-	if isCode(err, divisionByZero) {
-		return db.finishHeld(ctx, items)
+	if isCode(err, divisionByZero, uniqueViolation) {
+		return db.finishHeld(ctx, careful(items))
 	}
 	return out, err
 }
@@ -167,17 +179,44 @@ func (db *DB) finishHeld(ctx context.Context, items []Checkpoint) ([]Fence, erro
 			return fmt.Errorf("fence checkpoints: %w", err)
 		}
 		var kept []Checkpoint
-		for i, f := range out {
-			if f.Kept {
-				kept = append(kept, items[i])
+		var of []*Fence
+		for i := range out {
+			if out[i].Kept {
+				kept, of = append(kept, items[i]), append(of, &out[i])
 			}
 		}
-		return db.writeCheckpoints(t, kept)
+		return db.writeCheckpoints(t, kept, of)
 	})
 	return out, err
 }
 
-func (db *DB) writeCheckpoints(t *trips, items []Checkpoint) error {
+// careful gives checkpoints in which nothing counts as new.
+func careful(items []Checkpoint) []Checkpoint {
+	out := slices.Clone(items)
+	for i := range out {
+		out[i].Steps = slices.Clone(out[i].Steps)
+		for n := range out[i].Steps {
+			out[i].Steps[n].New = false
+		}
+		if out[i].Intent != nil {
+			again := *out[i].Intent
+			again.Again = true
+			out[i].Intent = &again
+		}
+	}
+	return out
+}
+
+func pointers[T any](all []T) []*T {
+	out := make([]*T, len(all))
+	for i := range all {
+		out[i] = &all[i]
+	}
+	return out
+}
+
+func (db *DB) writeCheckpoints(t *trips, items []Checkpoint, out []*Fence) error {
+	writeIntents(t.q, items, out)
 	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
@@ -216,10 +255,11 @@ func fence(t *trips, items []Checkpoint, out []Fence, all bool) {
 		LEFT JOIN runs r ON r.id = u.id AND r.lease_owner = u.owner AND r.epoch = u.epoch AND r.state = 'running'`, ids, owners, epochs, all).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int64
-			var f Fence
+			var f Fence // what is known of it by now; an intent's answer comes after this one
 			if err := rows.Scan(&n, &f.CancelAsked, &f.Kept, nil); err != nil {
 				return err
 			}
+			f.Intended.Kept = f.Kept
 			out[n-1] = f
 		}
 		return rows.Err()

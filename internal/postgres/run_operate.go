@@ -288,7 +288,8 @@ func (db *DB) again(ctx context.Context, by Actor, id, action, reason string, wh
 }
 
 func (db *DB) graph(ctx context.Context, tx pgx.Tx, r operated) (flow.Content, map[flow.NodeID]run.Step, error) {
-	c, err := db.flowContent(ctx, tx, liveFlow{release: r.Release, key: r.Flow, revision: r.Revision})
+	kept, err := db.flowContent(ctx, tx, liveFlow{release: r.Release, key: r.Flow, revision: r.Revision})
+	c := kept.content
 	if err != nil {
 		return c, nil, err
 	}
