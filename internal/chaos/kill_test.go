@@ -47,7 +47,8 @@ func TestFault_F01_F08_R01_R03_R07_KilledAtEachPlace(t *testing.T) {
 		all = append(all, kill{id: "F-03 F-04 " + op, at: fmt.Sprintf("%s#%d", engine.AfterIntent, n+1), slow: n == 0},
 			kill{id: "F-05 F-06 " + op, at: fmt.Sprintf("%s#%d", engine.AfterEffect, n+1)})
 	}
-	for n := 1; n <= 6; n++ {
+	all = append(all, kill{id: "F-07 read and not kept", at: engine.Riding + "#1"})
+	for n := 1; n <= 5; n++ {
 		if n%3 == 0 || either(false, true) {
 			all = append(all, kill{id: fmt.Sprintf("F-07 step %d before", n), at: fmt.Sprintf("%s#%d", engine.BeforeCheckpoint, n)})
 		}

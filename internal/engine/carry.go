@@ -205,6 +205,7 @@ func (k *carrier) settle(ctx context.Context, cp *postgres.Checkpoint) (bool, er
 	}
 	if k.mayRide(cp, start) {
 		k.riding.add(cp)
+		k.e.reached(Riding)
 	} else if err := k.checkpoint(ctx, cp); err != nil {
 		return false, err
 	}

@@ -176,7 +176,7 @@ func TestKilledAnywhere(t *testing.T) {
 			all = append(all, kill{name: op + ":" + when, plan: op + ":" + when, slow: op == "EnsureAccount#1" && when == fake.DieAfter || op == "SetEnabled#1" && when == fake.DieBefore})
 		}
 	}
-	for n := range int32(7) {
+	for n := range int32(6) {
 		all = append(all, kill{name: fmt.Sprintf("checkpoint %d", n+1), checkpoint: n + 1, slow: n == 4})
 	}
 	for i, k := range all {

@@ -9,8 +9,9 @@ const (
 	BeforeRenew      = "before renew"       // the leases are about to be renewed
 	AfterRenew       = "after renew"        // they are, and what was lost is not dropped yet
 	AtWake           = "waking"             // a run that waited is about to look why it was woken
+	Riding           = "riding"             // a step that only read is done, and is kept with what comes next
 	BeforeIntent     = "before intent"      // an effect is decided, and no trace of it is kept
-	AfterIntent      = "after intent"       // its intent is committed, and nothing is sent
+	AfterIntent      = "after intent"       // its intent is committed with what rode, and nothing is sent
 	AfterWriteIntent = "after write intent" // its fields are recorded, and nothing is sent
 	AfterException   = "after exception"    // an exception is opened, and the step is not kept
 	AfterEffect      = "after effect"       // the outside has answered, and the answer is not kept

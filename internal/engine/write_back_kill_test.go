@@ -81,17 +81,18 @@ func TestWriteBack_KilledAnywhere(t *testing.T) {
 		{at: engine.AfterIntent + "#1"},
 		{at: engine.AfterWriteIntent + "#1"},
 		{at: engine.AfterEffect + "#1"},
-		{at: engine.BeforeCheckpoint + "#2"}, // written, waits to be read back
-		{at: engine.AfterCheckpoint + "#2"},
+		{at: engine.Riding + "#1"},
+		{at: engine.BeforeCheckpoint + "#1"}, // written, waits to be read back
+		{at: engine.AfterCheckpoint + "#1"},
 		{at: engine.AtWake + "#1"},
-		{at: engine.BeforeCheckpoint + "#3"}, // read back
-		{at: engine.AfterCheckpoint + "#3"},
+		{at: engine.BeforeCheckpoint + "#2"}, // read back
+		{at: engine.AfterCheckpoint + "#2"},
 		{plan: "UpdateWorker#1:" + fake.DieBefore},
 		{plan: "UpdateWorker#1:" + fake.DieAfter},
 		{plan: "UpdateWorker#1:" + fake.Lose}, // killed by nobody: the answer is lost
 		{name: "conflict ", at: engine.AfterException + "#1", attributes: conflict},
 		{name: "conflict ", at: engine.AfterEffect + "#1", attributes: conflict},
-		{name: "conflict ", at: engine.BeforeCheckpoint + "#2", attributes: conflict},
+		{name: "conflict ", at: engine.BeforeCheckpoint + "#1", attributes: conflict},
 	} {
 		t.Run(k.name+k.at+k.plan, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +107,7 @@ func TestWriteBack_KilledAnywhere(t *testing.T) {
 				first.Plan = []string{k.plan}
 			}
 			p := first.start(t)
-			if k.plan != "UpdateWorker#1:"+fake.Lose && k.at != engine.AfterCheckpoint+"#3" {
+			if k.plan != "UpdateWorker#1:"+fake.Lose && k.at != engine.AfterCheckpoint+"#2" {
 				p.died(t, 60*time.Second)
 				s.takeOver(true)
 			}

@@ -79,11 +79,12 @@ type StepRow struct {
 
 // ClaimRuns takes up to n runs that are due, oldest first, for one process. Two
 // runs of one joiner in one flow are never in hand at once: a run waits for the
-// ones before it.
+// ones before it. Those are looked for among the joiner's runs, and by no other
+// index, also where the plan was made on an empty table.
 func (db *DB) ClaimRuns(ctx context.Context, owner string, n int) ([]Claimed, error) {
 	return db.claim(ctx, `SELECT r.id FROM runs r WHERE r.state IN ('queued', 'waiting') AND r.wake_at <= $3
-		AND (r.mode = 'simulate' OR NOT EXISTS (SELECT 1 FROM runs o WHERE o.flow = r.flow AND o.joiner_id = r.joiner_id AND o.seq < r.seq
-			AND o.state IN ('queued', 'running', 'waiting', 'parked') AND o.mode = 'live'))
+		AND (r.mode = 'simulate' OR NOT EXISTS (SELECT 1 FROM runs o WHERE o.joiner_id = r.joiner_id AND o.flow || '' = r.flow AND o.seq < r.seq
+			AND o.state || '' IN ('queued', 'running', 'waiting', 'parked') AND o.mode = 'live'))
 		ORDER BY r.wake_at LIMIT $2 FOR UPDATE OF r SKIP LOCKED`, owner, n)
 }
 
