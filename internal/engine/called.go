@@ -34,6 +34,7 @@ func (k *carrier) called(ctx context.Context, connection, operation string, call
 		return lostError{}
 	}
 	defer e.outside.begin(connection, k.c.ID, e.Kick)()
+	defer seatOf(ctx).away()()
 	start := time.Now()
 	ctx, span := e.Trace.Call(ctx, "call", operation, trace.Label{Key: "connection", Value: connection})
 	err := call(ctx)

@@ -27,6 +27,7 @@ type carrier struct {
 	// read are the outputs of steps, decoded once; a step's output never changes.
 	read    map[flow.NodeID]map[string]any
 	results chan stepResult
+	seat    seat
 	// alone is a step that is under way with no other beside it.
 	alone *try
 	// sim is what a simulated run has pretended so far.
@@ -53,9 +54,13 @@ type carrier struct {
 
 // carry takes a run as far as it can go now.
 func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
+	k := &carrier{e: e, c: c, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked, seat: seat{all: e.seats}}
+	k.seat.take()
+	defer k.seat.leave()
+	ctx = seated(ctx, &k.seat)
 	ctx, span := e.Trace.Start(e.Trace.Under(ctx, c.Trace), "run", c.Flow, trace.Label{Key: "run", Value: string(c.ID)}, trace.Label{Key: "mode", Value: string(c.Mode)})
 	rel, err := e.release(ctx, c.Release)
-	k := &carrier{e: e, c: c, rel: rel, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked}
+	k.rel = rel
 	k.riding.of, k.riding.stored = k, make(map[flow.NodeID]bool, len(c.Steps))
 	for id := range c.Steps {
 		k.riding.stored[id] = true
@@ -146,6 +151,7 @@ func (k *carrier) next(ctx context.Context) (r stepResult, err error) {
 			err = ctx.Err()
 		}
 	} else {
+		defer k.seat.away()()
 		select {
 		case r = <-k.results:
 		case <-ctx.Done():
@@ -162,6 +168,7 @@ func (k *carrier) abandon() {
 		delete(k.running, k.alone.node.ID)
 		k.alone = nil
 	}
+	defer k.seat.away()()
 	for len(k.running) > 0 {
 		r := <-k.results
 		delete(k.running, r.node.ID)
@@ -318,11 +325,13 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 		case !fault.Is(err, fault.Unavailable) || time.Now().After(deadline):
 			return err
 		}
+		back := k.seat.away()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		back()
 	}
 }
 

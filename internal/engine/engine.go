@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -78,6 +79,7 @@ type Engine struct {
 	paused   map[string]bool
 	barred   map[string]string // who lost the right to start runs: id → name
 	releases sync.Map          // release id → *release
+	seats    chan struct{}
 	beat     atomic.Int64
 	reserved int         // places for runs that are just being accepted
 	behind   atomic.Bool // runs wait for a place
@@ -107,6 +109,7 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 	e.mu.Lock()
 	e.inHand, e.ending = map[run.ID]*hand{}, make(chan struct{})
+	e.seats = make(chan struct{}, seatsEach*runtime.GOMAXPROCS(0))
 	e.mu.Unlock()
 	hands, drop := context.WithCancel(context.WithoutCancel(ctx))
 	defer drop()

@@ -32,7 +32,10 @@ func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (
 		if wait <= 0 {
 			return asked, nil
 		}
-		if err := sleep(ctx, wait); err != nil {
+		back := seatOf(ctx).away()
+		err := sleep(ctx, wait)
+		back()
+		if err != nil {
 			return asked, fault.Wrap(fault.Unavailable, err, "%s asked for fewer requests, and there was no room for this one in time.", kind.Host)
 		}
 		if !turn.Again && e.paces.Stands(kind, asked) {

@@ -128,7 +128,9 @@ func (e *Engine) open(ctx context.Context, rel *release, key string) (connector.
 	if err := e.mayUse(key); err != nil {
 		return nil, nil, err
 	}
+	here := seatOf(ctx).away()
 	conn, back, err := e.Pool.Use(ctx, p.settings, p.hash)
+	here()
 	var resting *connector.RestingError
 	if errors.As(err, &resting) {
 		return nil, nil, e.rests(resting)

@@ -94,6 +94,7 @@ func (k *carrier) checkpointOf() postgres.Checkpoint {
 // been kept: that is looked up before it is written again, or its acts would be on
 // record twice.
 func (r *ride) keep(ctx context.Context, cp postgres.Checkpoint, again bool) (postgres.Fence, error) {
+	defer seatOf(ctx).away()() // first to be deferred: who comes back holds nothing else
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	cp.Steps = slices.Concat(r.steps, cp.Steps)

@@ -51,13 +51,13 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake, alone
 	t.b.guard = k.watch(t)
 	if first := k.alone; first != nil {
 		k.alone = nil
-		go func() { k.results <- first.run(ctx) }()
+		go func() { k.results <- first.run(seated(ctx, nil)) }()
 	}
 	if alone {
 		k.alone = t
 		return
 	}
-	go func() { k.results <- t.run(ctx) }()
+	go func() { k.results <- t.run(seated(ctx, nil)) }()
 }
 
 func (k *carrier) scope() expr.Scope { return k.scopeWith(k.worker) }
