@@ -31,7 +31,8 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 	if err != nil {
 		return node.FunctionEnd{}, fmt.Errorf("write input: %w", err)
 	}
-	out, err := k.e.Functions.Call(ctx, luavm.Call{
+	defer seatOf(ctx).away()()
+	out, err := k.e.Functions.Call(seated(ctx, nil), luavm.Call{
 		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
