@@ -256,7 +256,7 @@ class Panel {
     input.closest("[hidden]")?.removeAttribute("hidden");
     input.focus();
     put(input, text, caret);
-    tell(`${name} is put into ${input.labels?.[0]?.textContent.trim() ?? "the field"}.`);
+    tell(`${name} is put into ${input.labels?.[0]?.firstChild.textContent.trim() || "the field"}.`);
     this.soon();
   }
 }
@@ -316,7 +316,7 @@ class Popup {
     this.help = document.createElement("div");
     this.help.className = "complete-help";
     this.box.append(this.list, this.help);
-    document.body.append(this.box); // not into the form, of which the canvas may replace parts
+    place().append(this.box); // not into the form, of which the canvas may replace parts
     // The field keeps the focus.
     this.box.addEventListener("mousedown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
@@ -430,7 +430,7 @@ class Popup {
       this.note = document.createElement("p");
       this.note.className = "signature";
       this.note.popover = "manual";
-      document.body.append(this.note);
+      place().append(this.note);
     }
     const code = document.createElement("code");
     code.textContent = call.signature;
@@ -439,6 +439,8 @@ class Popup {
     this.place();
   }
 }
+
+const place = () => document.querySelector("main") ?? document.body;
 
 // beside puts a box below a field, or above it, wherever there is room.
 function beside(input, box, above = false) {
