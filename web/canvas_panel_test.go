@@ -245,4 +245,3 @@ func TestComplete_NamesAreExpressions(t *testing.T) {
 	require.Contains(t, slices.Sorted(maps.Keys(paths)), "steps.by_hand.worker_id")
 	require.NotContains(t, strings.Join(slices.Sorted(maps.Keys(paths)), " "), "steps.ok")
 }
-
