@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/gofiber/fiber/v2"
@@ -55,7 +56,8 @@ func (s *Server) artifactHistory(kind review.Kind) handler {
 func (s *Server) revisionTable(a postgres.Artifact, revs []postgres.Revision, who auth.Actor) *ui.Table {
 	at := "/" + a.Kind.Plural() + "/" + a.Key
 	t := ui.Table{Label: "Revisions", Columns: ui.Columns("Revision", "What", "By", "State", "Hash", "")}
-	for _, r := range revs {
+	for _, d := range drawings(revs, a) {
+		r := d.Revision
 		var badges []ui.Badge
 		switch {
 		case a.Live != nil && a.Live.Revision == r.Number:
@@ -66,14 +68,19 @@ func (s *Server) revisionTable(a postgres.Artifact, revs []postgres.Revision, wh
 			badges = append(badges, ui.Badge{Tone: "info", Text: "Approved"})
 		}
 		what := r.Message
-		if what == "" {
+		switch {
+		case d.first < r.Number:
+			what = fmt.Sprintf("Drawn on the canvas: revisions %d to %d", d.first, r.Number)
+		case what == "" && r.Via == viaCanvas:
+			what = "Drawn on the canvas"
+		case what == "":
 			what = "no message"
 		}
 		cell := ui.Cell{}
 		if a.Live != nil && a.Live.Revision != r.Number {
 			cell.Buttons = append(cell.Buttons, ui.Button{Text: "Compare with live", URL: fmt.Sprintf("%s/diff?from=%d&to=%d", at, a.Live.Revision, r.Number)})
-		} else if r.Number > 1 {
-			cell.Buttons = append(cell.Buttons, ui.Button{Text: "Compare", URL: fmt.Sprintf("%s/diff?from=%d&to=%d", at, r.Number-1, r.Number)})
+		} else if d.first > 1 {
+			cell.Buttons = append(cell.Buttons, ui.Button{Text: "Compare", URL: fmt.Sprintf("%s/diff?from=%d&to=%d", at, d.first-1, r.Number)})
 		}
 		if who.Can(auth.ArtifactWrite) && r.Number != a.Head {
 			cell.Buttons = append(cell.Buttons, ui.Button{Text: "Restore", Post: at + "/restore", Confirm: fmt.Sprintf("Make a new revision with the content of revision %d? Nothing goes live by that.", r.Number),
@@ -82,6 +89,37 @@ func (s *Server) revisionTable(a postgres.Artifact, revs []postgres.Revision, wh
 		t.Rows = append(t.Rows, []ui.Cell{{Text: "Revision " + itoa(r.Number), Sub: s.ago(r.At), URL: fmt.Sprintf("%s/revisions/%d", at, r.Number)}, {Text: what}, {Text: r.AuthorName, Sub: "via " + r.Via}, {Badges: badges}, {Text: ui.Short(r.Hash), Code: true}, cell})
 	}
 	return &t
+}
+
+// drawn is a revision, or several that were kept by themselves while one person drew.
+type drawn struct {
+	postgres.Revision
+	first int
+}
+
+// drawnWithin is how long a pause in drawing may be and still be one sitting.
+const drawnWithin = time.Hour
+
+// drawings puts revisions that were kept by themselves, by one person in one sitting,
+// together under the newest of them. Each is still there by its number. What was
+// approved or live, or has a message, is never put under another.
+func drawings(revs []postgres.Revision, a postgres.Artifact) []drawn {
+	quiet := func(r postgres.Revision) bool {
+		return r.Via == viaCanvas && r.Message == "" && !r.Approved && !r.Released && (a.Live == nil || a.Live.Revision != r.Number)
+	}
+	var out []drawn
+	for i, r := range revs {
+		if n := len(out); n > 0 {
+			newer := &out[n-1]
+			last := revs[i-1]
+			if quiet(r) && newer.Via == viaCanvas && newer.Message == "" && newer.AuthorID == r.AuthorID && newer.first == r.Number+1 && last.At.Sub(r.At) < drawnWithin {
+				newer.first = r.Number
+				continue
+			}
+		}
+		out = append(out, drawn{r, r.Number})
+	}
+	return out
 }
 
 func (s *Server) releaseTable(a postgres.Artifact, rels []review.Release) *ui.Table {

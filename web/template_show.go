@@ -34,12 +34,16 @@ func (s *Server) flowNew(c *fiber.Ctx, who auth.Actor) error {
 		}
 		p.Choices = append(p.Choices, card)
 	}
+	p.Choices = append(p.Choices, artifacts.Choice{Title: "Empty canvas", Text: "Nothing yet. Draw it: nodes from a palette, edges between them, each with its fields.", URL: "/templates/canvas"})
 	p.Choices = append(p.Choices, artifacts.Choice{Title: "Empty", Text: "A small flow as text, with one event and one account.", URL: "/templates/empty"})
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow)}, artifacts.Choices(p))
 }
 
 // templateShow is GET /templates/:template.
 func (s *Server) templateShow(c *fiber.Ctx, who auth.Actor) error {
+	if c.Params("template") == blankTemplate {
+		return s.blankPage(c, who, "", "", nil)
+	}
 	if c.Params("template") == "empty" {
 		return s.newPage(c, who, review.Flow, starters[review.Flow], 0, nil)
 	}
@@ -62,6 +66,9 @@ func (s *Server) templateShow(c *fiber.Ctx, who auth.Actor) error {
 
 // templateTake is POST /templates/:template: it shows what will be made, or saves it.
 func (s *Server) templateTake(c *fiber.Ctx, who auth.Actor) error {
+	if c.Params("template") == blankTemplate {
+		return s.blankTake(c, who)
+	}
 	t, err := template.Find(s.kinds(), c.Params("template"))
 	if err != nil {
 		return err

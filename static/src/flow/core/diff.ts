@@ -10,7 +10,8 @@ export interface NodeChange { id: string; title: string; mark: Mark; node: FlowN
 export interface EdgeChange { edge: FlowEdge; mark: Mark }
 export interface Difference { nodes: NodeChange[]; edges: EdgeChange[]; flow: FieldChange[]; content: Content }
 
-function fieldChanges(a: Record<string, unknown>, b: Record<string, unknown>): FieldChange[] {
+/** fieldChanges compares two flat sets of fields. */
+export function fieldChanges(a: Record<string, unknown>, b: Record<string, unknown>): FieldChange[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((k) => !same(a[k], b[k])).map((field) => ({ field, before: a[field], after: b[field] }));
 }
 

@@ -1,8 +1,10 @@
 // The editor: one document, its history, what is chosen, and every act a person can do. It knows no view; views subscribe.
 import * as clip from "./clipboard";
+import { fieldChanges } from "./diff";
 import * as graph from "./graph";
 import { History } from "./history";
 import * as place from "./place";
+import { flat } from "./merge";
 import { Finding, byNode, findings } from "./problems";
 import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, Note, Point, Problem, Start } from "./types";
 
@@ -178,6 +180,23 @@ export class Editor {
     const before = new Set(graph.exitsOf(old, this.spec(old)).map((p) => `${n.id}.${p.name}`));
     const edges = graph.edgesOf(content).filter((e) => !before.has(e.from) || ports.has(e.from));
     this.act(`${label} ${graph.titleOf(n)}`, { content: edges.length === graph.edgesOf(content).length ? content : { ...content, edges }, layout }, merge);
+  }
+
+  /** over takes a content in which one node was changed, and may have another id now. */
+  over(content: Content, was: string, id: string): void {
+    if (JSON.stringify(content) === JSON.stringify(this.content)) return;
+    let layout = this.doc.layout;
+    if (id !== was) {
+      const { [was]: p, ...rest } = layout.nodes ?? {};
+      layout = { ...layout, nodes: p ? { ...rest, [id]: p } : rest, groups: layout.groups?.map((g) => ({ ...g, nodes: g.nodes.map((x) => (x === was ? id : x)) })) };
+      if (this.selected.has(was)) this.selected = new Set([...this.selected].map((x) => (x === was ? id : x)));
+    }
+    // What did not change keeps its object, so that it is not drawn again.
+    const old = new Map(this.content.nodes.map((n) => [n.id, n]));
+    const nodes = content.nodes.map((n) => { const o = old.get(n.id); return o && JSON.stringify(o) === JSON.stringify(n) ? o : n; });
+    const n = graph.findNode(content, id), before = graph.findNode(this.content, was);
+    const fields = before && n ? fieldChanges(flat(before), flat(n)).map((f) => f.field).join(" ") : "";
+    this.act(`Change ${n ? graph.titleOf(n) : id}`, { content: { ...content, nodes }, layout }, `panel:${id}:${fields}`);
   }
 
   rename(id: string, name: string): void {

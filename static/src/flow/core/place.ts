@@ -8,14 +8,20 @@ export const GRID = 20;
 export const ROW = 124; // from one box's top to the next one's below
 export const GAP = 40;
 const PORT = 74; // the least room of one port, so that labels do not touch
+const ERROR_ROOM = 48;
 
 /** widthOf is a box's width: wide enough for the labels of its ways out. */
 export function widthOf(n: FlowNode, cat: Catalog): number {
-  return Math.max(WIDTH, Math.ceil((exitsOf(n, cat.spec(n.type)).length * PORT) / GRID) * GRID);
+  const own = exitsOf(n, cat.spec(n.type)).length - 1;
+  return Math.max(WIDTH, Math.ceil((own * PORT + ERROR_ROOM) / GRID) * GRID);
 }
 
-/** portAt is where a port stands on the lower edge, as a share of the width. */
-export const portAt = (index: number, count: number): number => (index + 0.5) / count;
+/** portX is where a way out stands on the lower edge. The error way is the last one, at the right end; a single way is in the middle. */
+export function portX(index: number, count: number, width: number): number {
+  const own = count - 1;
+  if (index === own) return width - 22;
+  return own === 1 ? width / 2 : ((index + 0.5) / own) * (width - ERROR_ROOM);
+}
 
 export const snap = (p: Point): Point => ({ x: Math.round(p.x / GRID) * GRID, y: Math.round(p.y / GRID) * GRID });
 
@@ -55,8 +61,7 @@ export function below(doc: Doc, cat: Catalog, id: string, from: string): Layout 
   if (!a || !n || !p) return at(doc.layout, id, free(doc.content, doc.layout, cat, { x: 0, y: 0 }));
   const exits = exitsOf(a, cat.spec(a.type)), w = widthOf(n, cat), wa = widthOf(a, cat);
   const i = Math.max(0, exits.findIndex((x) => x.name === port));
-  const straight = exits.length <= 2 && i === 0;
-  const wish = snap({ x: straight ? p.x + (wa - w) / 2 : p.x + wa * portAt(i, exits.length) - w / 2, y: p.y + ROW });
+  const wish = snap({ x: p.x + portX(i, exits.length, wa) - w / 2, y: p.y + ROW });
   const next = edgesOf(doc.content).filter((e) => split(e.from)[0] === id).map((e) => e.to);
   let layout = doc.layout;
   if (next.some((to) => (layout.nodes?.[to]?.y ?? Infinity) < wish.y + ROW)) layout = push(doc.content, layout, next, ROW);

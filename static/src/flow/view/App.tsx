@@ -2,7 +2,7 @@
 import { ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { Suspense, lazy, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import * as clip from "../core/clipboard";
-import { nextPort } from "../core/graph";
+import { exitsOf, nextPort } from "../core/graph";
 import { find } from "../core/keys";
 import { GRID, HEIGHT, WIDTH } from "../core/place";
 import { next } from "../core/problems";
@@ -69,8 +69,9 @@ function Builder({ session }: { session: Session }) {
     switch (id) {
       case "find-type": ask({ kind: "add", from: one ? nextPort(editor.content, one, editor.spec(one)) || undefined : undefined, edge: edgeOf(editor.edge) }); return true;
       case "connect": {
-        const from = one && nextPort(editor.content, one, editor.spec(one));
-        if (from) ask({ kind: "connect", from }); else editor.say("Choose the node that the edge begins at.");
+        if (!one) editor.say("Choose the node that the edge begins at.");
+        else if (exitsOf(one, editor.spec(one)).length === 0) editor.say("Nothing can follow this node: it ends the run.");
+        else ask({ kind: "way", node: one.id });
         return true;
       }
       case "note": editor.addNote(middle()); return true;

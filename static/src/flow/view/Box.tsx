@@ -2,7 +2,7 @@
 import { Handle, Position } from "@xyflow/react";
 import { memo, useEffect, useRef } from "react";
 import { titleOf } from "../core/graph";
-import { portAt } from "../core/place";
+import { portX } from "../core/place";
 import type { Finding } from "../core/problems";
 import type { FlowNode, Port, Spec } from "../core/types";
 import type { Mark } from "../core/diff";
@@ -20,6 +20,7 @@ export interface BoxData extends Record<string, unknown> {
   others: string; // who else has it chosen
   naming: boolean;
   trigger: boolean;
+  width: number;
   mark?: Mark;
   run?: Painted;
 }
@@ -61,7 +62,7 @@ export const Box = memo(function Box({ data }: { data: BoxData }) {
       {data.run && <span className={`box-run badge badge-${data.run.tone}`}>{data.run.word}</span>}
       {data.others && <span className="box-others">{data.others}</span>}
       {data.exits.map((p, i) => (
-        <Handle key={p.name} id={p.name} type="source" position={Position.Bottom} isConnectable={edits} style={{ left: `${portAt(i, data.exits.length) * 100}%` }}
+        <Handle key={p.name} id={p.name} type="source" position={Position.Bottom} isConnectable={edits} style={{ left: portX(i, data.exits.length, data.width) }}
           className={`port port-out${p.name === "error" ? " port-error" : ""}${taken.includes(p.name) ? "" : " port-free"}`} role="img" aria-label={`way out ${p.name} of ${titleOf(n)}`}>
           <span className="port-label">{p.name}</span>
         </Handle>

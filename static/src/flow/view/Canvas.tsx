@@ -83,11 +83,12 @@ export const Canvas = memo(function Canvas({ difference }: { difference?: Differ
   const screenPoint = (e: MouseEvent | TouchEvent): Point => ("changedTouches" in e ? { x: e.changedTouches[0].clientX, y: e.changedTouches[0].clientY } : { x: e.clientX, y: e.clientY });
   const reconnecting = useRef<Edge>(undefined);
 
-  // Says "whole flow" once: at the first look, when there is room to read it; else the start is shown at a readable size.
+  // The first look is the whole flow, when it can be read then; else the start at a readable size.
   const first = useRef(true);
   useEffect(() => {
     if (!first.current || nodes.length === 0) return;
     first.current = false;
+    requestAnimationFrame(() => performance.mark("canvas-ready"));
     const { width, height } = api.getState();
     const b = flow.getNodesBounds(nodes.filter((n) => n.type !== "frame"));
     const zoom = Math.min(width / (b.width + 80), height / (b.height + 120), 1);

@@ -1,12 +1,12 @@
 // Beside the drawing: the fields of the chosen node, where its ways out lead, and what can be done with what is chosen.
-import { memo, useCallback, useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import { edgeKey, edgesOf, exitsOf, findNode, split, titleOf, whyNot } from "../core/graph";
 import type { FlowNode } from "../core/types";
 import { extensions } from "../extensions";
 import { about } from "./Box";
 import { useEditor, useTools } from "./context";
 import { Icon } from "./Icon";
-import { morph } from "./morph";
+import { PanelForm } from "../panel";
 
 export const Drawer = memo(function Drawer() {
   const { editor, session } = useTools();
@@ -55,76 +55,29 @@ function NodeDrawer({ node, shut }: { node: FlowNode; shut: React.ReactNode }) {
   );
 }
 
-/** Fields shows the server's form of the node. A change is sent, and the node that comes back takes the place of the old one. */
+/** Fields shows the server's form of the node. */
 function Fields({ node }: { node: FlowNode }) {
   const { editor, session } = useTools();
   const place = useRef<HTMLDivElement>(null);
-  const current = useRef(node);
+  const form = useRef<PanelForm>(undefined);
   const [trouble, setTrouble] = useState("");
-  const timer = useRef(0), asked = useRef(0), shown = useRef<FlowNode>(undefined), sent = useRef("");
-  current.current = node;
-
-  const values = useCallback((): Record<string, string | string[]> | undefined => {
-    const form = place.current?.querySelector("form") ?? undefined;
-    if (!form) return undefined;
-    const out: Record<string, string | string[]> = {};
-    for (const [k, v] of new FormData(form)) {
-      if (typeof v !== "string" || k === "_csrf") continue;
-      const was = out[k];
-      out[k] = was === undefined ? v : Array.isArray(was) ? [...was, v] : [was, v];
-    }
-    return out;
-  }, []);
-
-  const load = useCallback(async (withValues: boolean, field = "") => {
-    const n = current.current, turn = ++asked.current;
-    const posted = withValues ? values() : undefined;
-    sent.current = posted ? JSON.stringify(posted) : "";
-    let answer: { status: number; body: any };
-    try { answer = await session.net.send("POST", "canvas/panel", { content: editor.content, node: n.id, ...(posted ? { values: posted } : {}) }); } catch { setTrouble("Joinery does not answer, so the fields cannot be changed at the moment. What you drew is kept."); return; }
-    if (turn !== asked.current || !place.current) return;
-    if (answer.status !== 200) { setTrouble(answer.body.detail ?? "The fields of this node cannot be shown."); return; }
-    setTrouble("");
-    const made = answer.body.node as FlowNode | undefined;
-    if (posted && made && findNode(editor.content, n.id)) {
-      shown.current = made;
-      editor.set(n.id, made, "Change", `panel:${n.id}:${field}`);
-    } else shown.current = n;
-    // What was typed in the meantime is not in this answer: it stays, and the next answer has it.
-    if (posted && JSON.stringify(values()) !== sent.current) return;
-    morph(place.current, answer.body.html ?? "");
-    place.current.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
-  }, [editor, session, values]);
-
-  // Another node, or this one changed from elsewhere (undo, another person): the form is asked for anew.
+  const [id, setID] = useState(node.id);
   useEffect(() => {
-    if (shown.current && JSON.stringify(shown.current) === JSON.stringify(node)) return;
-    const other = shown.current?.id !== node.id;
-    if (other && place.current) place.current.replaceChildren();
-    const t = setTimeout(() => { void load(false); }, other ? 60 : 0);
-    return () => clearTimeout(t);
-  }, [node, load]);
-  useEffect(() => () => { clearTimeout(timer.current); }, []);
-
-  const changed = useCallback((e: Event, wait: number) => {
-    const target = e.target as HTMLInputElement;
-    if (target.closest("[data-panel-own]")) return;
-    clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => { void load(true, target.name); }, wait);
-  }, [load]);
-  useEffect(() => {
-    const el = place.current;
-    if (!el) return;
-    const typed = (e: Event) => changed(e, 350), done = (e: Event) => changed(e, 0), send = (e: Event) => { e.preventDefault(); changed(e, 0); };
-    const ask = (e: Event) => { (e as CustomEvent<{ content?: unknown }>).detail.content = editor.content; };
-    el.addEventListener("input", typed); el.addEventListener("change", done); el.addEventListener("submit", send); el.addEventListener("joinery:node-ask", ask);
-    return () => { el.removeEventListener("input", typed); el.removeEventListener("change", done); el.removeEventListener("submit", send); el.removeEventListener("joinery:node-ask", ask); };
-  }, [changed, editor]);
-
+    const made = form.current = new PanelForm(place.current!, editor, session.net, setTrouble);
+    return () => made.end();
+  }, [editor, session]);
+  useEffect(() => { form.current?.show(node); setID(node.id); }, [node, editor.content]);
+  const rename = () => { const now = id.trim(); if (now && now !== node.id) form.current?.rename(now); else setID(node.id); };
   return (
     <>
       {trouble && <p className="notice notice-warn">{trouble}</p>}
-      <div ref={place} className="panel-place" data-panel={node.id} onKeyDown={(e) => e.stopPropagation()} />
+      <div ref={place} className="panel-place" />
+      <div className="field drawer-id">
+        <label htmlFor="node-id">Id</label>
+        <input id="node-id" className="code" value={id} maxLength={63} spellCheck={false} autoComplete="off" onChange={(e) => setID(e.target.value)} onBlur={rename}
+          onKeyDown={(e) => { if (e.key === "Enter") rename(); }} />
+        <p className="hint">Expressions read its results as steps.{node.id}, and follow when it changes.</p>
+      </div>
     </>
   );
 }

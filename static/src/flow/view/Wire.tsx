@@ -1,11 +1,14 @@
 // One edge, with a + on it that inserts a node.
 import { BaseEdge, getSmoothStepPath, type EdgeProps } from "@xyflow/react";
 import { memo } from "react";
+import { STUB, through } from "../core/lanes";
 import { useTools } from "./context";
 
 export const Wire = memo(function Wire(p: EdgeProps) {
   const { editor, ask } = useTools();
-  const [path, x, y] = getSmoothStepPath({ sourceX: p.sourceX, sourceY: p.sourceY, targetX: p.targetX, targetY: p.targetY, sourcePosition: p.sourcePosition, targetPosition: p.targetPosition, borderRadius: 10, offset: 22 });
+  const lane = (p.data as { lane?: number } | undefined)?.lane;
+  const led = lane !== undefined && p.targetY - p.sourceY > 3 * STUB ? through(p.sourceX, p.sourceY, p.targetX, p.targetY, lane) : undefined;
+  const [path, x, y] = led ? [led.d, led.x, led.y] : getSmoothStepPath({ sourceX: p.sourceX, sourceY: p.sourceY, targetX: p.targetX, targetY: p.targetY, sourcePosition: p.sourcePosition, targetPosition: p.targetPosition, borderRadius: 10, offset: 22 });
   const [from, to] = p.id.split(">");
   return (
     <>

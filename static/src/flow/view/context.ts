@@ -6,6 +6,7 @@ import type { Session } from "../session";
 
 export type Ask =
   | { kind: "add"; from?: string; edge?: FlowEdge; at?: Point; screen?: Point }
+  | { kind: "way"; node: string }
   | { kind: "connect"; from: string }
   | { kind: "find" };
 

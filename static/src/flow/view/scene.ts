@@ -3,7 +3,8 @@ import { MarkerType, Position, type Edge, type Node } from "@xyflow/react";
 import type { Difference, Mark } from "../core/diff";
 import type { Editor } from "../core/editor";
 import { edgeKey, edgesOf, exitsOf, split, titleOf } from "../core/graph";
-import { HEIGHT, bounds, portAt, widthOf } from "../core/place";
+import { lanes } from "../core/lanes";
+import { HEIGHT, bounds, portX, widthOf } from "../core/place";
 import type { Point } from "../core/types";
 import type { Session } from "../session";
 import { BoxData, spoken } from "./Box";
@@ -52,7 +53,7 @@ export function build(editor: Editor, session: Session, naming: string, before: 
     const oldData = old?.data as BoxData | undefined;
     let data: BoxData = {
       n, spec, exits: exits(n, spec), taken: [...(taken.get(n.id) ?? [])].join(" "), findings: editor.problemsOf.get(n.id), others: (there.get(n.id) ?? []).join(", "),
-      naming: naming === n.id, trigger: content.trigger === n.id, mark: marks.get(n.id), run: oldData?.run && JSON.stringify(oldData.run) === JSON.stringify(run) ? oldData.run : run,
+      naming: naming === n.id, trigger: content.trigger === n.id, width: widthOf(n, editor.catalog), mark: marks.get(n.id), run: oldData?.run && JSON.stringify(oldData.run) === JSON.stringify(run) ? oldData.run : run,
     };
     if (oldData && shallow(oldData, data)) data = oldData;
     const position = layout.nodes?.[n.id] ?? { x: 0, y: 0 };
@@ -68,7 +69,7 @@ export function build(editor: Editor, session: Session, naming: string, before: 
       domAttributes: { tabIndex: tab, role: "group", "aria-roledescription": "node", "aria-label": spoken(data) } as Node["domAttributes"],
       handles: [
         ...(spec?.trigger ? [] : [{ id: null, type: "target" as const, position: Position.Top, x: w / 2 - PORT / 2, y: -PORT / 2, width: PORT, height: PORT }]),
-        ...data.exits.map((p, i) => ({ id: p.name, type: "source" as const, position: Position.Bottom, x: w * portAt(i, data.exits.length) - PORT / 2, y: HEIGHT - PORT / 2, width: PORT, height: PORT })),
+        ...data.exits.map((p, i) => ({ id: p.name, type: "source" as const, position: Position.Bottom, x: portX(i, data.exits.length, w) - PORT / 2, y: HEIGHT - PORT / 2, width: PORT, height: PORT })),
       ],
     });
   }
@@ -101,6 +102,13 @@ export function reframe(nodes: Node[]): Node[] {
 
 const arrow = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-arrow)" };
 
+let lanesFor: { doc: unknown; ways: Map<string, number> } | undefined;
+/** lanesOf works the lanes out once for each document. */
+function lanesOf(editor: Editor): Map<string, number> {
+  if (lanesFor?.doc !== editor.doc) lanesFor = { doc: editor.doc, ways: lanes(editor.content, editor.doc.layout, editor.catalog) };
+  return lanesFor.ways;
+}
+
 function edges(editor: Editor, session: Session, before: Scene | undefined, difference?: Difference): Edge[] {
   const { content } = editor.doc;
   const was = new Map((before?.edges ?? []).map((e) => [e.id, e]));
@@ -108,6 +116,7 @@ function edges(editor: Editor, session: Session, before: Scene | undefined, diff
   const names = new Map(content.nodes.map((n) => [n.id, titleOf(n)]));
   const bad = new Set(editor.problems.map((p) => p.edge).filter(Boolean));
   const painted = session.steps.size > 0;
+  const ways = lanesOf(editor);
   return edgesOf(content).filter((e) => names.has(split(e.from)[0]) && names.has(e.to)).map((e) => {
     const id = edgeKey(e), [source, port] = split(e.from), old = was.get(id);
     let run = "";
@@ -120,8 +129,9 @@ function edges(editor: Editor, session: Session, before: Scene | undefined, diff
     const selected = editor.edge === id;
     const tab = selected || editor.selected.has(source) ? 0 : -1;
     const label = `Edge from ${names.get(source)}, way out ${port}, to ${names.get(e.to)}${mark && mark !== "same" ? `, ${mark}` : ""}${run === "edge-taken" ? ", taken" : ""}`;
-    if (old && old.className === className && old.selected === selected && old.ariaLabel === label && (old.domAttributes as { tabIndex?: number })?.tabIndex === tab) return old;
-    return { id, source, sourceHandle: port, target: e.to, type: "wire", className, selected, ariaLabel: label, focusable: false, reconnectable: editor.edits, markerEnd: arrow, zIndex: selected ? 1 : 0,
+    const lane = ways.get(id);
+    if (old && (old.data as { lane?: number }).lane === lane && old.className === className && old.selected === selected && old.ariaLabel === label && (old.domAttributes as { tabIndex?: number })?.tabIndex === tab) return old;
+    return { id, source, sourceHandle: port, target: e.to, type: "wire", data: { lane }, className, selected, ariaLabel: label, focusable: false, reconnectable: editor.edits, markerEnd: arrow, zIndex: selected ? 1 : 0,
       domAttributes: { tabIndex: tab, role: "group" } as Edge["domAttributes"] };
   });
 }
