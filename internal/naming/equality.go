@@ -59,15 +59,17 @@ func (e Equality) Key(name string) string {
 	case Cased:
 		return norm.NFC.String(lower(norm.NFC.String(name)))
 	case Mail, MailNoDots:
-		local, domain, found := cutLast(name, "@")
+		// Folded first: a full-width @ is an @, and one character may hold a dot (⒈).
+		local, domain, found := cutLast(fold(name), "@")
 		local, _, _ = strings.Cut(local, "+")
 		if e == MailNoDots {
 			local = strings.ReplaceAll(local, ".", "")
 		}
+		local = strings.TrimSpace(local)
 		if !found {
-			return fold(local)
+			return local
 		}
-		return fold(local) + "@" + fold(domain)
+		return local + "@" + domain
 	}
 	return fold(name)
 }
