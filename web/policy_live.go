@@ -159,6 +159,7 @@ func (l *liveTry) after(ctx context.Context, out *tried) {
 		l.writeBack(out)
 	case c.Correlation != nil:
 		l.correlation(ctx, out)
+		l.candidates(ctx, out)
 	}
 }
 

@@ -102,6 +102,19 @@ func (l *liveTry) correlation(ctx context.Context, out *tried) {
 	}
 }
 
+// candidates lists accounts that rules find in the directories they name.
+func (l *liveTry) candidates(ctx context.Context, out *tried) {
+	lines, err := l.systems.Candidates(ctx, l.content.Correlation, out.subject, l.marks)
+	if err != nil {
+		out.err = err
+		return
+	}
+	if len(lines) == 0 && len(l.content.Correlation.Accounts) > 0 {
+		lines = []look.Line{{Title: "No account", Detail: "No rule finds an account for this joiner in the directories that answered."}}
+	}
+	l.seen.lines = append(l.seen.lines, lines...)
+}
+
 func candidateLine(c *policy.Correlation, k node.Known, rule policy.MatchRule) look.Line {
 	decision := c.Decide(rule.Weight)
 	if k.Same {

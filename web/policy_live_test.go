@@ -97,9 +97,12 @@ func TestAPI_PolicyTryLive(t *testing.T) {
 		require.Equal(t, id, joinerID)
 		return []node.Known{{ID: "j_9", Ref: joiner.Ref{Connection: "hr", Worker: "9"}, Sets: []string{rules[0].Key()}}}, nil
 	}
-	who := obj{"type": "correlation", "correlation": obj{"rules": []any{obj{"fields": []any{"first_name", "last_name"}, "weight": 0.6}}}}
+	who := obj{"type": "correlation", "correlation": obj{"rules": []any{obj{"fields": []any{"first_name", "last_name"}, "weight": 0.6}},
+		"accounts": []any{obj{"connection": "dir", "equal": []any{"title = title"}, "weight": 1}, obj{"connection": "draft", "equal": []any{"title = title"}, "weight": 1}}}}
 	got = try(auth.Reviewer, who, obj{"joiner": id})
 	require.Contains(t, said(got, "seen"), "a person would be asked (weight 0.6)")
+	require.Contains(t, said(got, "seen"), "Not adopted: It is the joiner's already")
+	require.Contains(t, said(got, "systems"), "draft is not live yet")
 
 	// Who may not simulate may not ask systems, and what is paused is not asked.
 	got = try(auth.Viewer, groups, obj{"joiner": id})

@@ -103,6 +103,9 @@ type Account struct {
 	Groups     []string       `json:"groups,omitempty"`
 	// Existed says the account was there before this step's first attempt.
 	Existed bool `json:"existed"`
+	// Protected says why the account must never be adopted, as far as the system tells
+	// and the connector was asked for it (AccountsWith); "" when nothing speaks against it.
+	Protected string `json:"protected,omitempty"`
 }
 
 // Group is a group in a directory.

@@ -69,3 +69,17 @@ func (r Reading) Worker(ctx context.Context, id string) (joiner.Worker, error) {
 	}
 	return w.Worker(ctx, id)
 }
+
+// AccountsWith finds accounts by what they hold.
+func (r Reading) AccountsWith(ctx context.Context, equal map[string]string, most int) ([]Account, error) {
+	a, ok := r.conn.(AccountSearcher)
+	if !ok {
+		return nil, CannotSearch(r.key)
+	}
+	return a.AccountsWith(ctx, equal, most)
+}
+
+// CannotSearch says that accounts of a connection cannot be searched.
+func CannotSearch(key string) error {
+	return fault.New(fault.Invalid, "The accounts of %s cannot be searched by what they hold. Take its rules out of the policy.", key)
+}

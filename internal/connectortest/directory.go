@@ -61,6 +61,8 @@ func RunDirectory(t *testing.T, d Directory) {
 		{"enable_and_disable", s.enable, s.can("disable")},
 		{"groups", s.groups, true},
 		{"missing_group", s.missingGroup, true},
+		{"accounts_of_others_are_found", s.accountsWith, true},
+		{"adopt_and_abandon", s.adopt, true},
 		{"any_script", s.anyScript, true},
 		{"S84_injection_is_literal", s.injection, true},
 		{"huge_name", s.hugeName, true},

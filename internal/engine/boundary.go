@@ -144,7 +144,7 @@ func (b *boundary) intend(ctx context.Context, connection, operation, target str
 	i := postgres.Intent{Key: b.opKey(connection, operation, target), Run: k.c.ID, Owner: k.e.Owner, Epoch: k.c.Epoch, Node: b.node.ID, Flow: k.c.Flow, Connection: connection, Operation: operation, Target: target, Again: b.again}
 	limits := k.rel.connections[connection].settings.Limits
 	switch operation {
-	case opCreate:
+	case opCreate, opAdopt:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.CreatesPerHour, limits.CreatesPerHour
 	case opWriteBack:
 		i.FlowLimit, i.ConnectionLimit = k.rel.content.Limits.WriteBacksPerHour, limits.WriteBacksPerHour

@@ -183,7 +183,7 @@ func (t *try) call(params node.Params) node.Call {
 	return node.Call{
 		Key: stepKey(k.c.ID, t.node.ID), Node: t.node.ID, Event: k.c.Event, Ref: k.c.Ref, Joiner: t.worker, Params: params, Wake: t.wake, Now: k.now,
 		Run: node.RunInfo{ID: string(k.c.ID), Flow: k.c.Flow, Simulated: k.sim != nil, StartedAt: k.c.StartedAt, BaseURL: k.e.BaseURL},
-		Log: t.b.logf, Policy: k.rel.policy, Functions: t.function, Connected: t.connected, People: known{t.b}, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
+		Log: t.b.logf, Policy: k.rel.policy, Functions: t.function, Connected: t.connected, People: known{t.b}, Adoption: adoption{t.b}, Names: t.b.names(), Granted: t.b.grants, Directory: t.b.directory, Workers: t.b.workers, HTTP: t.b.http, Mail: t.b.mail,
 		HRIS: t.b.hris, Exception: t.b.exception, Settled: t.b.settledMatter, Memory: t.memory,
 	}
 }

@@ -109,7 +109,7 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, wh
 	if err := json.Unmarshal(e.Receipt, &r); err != nil {
 		return false, "", fmt.Errorf("read receipt: %w", err)
 	}
-	if !r.Changed && e.Operation != opWriteBack {
+	if !r.Changed && e.Operation != opWriteBack && !(e.Operation == opAdopt && r.Account == "") {
 		return true, "", nil
 	}
 	if e.Operation == opMail || e.Operation == opHTTP {
@@ -123,6 +123,9 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, wh
 		return false, "", err
 	}
 	defer back()
+	if e.Operation == opAdopt {
+		return true, "", k.giveAccountBack(ctx, e, r, conn)
+	}
 	dir, ok := conn.(connector.Directory)
 	if !ok {
 		return false, "", fault.New(fault.Invalid, "The connection %s has no accounts and groups.", e.Connection)

@@ -30,13 +30,14 @@ func (JoinerCorrelate) Spec() flow.Spec {
 	}
 	return flow.Spec{
 		Kind: "joiner.correlate", Version: 1, Category: "people", Title: "Recognise the joiner", Icon: "user-check",
-		Help: "Looks whether the joiner is somebody known: comes back, changes from contractor to employee, or has two records. When the rules are sure, the earlier accounts and names are the joiner's from here on; when they are not, a person compares the two records side by side. Put it before names and accounts. Groups from before do not come back by themselves.",
+		Help: "Looks whether the joiner is somebody known: comes back, changes from contractor to employee, or has two records. When the rules are sure, the earlier accounts and names are the joiner's from here on; when they are not, a person compares the two records side by side. A policy may also name directories whose accounts are looked through, those that Joinery never made included: one that is surely the joiner's is adopted. Put it before names and accounts. Groups from before do not come back by themselves.",
 		Fields: []form.Field{policyField("correlation"),
 			{Key: "role", Label: "Who decides when the rules are not sure", Kind: form.Select, Default: string(auth.Operator), Options: roles}},
 		Ports: []flow.Port{{Name: "new", Label: "somebody new"}, {Name: "known", Label: "somebody known"}, {Name: "blocked", Label: "must not be hired again"}},
 		Outputs: []flow.Output{{Name: "worker", Type: "string", Help: "The earlier record's id in its HRIS."}, {Name: "connection", Type: "string", Help: "The HRIS of the earlier record."},
 			{Name: "rule", Type: "string"}, {Name: "weight", Type: "number"}, {Name: "worker_type", Type: "string", Help: "What the earlier record was: employee, contractor, …"},
-			{Name: "active", Type: "bool", Help: "The earlier record is still active: two at once."}, {Name: "accounts", Type: "map", Help: "The earlier accounts' ids, by directory."}},
+			{Name: "active", Type: "bool", Help: "The earlier record is still active: two at once."}, {Name: "accounts", Type: "map", Help: "The earlier or adopted accounts' ids, by directory."},
+			{Name: "adopted", Type: "bool", Help: "An account that Joinery had not made was found and is the joiner's now. It may be in use: it keeps what it has."}},
 	}
 }
 
@@ -52,7 +53,7 @@ func (JoinerCorrelate) Run(ctx context.Context, call Call) (Result, error) {
 	}
 	k, rule, ok := best(c, all)
 	if !ok {
-		return Result{Port: "new", Output: matched(Known{}, policy.MatchRule{})}, nil
+		return call.accounts(ctx, c)
 	}
 	decision, by := c.Decide(rule.Weight), ""
 	if k.Same {
@@ -83,7 +84,7 @@ func (JoinerCorrelate) Run(ctx context.Context, call Call) (Result, error) {
 	case policy.MatchAsk:
 		return call.askWho(k, rule), nil
 	case policy.MatchNew:
-		return Result{Port: "new", Output: matched(Known{}, policy.MatchRule{})}, nil
+		return call.accounts(ctx, c)
 	}
 	return call.join(ctx, k, rule, by)
 }
@@ -120,7 +121,7 @@ func matched(k Known, rule policy.MatchRule) map[string]any {
 		accounts[c] = id
 	}
 	return map[string]any{"worker": k.Ref.Worker, "connection": k.Ref.Connection, "rule": rule.Title(), "weight": rule.Weight,
-		"worker_type": k.Worker.Text(joiner.WorkerType), "active": k.active(), "accounts": accounts, "known": k.ID}
+		"worker_type": k.Worker.Text(joiner.WorkerType), "active": k.active(), "accounts": accounts, "known": k.ID, "adopted": false}
 }
 
 // active reports whether a record is one of somebody who is here.

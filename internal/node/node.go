@@ -47,8 +47,10 @@ type Call struct {
 	Functions Functions
 	// Connected says whether a port of the node leads anywhere.
 	Connected func(port string) bool
-	// People are those Joinery knows already.
-	People People
+	// People are those Joinery knows already; Adoption is for accounts that no joiner
+	// stands behind.
+	People   People
+	Adoption Adoption
 	// Names is who holds which names, and holds them for the joiner.
 	Names Reservations
 	// Directory, Workers open a connection by key. The engine stands between:

@@ -33,6 +33,9 @@ type Case struct {
 	// People are those known already, for correlations: their attributes, and "worker"
 	// for the id.
 	People []map[string]any `json:"people,omitempty" yaml:"people,omitempty"`
+	// Accounts are those of directories, for correlations: "connection", "account" for
+	// the login, "mark", "protected", "groups", and their attributes.
+	Accounts []map[string]any `json:"accounts,omitempty" yaml:"accounts,omitempty"`
 	// Write, Wrote and Planned are for write-back contracts: what a flow wants to
 	// write, what Joinery wrote before, and what the HRIS said at the plan. The joiner
 	// is what it says now.
@@ -87,7 +90,7 @@ func (c Case) Subject() (Subject, error) {
 	if id == "" {
 		id = "1"
 	}
-	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Source: c.Source, Now: now, Inputs: c.Inputs, Lookups: taken(c.Taken), People: people(c.People), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
+	return Subject{Worker: joiner.Worker{ID: id, Attributes: c.Joiner}, Source: c.Source, Now: now, Inputs: c.Inputs, Lookups: taken(c.Taken), People: people(c.People), Accounts: candidates(c.Accounts), Write: c.Write, Wrote: c.Wrote, Planned: c.Planned}, nil
 }
 
 type taken []Taken

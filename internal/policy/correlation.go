@@ -25,6 +25,10 @@ type Correlation struct {
 	// Blocked is a condition in CEL on the earlier record: somebody who must not be
 	// hired again.
 	Blocked string `json:"blocked,omitempty" yaml:"blocked,omitempty"`
+	// Accounts are looked through when nobody known fits.
+	Accounts []AccountRule `json:"accounts,omitempty" yaml:"accounts,omitempty"`
+	// Protected are groups whose members' accounts are never adopted.
+	Protected []string `json:"protected,omitempty" yaml:"protected,omitempty"`
 }
 
 // MatchRule is one row.
@@ -64,7 +68,10 @@ func correlationKind() kind {
 				{Key: "join", Label: "Same person from", Kind: form.Number, Default: defaultJoin, Help: "From this weight on nobody is asked."},
 				{Key: "ask", Label: "A person decides from", Kind: form.Number, Default: defaultAsk, Help: "Below this weight it is somebody new."},
 				{Key: "blocked", Label: "Must not be hired again when", Kind: form.Expression, Result: "bool", Placeholder: `joiner.do_not_rehire == "true"`, Help: "Looked at on the earlier record."},
+				accountsField(),
+				{Key: "protected", Label: "Never adopted: members of", Kind: form.List, Placeholder: "domain-admins, sudo", Group: "Accounts of a directory", Help: "Groups, beside those that a directory itself calls privileged."},
 			},
+			Rows:    "rules",
 			Starter: "key: who-is-it\nname: Who is it\ntype: correlation\ncorrelation:\n  rules:\n    - name: National id\n      fields: [national_id]\n      weight: 1\n    - name: Private e-mail and birth date\n      fields: [personal_email, birth_date]\n      weight: 0.9\n    - name: Name and birth date\n      fields: [first_name, last_name, birth_date]\n      weight: 0.6\n    - name: Name only\n      fields: [first_name, last_name]\n      weight: 0.2\n  blocked: joiner.do_not_rehire == \"true\"\ncases:\n  - name: The same name and birth date are asked about\n    joiner: {first_name: Zoë, last_name: Müller, birth_date: \"1990-02-03\"}\n    people:\n      - {worker: \"77\", first_name: zoe, last_name: Mueller, birth_date: \"1990-02-03\"}\n      - {worker: \"78\", first_name: Zoë, last_name: Müller, birth_date: \"1990-02-03\"}\n    expect: {decision: ask, worker: \"78\", weight: 0.6}\n  - name: The same name with another birth date is somebody new\n    joiner: {first_name: Zoë, last_name: Müller, birth_date: \"1990-02-03\"}\n    people:\n      - {worker: \"77\", first_name: Zoë, last_name: Müller, birth_date: \"1971-02-03\"}\n    expect: {decision: new}\n",
 		},
 		rules: func(c Content) (Rules, bool) { return c.Correlation, c.Correlation != nil },
@@ -72,12 +79,12 @@ func correlationKind() kind {
 }
 
 // Check finds what is wrong with the rules.
-func (c *Correlation) Check(Known) []fault.Problem {
-	var out []fault.Problem
+func (c *Correlation) Check(k Known) []fault.Problem {
+	out := c.checkAccounts(k)
 	add := func(path, format string, args ...any) {
 		out = append(out, fault.Problem{Path: path, Detail: fmt.Sprintf(format, args...)})
 	}
-	if len(c.Rules) == 0 || len(c.Rules) > 50 {
+	if len(c.Rules)+len(c.Accounts) == 0 || len(c.Rules) > 50 {
 		add("rules", "Write 1 to 50 rules.")
 	}
 	sets := map[string]bool{}
@@ -126,8 +133,8 @@ func (c *Correlation) thresholds() (join, ask float64) {
 	return join, ask
 }
 
-// Connections lists none.
-func (c *Correlation) Connections() []string { return nil }
+// Connections lists those whose accounts are looked through.
+func (c *Correlation) Connections() []string { return c.AccountConnections() }
 
 // Key names the attributes of a rule, whatever their order.
 func (r MatchRule) Key() string {
@@ -208,7 +215,7 @@ func (c *Correlation) Bars(ctx context.Context, earlier Subject) (bool, error) {
 
 // Try compares the joiner with the people of a test, or with nobody.
 func (c *Correlation) Try(ctx context.Context, s Subject) (Outcome, error) {
-	out := Outcome{Output: map[string]any{"decision": MatchNew, "worker": "", "weight": 0.0, "rule": ""}}
+	out := Outcome{Output: map[string]any{"decision": MatchNew, "worker": "", "weight": 0.0, "rule": "", "accounts": map[string]any{}}}
 	var best joiner.Worker
 	weight := 0.0
 	for _, p := range s.People {
@@ -227,8 +234,10 @@ func (c *Correlation) Try(ctx context.Context, s Subject) (Outcome, error) {
 		}
 		out.Reasons = append(out.Reasons, reason)
 	}
-	if weight == 0 {
-		return out, nil
+	if weight == 0 || c.Decide(weight) == MatchNew {
+		out.Output["weight"], out.Output["worker"] = weight, best.ID
+		err := c.tryAccounts(ctx, s, &out)
+		return out, err
 	}
 	out.Output["decision"], out.Output["worker"], out.Output["weight"] = c.Decide(weight), best.ID, weight
 	for i := range out.Reasons {

@@ -131,6 +131,8 @@ type Subject struct {
 	Lookups Lookups
 	// People are those known already. Only correlations look at them.
 	People []joiner.Worker
+	// Accounts are those of directories. Only correlations look at them.
+	Accounts []Candidate
 	// Write are values that a flow wants to write back, Wrote those that Joinery
 	// wrote before, and Planned what the HRIS said when the run read the worker. Only
 	// write-back contracts look at them.

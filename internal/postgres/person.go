@@ -190,3 +190,21 @@ func (db *DB) StampOf(ctx context.Context, ref joiner.Ref) (string, error) {
 	}
 	return stamp, asFault(err)
 }
+
+// ApartFrom lists what a person has said a joiner is not: ids of joiners, and names
+// of accounts that begin with "account:".
+func (db *DB) ApartFrom(ctx context.Context, joinerID string) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `SELECT other_id FROM match_apart WHERE joiner_id = $1`, joinerID)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return out, asFault(err)
+}
+
+// AdoptedBefore reports whether a run of the joiner adopted an account, and did not
+// give it back.
+func (db *DB) AdoptedBefore(ctx context.Context, joinerID, connection, account string) (yes bool, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM runs r JOIN intents i ON i.run_id = r.id WHERE r.joiner_id = $1 AND i.operation = 'account.adopt' AND i.connection = $2 AND i.target = $3 AND i.undone_at IS NULL)`, joinerID, connection, account).Scan(&yes)
+	return yes, asFault(err)
+}

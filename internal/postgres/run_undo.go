@@ -52,12 +52,15 @@ func (db *DB) MarkUndone(ctx context.Context, id run.ID, owner string, epoch int
 	return db.ptx(ctx, func(tx pgx.Tx) error {
 		var marked int
 		err := tx.QueryRow(ctx, `WITH u AS (UPDATE intents i SET undone_at = now() FROM runs r WHERE i.key = $1 AND r.id = $2 AND r.lease_owner = $3 AND r.epoch = $4 AND r.state = 'running'
-				RETURNING r.joiner_id, i.connection, i.operation, i.receipt),
+				RETURNING r.joiner_id, i.connection, i.operation, i.target, i.receipt),
 			gone AS (UPDATE joiner_accounts a SET groups = array_remove(a.groups, u.receipt->>'group'), granted = array_remove(a.granted, u.receipt->>'group'), changed_at = now() FROM u
 				WHERE u.operation = 'group.add' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
 			back AS (UPDATE joiner_accounts a SET groups = array_append(a.groups, u.receipt->>'group'), changed_at = now(),
 					granted = CASE WHEN u.receipt->>'granted' = 'true' THEN array_append(a.granted, u.receipt->>'group') ELSE a.granted END FROM u
 				WHERE u.operation = 'group.remove' AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
+			given AS (DELETE FROM joiner_accounts a USING u WHERE u.operation = 'account.adopt' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = coalesce(u.receipt->>'account', u.target)),
+			freed AS (UPDATE reservations n SET state = 'released', until = NULL, reason = 'The account was given back.', changed_at = now() FROM u
+				WHERE u.operation = 'account.adopt' AND n.joiner_id = u.joiner_id AND n.state <> 'released' AND coalesce(u.receipt->'names', '[]') ? n.name),
 			shut AS (UPDATE joiner_accounts a SET enabled = u.operation = 'account.disable', changed_at = now() FROM u
 				WHERE u.operation IN ('account.ensure', 'account.enable', 'account.disable') AND u.receipt->>'changed' = 'true' AND a.joiner_id = u.joiner_id AND a.connection = u.connection AND a.account_id = u.receipt->>'account'),
 			called AS (UPDATE joiner_accounts a SET name = u.receipt->>'name', changed_at = now() FROM u

@@ -138,6 +138,36 @@ func TestActiveDirectory(t *testing.T) {
 			require.Equal(t, "Sign in", f.Title)
 			require.Contains(t, f.Detail, "must be changed first")
 		},
+		"privileged accounts are never adopted": func(t *testing.T) {
+			find := dir.(connector.Adopter)
+			l, err := s.Admin()
+			require.NoError(t, err)
+			defer func() { _ = l.Close() }()
+			for login, make := range map[string]func(dn string) *goldap.ModifyRequest{
+				"wasadmin": func(dn string) *goldap.ModifyRequest {
+					req := goldap.NewModifyRequest(dn, nil)
+					req.Replace("adminCount", []string{"1"})
+					return req
+				},
+				"isadmin": func(dn string) *goldap.ModifyRequest {
+					req := goldap.NewModifyRequest("CN=Backup Operators,CN=Builtin,DC=ad,DC=joinery,DC=test", nil)
+					req.Add("member", []string{dn})
+					return req
+				},
+			} {
+				a := ensure(t, adWant(login, map[string]any{"employeeID": login}))
+				_, err := find.Abandon(t.Context(), a.ID, a.Stamp)
+				require.NoError(t, err)
+				require.NoError(t, l.Modify(make(a.ID)))
+				found, err := find.AccountsWith(t.Context(), map[string]string{"employeeID": login}, 5)
+				require.NoError(t, err)
+				require.Len(t, found, 1)
+				require.Contains(t, found[0].Protected, "privileged group")
+				_, err = find.Adopt(t.Context(), a.ID, "hris:"+login)
+				require.True(t, fault.Is(err, fault.Forbidden), "%v", err)
+				require.Empty(t, raw(t, a.ID, "employeeNumber").GetAttributeValue("employeeNumber"))
+			}
+		},
 		"a login is taken in the whole domain": func(t *testing.T) {
 			for _, login := range []string{"SALES", "guest", "krbtgt", "JSmith"} {
 				_, err := dir.EnsureAccount(t.Context(), adWant(login, map[string]any{"cn": "Taken " + login}))
