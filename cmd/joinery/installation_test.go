@@ -153,10 +153,13 @@ var readyLine = regexp.MustCompile(`msg=ready address=(\S+) version=\S+ took=(\S
 
 // serve starts a process and waits until it says that it is ready.
 func (i *installation) serve(extra ...string) *process {
+	return i.serveBy(exec.Command(os.Args[0]), append(extra, childVariable+"=serve")...)
+}
+
+func (i *installation) serveBy(program *exec.Cmd, extra ...string) *process {
 	i.t.Helper()
-	n := &process{t: i.t, log: &lockedBuffer{}, done: make(chan struct{})}
-	n.cmd = exec.Command(os.Args[0])
-	n.cmd.Env = []string{childVariable + "=serve", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	n := &process{t: i.t, cmd: program, log: &lockedBuffer{}, done: make(chan struct{})}
+	n.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for k, v := range i.env {
 		n.cmd.Env = append(n.cmd.Env, k+"="+v)
 	}

@@ -202,6 +202,12 @@ edges: [{from: moved.started, to: look}]
 	one := w.node("one")
 	one.Slots = 16
 	n := one.start(t)
+	// In the campaign the directory takes as long as real ones do, so that a fifth of a
+	// run's time is more than what other work on this machine takes.
+	_, campaign := long()
+	if campaign {
+		w.dir.Plan(func(call) answer { return answer{wait: 400 * time.Millisecond} })
+	}
 	baseline := w.timed(0, 20, n)
 	proxy.Mute()
 	const dead = 60
@@ -220,7 +226,11 @@ edges: [{from: moved.started, to: look}]
 	time.Sleep(2500 * time.Millisecond)
 	beside := w.timed(20, 40, n)
 	t.Logf("p95 of a run: %s alone, %s beside a dead system", baseline, beside)
-	require.Less(t, beside, baseline*12/10+400*time.Millisecond, "p95 of the others (a fifth more, and what two shared cores add)")
+	if campaign {
+		require.Less(t, beside, baseline*12/10, "p95 of the others: a fifth more at most")
+	} else {
+		require.Less(t, beside, baseline*12/10+400*time.Millisecond, "p95 of the others (a fifth more, and what two shared cores add)")
+	}
 	began := time.Now()
 	resp, err := http.Get(n.url + "/sign-in")
 	require.NoError(t, err)
