@@ -225,12 +225,6 @@ edges: [{from: moved.started, to: look}]
 	// The first calls need two seconds until they are known to be slow.
 	time.Sleep(2500 * time.Millisecond)
 	beside := w.timed(20, 40, n)
-	t.Logf("p95 of a run: %s alone, %s beside a dead system", baseline, beside)
-	if campaign {
-		require.Less(t, beside, baseline*12/10, "p95 of the others: a fifth more at most")
-	} else {
-		require.Less(t, beside, baseline*12/10+400*time.Millisecond, "p95 of the others (a fifth more, and what two shared cores add)")
-	}
 	began := time.Now()
 	resp, err := http.Get(n.url + "/sign-in")
 	require.NoError(t, err)
@@ -241,6 +235,15 @@ edges: [{from: moved.started, to: look}]
 	w.rested(either(2*time.Minute, 8*time.Minute), 40+dead)
 	w.check()
 	require.Equal(t, 40+dead, w.count(`SELECT count(*) FROM runs WHERE state = 'succeeded'`))
+	// What this machine does besides comes and goes, so the time alone is that before or after.
+	again := w.timed(40, 60, n)
+	t.Logf("p95 of a run: %s alone, %s beside a dead system, %s alone again", baseline, beside, again)
+	baseline = max(baseline, again)
+	if campaign {
+		require.Less(t, beside, baseline*12/10, "p95 of the others: a fifth more at most")
+	} else {
+		require.Less(t, beside, baseline*12/10+400*time.Millisecond, "p95 of the others (a fifth more, and what two shared cores add)")
+	}
 }
 
 // timed hires people one after another and gives the 95th percentile of how long

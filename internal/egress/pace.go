@@ -188,6 +188,9 @@ func (x *pace) lower(sent, now time.Time) {
 	if x.told.until.After(now) {
 		x.told, x.deaf = told{}, now.Add(settleFirst)
 	}
+	if x.answered.IsZero() { // the refusal overtook the answers of those before it
+		x.answered = now.Add(-time.Millisecond)
+	}
 	if !x.paced.Load() {
 		x.begin(now, x.recent(now), now.Sub(x.answered), x.before > 0)
 	} else {
@@ -221,7 +224,7 @@ func (x *pace) ask(now time.Time) Turn {
 		step := time.Duration(float64(time.Second) / rate)
 		x.next = slot.Add(step)
 		if slot.After(now) {
-			x.grow += step // someone has to wait, so more is wanted
+			x.grow += x.most(step) // someone has to wait, so more is wanted
 		}
 		return Turn{At: slot}
 	}

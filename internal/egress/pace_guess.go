@@ -13,6 +13,8 @@ import (
 const (
 	climbFrom   = 3  // times what it took at once, a second
 	climbBy     = 10 // times a second
+	quickly     = 5 * time.Second
+	climbTurn   = 176 * time.Millisecond // log10 1.5 of a second
 	gentleFrom  = 0.97
 	doubtMost   = 0.25
 	gentleBy    = 0.01  // of the rate, each second
@@ -44,6 +46,7 @@ type guess struct {
 	margin float64       // of the rate, that is left unused when holding
 	grow   time.Duration // how long the host was used to the full in this phase
 	settle time.Duration // how long to hold
+	quick  int           // refusals in a row within seconds of each other
 	asked  bool          // after holding, whether more is allowed
 
 	burst float64       // size of the bucket
@@ -57,6 +60,7 @@ type guess struct {
 // at the end of a longer time in which it took that many each second. First is how long
 // the first answer is ago.
 func (g *guess) begin(now time.Time, took float64, first time.Duration, steady bool) {
+	took = max(1, took)
 	from := took
 	if took <= startWith { // not even the first volley fitted
 		from *= climbFrom
@@ -98,8 +102,13 @@ func (g *guess) refused(now time.Time, grow time.Duration) {
 	// The size of the bucket is not known well, which counts less the longer it was
 	// drawn from. In doubt the pace begins lower, so that the next refusal shows more.
 	doubt := min(doubtMost, (2+g.burst/10)/max(1, float64(len(g.notes))-g.burst))
+	// Refused again and again within seconds it is thought to be more than it is.
+	if g.quick++; now.Sub(g.empty) > quickly {
+		g.quick = 0
+	}
+	doubt = min(doubtMost, doubt*float64(1+g.quick))
 	switch {
-	case g.phase == gentle && near: // two findings agree
+	case g.phase == gentle && near && g.quick == 0: // two findings agree
 		g.phase = holding
 		if g.asked { // more was asked for in vain
 			g.settle = min(2*g.settle, settleMost)
@@ -108,7 +117,7 @@ func (g *guess) refused(now time.Time, grow time.Duration) {
 		g.phase, g.from = gentle, min(gentleFrom, 1-doubt)
 	case g.phase == gentle:
 		g.phase, g.settle = holding, settleFirst
-	case near: // refused at what it took before: it counts otherwise than was thought
+	case near && g.quick == 0: // refused at what it took before: it counts otherwise than was thought
 		g.margin = min(2*g.margin, marginMost)
 	default:
 		g.phase, g.from, g.settle = gentle, gentleFrom, settleFirst
@@ -116,6 +125,15 @@ func (g *guess) refused(now time.Time, grow time.Duration) {
 	g.asked = false
 	g.known, g.grow = rate, 0
 	g.empty, g.full, g.notes = now, false, g.notes[:0]
+}
+
+// most is how much of a turn's time counts as use to the full: a climb rises by half
+// with a turn at most, however far apart they are.
+func (g *guess) most(step time.Duration) time.Duration {
+	if g.phase == climbing {
+		return min(step, climbTurn)
+	}
+	return step
 }
 
 // rate is the pace now, and moves on to the next phase when it is time.
