@@ -16,11 +16,19 @@ const lookEvery = 2 * time.Second
 func (e *Engine) looking(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var forget time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		e.nextBacktest(ctx)
+		if now := time.Now(); now.After(forget) {
+			forget = now.Add(forgetEvery)
+			if _, err := e.DB.ForgetBacktests(ctx); err != nil && ctx.Err() == nil {
+				e.Log.Warn("forgetting old backtests failed", "err", err)
+			}
 		}
 		lists, err := e.DB.GoOnward(ctx)
 		if err != nil && ctx.Err() == nil {

@@ -86,6 +86,8 @@ type Engine struct {
 	ending   chan struct{}
 	work     sync.WaitGroup
 	checks   sync.WaitGroup
+	// backtests says that this process carries one out.
+	backtests atomic.Bool
 }
 
 // Kick looks for due runs now instead of at the next poll.

@@ -83,6 +83,10 @@ func (d tattlingDirectory) SetEnabled(context.Context, string, bool) (bool, erro
 	return false, d.told.wrote("SetEnabled")
 }
 
+func (d tattlingDirectory) RenameAccount(context.Context, string, string) (string, error) {
+	return "", d.told.wrote("RenameAccount")
+}
+
 func (d tattlingDirectory) EnsureMember(context.Context, string, string) (bool, error) {
 	return false, d.told.wrote("EnsureMember")
 }
@@ -153,7 +157,7 @@ func tryParams() map[string]string {
 		"hris.write_back": `{connection: hr, policy: back, values: {work_email: "ada@x.example"}}`, "name.generate": `{policy: std}`,
 		"manager.resolve": `{directory: dir, connection: hr, attribute: manager, manager: "1"}`, "groups.resolve": `{policy: groups, directory: dir}`, "attributes.map": `{policy: map}`,
 		"account.find": `{directory: dir}`, "account.ensure": `{directory: dir, name: new, attributes: {mail: "a@x.example"}}`, "account.update": `{directory: dir, attributes: {title: new}}`,
-		"account.enable": `{directory: dir}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
+		"account.enable": `{directory: dir}`, "account.rename": `{directory: dir, name: countess}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
 		"group.sync": `{directory: dir, groups: [all-staff], others: remove}`, "notify.email": `{to: [it@x.example], subject: s, text: t}`, "http.request": `{url: "https://api.example.com/x", method: POST, body: b}`,
 	}
 }

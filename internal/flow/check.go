@@ -55,6 +55,7 @@ func Check(c Content, cat Catalog, k Known) []fault.Problem {
 			f.add("vars."+name, "Names of variables have lower-case letters, digits and underscores.")
 		}
 	}
+	f.backtest()
 	f.nodes()
 	f.edges()
 	f.trigger()

@@ -51,6 +51,7 @@ func Differences(before, after Content, cat Catalog) []string {
 			before.Limits.CreatesPerHour, after.Limits.CreatesPerHour, before.Limits.GrantsPerHour, after.Limits.GrantsPerHour,
 			before.Limits.WriteBacksPerHour, after.Limits.WriteBacksPerHour)
 	}
+	out = append(out, backtestDifferences(before.Backtest, after.Backtest)...)
 	return append(out, grantDifferences(before, after, cat)...)
 }
 

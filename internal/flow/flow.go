@@ -25,6 +25,8 @@ type Content struct {
 	// Invariants are what must never happen, whatever the nodes say.
 	Invariants []Invariant `json:"invariants,omitempty" yaml:"invariants,omitempty"`
 	Limits     Limits      `json:"limits,omitzero" yaml:"limits,omitempty"`
+	// Backtest says that a revision is tested against past joiners before it goes live.
+	Backtest Backtest `json:"backtest,omitzero" yaml:"backtest,omitempty"`
 }
 
 // Node is one box.

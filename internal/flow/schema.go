@@ -46,6 +46,8 @@ func Schema(cat Catalog) map[string]any {
 				"properties": object{"from": object{"type": "string", "pattern": `^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`}, "to": slugged}}},
 			"invariants": object{"type": "array", "maxItems": MaxInvariants, "items": object{"type": "object", "required": []any{"name"}, "additionalProperties": false,
 				"properties": object{"name": text, "when": text, "never_groups": texts, "never_accounts": texts, "directory": text, "say": text}}},
+			"backtest": object{"type": "object", "additionalProperties": false, "description": "A revision is tested against past joiners before it may be approved.",
+				"properties": object{"required": object{"type": "boolean"}, "joiners": object{"type": "integer", "minimum": 1, "maximum": MostBacktest}}},
 			"limits": object{"type": "object", "additionalProperties": false, "properties": object{"runs_per_hour": limit, "creates_per_hour": limit, "grants_per_hour": limit, "write_backs_per_hour": limit}},
 		},
 	}

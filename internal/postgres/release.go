@@ -120,6 +120,13 @@ func (db *DB) RefreshPins(ctx context.Context, by Actor, kind review.Kind, key, 
 		if root == a.Live.Root {
 			return 0, "", fault.New(fault.Conflict, "It uses the newest releases already.")
 		}
+		b, err := db.backtestOf(tx, kind, key, a.Live.Revision)
+		if err == nil {
+			err = b.MayRelease()
+		}
+		if err != nil {
+			return 0, "", err
+		}
 		return a.Live.Revision, review.ByRefresh, nil
 	})
 }

@@ -24,6 +24,9 @@ func (db *DB) decide(ctx context.Context, id string, rule func(*review.Review) e
 		if r, err = loadReview(tx, id); err != nil {
 			return err
 		}
+		if r.rule.Backtest, err = db.backtestOf(tx, r.rule.Kind, r.rule.Key, r.rule.Revision); err != nil {
+			return err
+		}
 		if err := rule(&r.rule); err != nil {
 			return err
 		}

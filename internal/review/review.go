@@ -73,6 +73,7 @@ type Review struct {
 	// Authors are the UserIDs of everyone who edited since the last release.
 	Authors  []string
 	Checks   []Check
+	Backtest Backtest
 	OpenedBy string
 	OpenedAt time.Time
 }

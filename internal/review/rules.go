@@ -27,6 +27,9 @@ func (r *Review) Approve(by auth.Actor, hash string) error {
 			return fault.New(fault.Conflict, "The check “%s” is not green: %s", c.Name, c.Detail)
 		}
 	}
+	if err := r.Backtest.MayRelease(); err != nil {
+		return err
+	}
 	if r.Base != r.Live {
 		return fault.New(fault.Conflict, "Something else went live after this review was opened, so the difference shown is out of date. Submit the revision again to compare it with what is live now.")
 	}
