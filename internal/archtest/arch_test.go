@@ -53,6 +53,7 @@ var floors = map[string]int{
 	"internal/review":               1,
 	"internal/joiner":               1,
 	"internal/exception":            1,
+	"internal/backtest":             1,
 	"internal/bulk":                 1,
 	"internal/fault":                0,
 	"internal/form":                 0,

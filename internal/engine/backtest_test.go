@@ -289,4 +289,3 @@ func TestBacktest_Durable(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, kept.ReportHash, gone.ReportHash)
 }
-
