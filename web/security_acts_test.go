@@ -199,7 +199,7 @@ func (w *world) flowActs(add func(func() act)) {
 		return act{route: "POST /flows/:key/nodes", by: w.bo, path: "/flows/c-flow/nodes", form: fields("type", "stop", "after", "ok.approved", "name", "The end", "node", "", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
-		content := fmt.Sprintf(`{"key":"c-flow","name":"Drawn %d","trigger":"hired","nodes":[{"id":"hired","type":"manual"},{"id":"ok","type":"signoff","params":{"title":"May they?"}}],"edges":[{"from":"hired.started","to":"ok"}]}`, w.head(review.Flow, "c-flow"))
+		content := fmt.Sprintf(`{"key":"c-flow","name":"Drawn %d","trigger":"by_hand","nodes":[{"id":"by_hand","type":"manual"},{"id":"ok","type":"signoff","params":{"title":"May they?"}}],"edges":[{"from":"by_hand.started","to":"ok"}]}`, w.head(review.Flow, "c-flow"))
 		return act{route: "PUT /flows/:key/canvas.json", by: w.bo, path: "/flows/c-flow/canvas.json", json: obj{"content": json.RawMessage(content), "layout": obj{"nodes": obj{"ok": obj{"x": 20, "y": 40}}}, "base_revision": w.head(review.Flow, "c-flow")}, records: []string{"revision.save"}}
 	})
 	add(func() act {
