@@ -231,7 +231,12 @@ func (b *Bench) row(ctx context.Context, name string) (*row, error) {
 		r.readyMS = float64(time.Since(began).Microseconds()) / 1000
 		return nil
 	}
-	return r, r.start(ctx)
+	for tries := 1; ; tries++ { // another program may take the port before the row does
+		err := r.start(ctx)
+		if err == nil || tries == 3 || ctx.Err() != nil {
+			return r, err
+		}
+	}
 }
 
 // answers waits until a row answers; Joinery must say that it is ready.
@@ -269,8 +274,8 @@ func (r *row) stop() {
 
 func (b *Bench) keep(r Result) {
 	b.results = append(b.results, r)
-	fmt.Fprintf(b.Out, "  %-11s %-12s c=%-3d lat=%-3gms  %8.1f/s  answer p50/95/99 %.1f/%.1f/%.1f  end to end %.1f/%.1f/%.1f ms  CPU/run %.2f+%.2f (load %.2f) ms  memory %.0f→%.0f MB  errors %d double %d lost %d refused %d %s\n",
-		r.Scenario, r.Row, r.Clients, r.LatencyMS, r.PerSecond, r.Answer.P50, r.Answer.P95, r.Answer.P99, r.EndToEnd.P50, r.EndToEnd.P95, r.EndToEnd.P99, r.EngineCPU, r.PgCPU, r.LoadCPU, r.IdleMB, r.PeakMB,
+	fmt.Fprintf(b.Out, "  %-11s %-12s c=%-3d lat=%-3gms  %8.1f/s  answer p50/95/99 %.1f/%.1f/%.1f  end to end %.1f/%.1f/%.1f ms  CPU/run %.2f+%.2f (load %.2f) ms  rows/run %.1f, WAL/run %.1f kB  memory %.0f→%.0f MB  errors %d double %d lost %d refused %d %s\n",
+		r.Scenario, r.Row, r.Clients, r.LatencyMS, r.PerSecond, r.Answer.P50, r.Answer.P95, r.Answer.P99, r.EndToEnd.P50, r.EndToEnd.P95, r.EndToEnd.P99, r.EngineCPU, r.PgCPU, r.LoadCPU, r.Rows, r.WALKB, r.IdleMB, r.PeakMB,
 		r.Errors, r.Doubles, r.Lost, r.Limited, r.First)
 	if b.Keep != nil {
 		_ = json.NewEncoder(b.Keep).Encode(r)

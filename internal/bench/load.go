@@ -43,6 +43,8 @@ type Result struct {
 	EngineCPU float64     `json:"engine_cpu_ms_per_run"`
 	PgCPU     float64     `json:"postgres_cpu_ms_per_run"`
 	LoadCPU   float64     `json:"load_cpu_ms_per_run"` // of the load generator and the pretend systems
+	Rows      float64     `json:"rows_written_per_run"`
+	WALKB     float64     `json:"wal_kb_per_run"`
 	IdleMB    float64     `json:"idle_mb"`
 	PeakMB    float64     `json:"peak_mb"`
 	Errors    int64       `json:"errors"`
@@ -174,7 +176,9 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 	}()
 	var cpu, pg, own float64
 	var began time.Time
+	var before, after writes
 	begin := func() {
+		before = r.written(ctx)
 		cpu, _ = usage(r.pid())
 		pg, _ = usage(b.pgPID)
 		own = ownCPU()
@@ -185,6 +189,7 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 		c, _ := usage(r.pid())
 		p, _ := usage(b.pgPID)
 		out.EngineCPU, out.PgCPU, out.LoadCPU = c-cpu, p-pg, ownCPU()-own
+		after = r.written(ctx)
 	}
 	drain := l.drain
 	if drain == 0 {
@@ -224,6 +229,8 @@ func (b *Bench) measure(ctx context.Context, r *row, scenario string, l load) Re
 		b.world.onCreate.Store(nil)
 	}
 	s.sum(&out, began)
+	wrote := after.since(before, out.Done)
+	out.Rows, out.WALKB = wrote.rows, wrote.walBytes/1024
 	out.PeakMB = float64(peak.Load())
 	return out
 }

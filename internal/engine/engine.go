@@ -33,6 +33,7 @@ const (
 	renewEvery   = 5 * time.Second
 	defaultSlots = 192
 	gatherFor    = 3 * time.Millisecond
+	betweenFor   = 15 * time.Millisecond // two claims of a busy engine
 	claimFor     = 10 * time.Second
 	// At the end: for calls under way (a request to an outside system has 15 seconds),
 	// and for those that were cut off. With the rest a process ends within 30 seconds.
@@ -128,6 +129,7 @@ func (e *Engine) Run(ctx context.Context) {
 	for {
 		e.beat.Store(time.Now().UnixNano())
 		e.claim(ctx, hands, AtClaimed, e.DB.ClaimRuns)
+		claimed := time.Now()
 		select {
 		case <-ctx.Done():
 			e.DB.Into(nil)
@@ -138,7 +140,7 @@ func (e *Engine) Run(ctx context.Context) {
 			return
 		case <-e.kicks():
 			// What is due together is taken together: each claim costs a commit.
-			gather := time.NewTimer(gatherFor)
+			gather := time.NewTimer(max(gatherFor, betweenFor-time.Since(claimed)))
 			select {
 			case <-gather.C:
 			case <-ctx.Done():
