@@ -31,6 +31,14 @@ func (s *Server) bulkIndex(c *fiber.Ctx, who auth.Actor) error {
 	if flow != "" {
 		p.Filters.ClearURL = "/bulk"
 	}
+	switch {
+	case !who.Can(auth.RunStart):
+		p.Empty.Text = "Whoever may start live runs brings one in, from the page of a flow."
+	case flow != "":
+		p.Empty.Text, p.Empty.Action = "None through this flow yet.", &ui.Button{Text: "Bring in a list", Icon: "upload", URL: "/flows/" + flow + "/bulk"}
+	default:
+		p.Empty.Action = &ui.Button{Text: "Choose a flow", Icon: "workflow", URL: "/flows"}
+	}
 	for _, l := range lists {
 		p.Table.Rows = append(p.Table.Rows, []ui.Cell{{Text: l.File, URL: "/bulk/" + l.ID, Sub: "by " + l.ByName}, {Text: l.Flow, URL: "/flows/" + l.Flow}, {Badges: []ui.Badge{listBadge(l)}}, {Text: itoa(l.Rows), Num: true}, {Text: s.ago(l.CreatedAt), NoWrap: true}})
 	}

@@ -51,10 +51,10 @@ func (s *Server) policyIndex(c *fiber.Ctx, who auth.Actor) error {
 		}
 		wrong := ui.Cell{Badges: []ui.Badge{{Tone: "good", Text: "None"}}}
 		if n := len(r.Problems); n > 0 {
-			wrong = ui.Cell{Badges: []ui.Badge{{Tone: "bad", Text: plural(n, "problem", "problems")}}, Sub: clipText(r.Problems[0].Detail, 90)}
+			wrong = ui.Cell{Badges: []ui.Badge{{Tone: "bad", Text: plural(n, "problem", "problems")}}, Sub: clipText(r.Problems[0].Detail, 200)}
 		}
 		if n := len(r.Warnings); n > 0 && len(r.Problems) == 0 {
-			wrong = ui.Cell{Badges: []ui.Badge{{Tone: "warn", Text: fmt.Sprintf("%d to look at", n)}}, Sub: clipText(r.Warnings[0].Detail, 90)}
+			wrong = ui.Cell{Badges: []ui.Badge{{Tone: "warn", Text: fmt.Sprintf("%d to look at", n)}}, Sub: clipText(r.Warnings[0].Detail, 200)}
 		}
 		p.Table.Rows = append(p.Table.Rows, []ui.Cell{{Text: r.Name, Sub: r.Key, URL: "/policies/" + r.Key}, kind, {Badges: artifactBadges(r.Artifact)}, used, wrong, {Text: s.ago(r.UpdatedAt), Sub: "by " + r.HeadBy, NoWrap: true}})
 	}
