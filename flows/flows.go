@@ -20,7 +20,9 @@ var Files embed.FS
 func Keys() []string { return []string{"employee-joiner", "employee-joiner-ldap"} }
 
 // Templates lists the flows that are offered as a start for one's own.
-func Templates() []string { return []string{"employee", "contractor", "future-hire", "rehire"} }
+func Templates() []string {
+	return []string{"employee", "contractor", "future-hire", "rehire", "acquired"}
+}
 
 // Flow gives the text of a shipped flow.
 func Flow(key string) ([]byte, error) { return Files.ReadFile(key + "/flow.yaml") }

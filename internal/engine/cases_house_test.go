@@ -20,6 +20,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/connector/all"
 	"joinery/internal/connector/fake"
+	"joinery/internal/connector/peoplefile"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/exception"
@@ -40,7 +41,8 @@ type caseHouse struct {
 	*house
 	hris    string            // the HRIS's key
 	files   map[string]string // each connection's file
-	catalog connector.Catalog
+	catalog all.Catalog
+	list    string // the list that was uploaded
 	mails   *subjects
 	cancel  context.CancelFunc
 	events  int
@@ -88,7 +90,7 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	dir := t.TempDir()
 	h := &caseHouse{files: map[string]string{}, mails: &subjects{}, house: &house{t: t, clock: &clock{now: c.Now}}}
 	calls := filepath.Join(dir, "calls")
-	h.catalog = all.Of(fake.Mishaps{Type: fake.Directory{}, File: calls, Plan: c.Mishaps}, fake.Mishaps{Type: fake.HRIS{}, File: calls, Plan: c.Mishaps})
+	h.catalog = all.Of(fake.Mishaps{Type: fake.Directory{}, File: calls, Plan: c.Mishaps}, fake.Mishaps{Type: fake.HRIS{}, File: calls, Plan: c.Mishaps}, peoplefile.Type{})
 	kinds := artifact.Kinds{Flows: node.All(), Connectors: h.catalog}
 	h.db = pgtest.Open(t, postgres.Config{Now: h.clock.Now, Artifacts: kinds})
 	var docs []artifact.Doc
@@ -117,11 +119,18 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	for k, typ := range uses {
 		h.files[k] = filepath.Join(dir, k+".json")
 		raw := fmt.Sprintf(`{"key":%q,"name":%q,"type":%q,"settings":{"path":%q}}`, k, k, typ, h.files[k])
+		if typ == "people-file" {
+			raw = fmt.Sprintf(`{"key":%q,"name":%q,"type":%q}`, k, k, typ)
+			delete(h.files, k)
+		}
 		settings, err := kinds.Read(review.Connection, k, []byte(raw))
 		require.NoError(t, err)
 		h.release(settings)
 		if typ == "fake-hris" {
 			h.hris = k
+		}
+		if typ == "people-file" {
+			continue
 		}
 		require.NoError(t, fake.Change(h.files[k], func(s *fake.State) {
 			for _, g := range groups {
@@ -181,6 +190,8 @@ func connectionsOf(t *testing.T, kinds artifact.Kinds, docs []artifact.Doc) (use
 			for k, e := range x {
 				s, _ := e.(string)
 				switch {
+				case s == "people" && k == "connection":
+					uses[s] = "people-file"
 				case s != "" && k == "connection":
 					uses[s] = "fake-hris"
 				case s != "" && (k == "directory" || k == "mailbox_directory"):
@@ -227,7 +238,7 @@ func (h *caseHouse) restart() {
 	h.nth++
 	log := slog.New(&troubled{TextHandler: slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), t: h.t})
 	h.e = &engine.Engine{DB: h.db, Nodes: node.All(), Owner: fmt.Sprint(h.t.Name(), h.nth), Now: h.clock.Now, Log: log, Mail: h.mails.send, Settle: time.Millisecond,
-		Pool: &connector.Pool{Catalog: h.catalog, Guard: &egress.Guard{}, Now: time.Now, Log: log,
+		Pool: &connector.Pool{Catalog: h.catalog.With(peoplefile.Type{Store: h.db}), Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.Value{}, nil }}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done, e := make(chan struct{}), h.e
@@ -315,8 +326,28 @@ func (h *caseHouse) happens(i int, x happened) {
 		h.rests(i)
 		require.NoError(t, h.db.PollNow(t.Context(), ben, h.hris))
 		require.NoError(t, h.e.PollDue(t.Context()))
+	case x.List != nil:
+		h.uploads(*x.List)
+	case x.Start != nil:
+		h.starts(*x.Start)
+	case x.Agree:
+		h.agrees(h.list, h.liveFlow())
+	case x.Next:
+		h.rests(i)
+		require.NoError(t, h.db.ContinueList(t.Context(), olga, h.list, h.liveFlow()))
+	case x.Fix != nil:
+		h.fixes(x.Fix.Policy, x.Fix.Row)
+	case x.RetryNewest > 0:
+		h.retriesNewest(x.RetryNewest)
 	case x.Restart:
 		h.restart()
+	case x.Cancel != "":
+		h.rests(i)
+		for _, r := range h.runs() {
+			if r.State == run.Waiting {
+				require.NoError(t, h.db.CancelRun(t.Context(), ben, string(r.ID), x.Cancel))
+			}
+		}
 	case x.Retry:
 		h.rests(i)
 		for _, r := range h.runs() {
@@ -334,8 +365,16 @@ func (h *caseHouse) happens(i int, x happened) {
 // rests waits until nothing is under way and nothing is due.
 func (h *caseHouse) rests(i int) {
 	h.t.Helper()
-	pgtest.Eventually(h.t, 30*time.Second, fmt.Sprintf("timeline %d: the runs come to rest: %v", i, h.runs()), func() bool {
+	within := 30 * time.Second
+	if h.list != "" {
+		within = 2 * time.Minute // hundreds of people, and a directory that is a file
+	}
+	pgtest.Eventually(h.t, within, fmt.Sprintf("timeline %d: the runs come to rest: %v", i, h.runs()), func() bool {
 		h.e.Kick()
+		if h.list != "" {
+			n := h.ofList()
+			return n[run.Queued]+n[run.Running] == 0
+		}
 		return !slices.ContainsFunc(h.runs(), func(r postgres.RunRow) bool { return h.busy(r) })
 	})
 }
@@ -390,6 +429,9 @@ func (h *caseHouse) differs(want expect) string {
 		for _, r := range rows {
 			have[r.State]++
 		}
+		if h.list != "" {
+			have = h.ofList()
+		}
 		if !maps.Equal(have, want.Runs) {
 			return fmt.Sprintf("runs should be %v, and are %v", want.Runs, have)
 		}
@@ -397,7 +439,7 @@ func (h *caseHouse) differs(want expect) string {
 	if want.Reason != "" && (len(rows) == 0 || !strings.Contains(rows[0].Reason, want.Reason)) {
 		return fmt.Sprintf("the newest run's reason should hold %q", want.Reason)
 	}
-	for _, check := range []func(expect) string{h.differsIn, h.managersDiffer, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer} {
+	for _, check := range []func(expect) string{h.listDiffers, h.differsIn, h.managersDiffer, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer} {
 		if wrong := check(want); wrong != "" {
 			return wrong
 		}
@@ -488,6 +530,9 @@ func (h *caseHouse) namesDiffer(want expect) string {
 }
 
 func (h *caseHouse) hrDiffers(want expect) string {
+	if want.HRIS == nil && want.Written == nil {
+		return ""
+	}
 	s := h.stateOf(h.hris)
 	for id, fields := range want.HRIS {
 		for k, v := range fields {

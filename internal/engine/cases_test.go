@@ -63,8 +63,23 @@ type happened struct {
 	} `yaml:"directory"`
 	// Ask has the HRIS asked for changes now.
 	Ask bool `yaml:"ask"`
+	// List uploads a list of people and looks ahead at it, asking the directories too;
+	// Start starts it, Agree is a second person's yes, Next starts its next stage.
+	List  *listOf   `yaml:"list"`
+	Start *startsAt `yaml:"start"`
+	Agree bool      `yaml:"agree"`
+	Next  bool      `yaml:"next"`
+	// Fix adds a row to a table and has it and the flow approved.
+	Fix *struct {
+		Policy string         `yaml:"policy"`
+		Row    map[string]any `yaml:"row"`
+	} `yaml:"fix"`
+	// RetryNewest retries so many of the list's failed runs by the newest release.
+	RetryNewest int `yaml:"retry_newest"`
 	// Restart ends the process and starts another.
 	Restart bool `yaml:"restart"`
+	// Cancel cancels the runs that wait, with this reason.
+	Cancel string `yaml:"cancel"`
 	// Retry retries the failed runs.
 	Retry  bool    `yaml:"retry"`
 	Expect *expect `yaml:"expect"`
@@ -73,6 +88,11 @@ type happened struct {
 // expect is what must be true; what is left out may be anything.
 type expect struct {
 	Accounts map[string][]wantAccount `yaml:"accounts"`
+	// Report are numbers of the list's forecast, Started how many of it are started.
+	Report  map[string]int `yaml:"report"`
+	Started int            `yaml:"started"`
+	// Unique is how many accounts were made, no two of them with a name in common.
+	Unique int `yaml:"unique"`
 	// Managers gives who is whose manager in corp-ad, by the names of accounts.
 	Managers map[string]string `yaml:"managers"`
 	// Names gives the state of names: "login jmueller": confirmed.

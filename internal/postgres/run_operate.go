@@ -193,6 +193,17 @@ func (db *DB) RetryRunNewest(ctx context.Context, by Actor, id string) error {
 		if err != nil {
 			return err
 		}
+		changed, err := changedPolicies(ctx, tx, r.Release, f.release)
+		if err != nil {
+			return err
+		}
+		for _, n := range f.content.Nodes {
+			for _, key := range []string{"policy", "calendar"} {
+				if p, _ := n.Params[key].(string); changed[p] && steps[n.ID].Settled() {
+					forget = append(forget, run.After(f.content, n.ID)...)
+				}
+			}
+		}
 		if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $2, revision = $3 WHERE id = $1`, id, f.release, f.revision); err != nil {
 			return fmt.Errorf("move run to the newest release: %w", err)
 		}
@@ -204,6 +215,22 @@ func (db *DB) RetryRunNewest(ctx context.Context, by Actor, id string) error {
 		}
 		return requeue(ctx, tx, db, id, forget, false)
 	})
+}
+
+// changedPolicies names the policies that two releases of a flow pin otherwise:
+// what was worked out by them is worked out again.
+func changedPolicies(ctx context.Context, tx pgx.Tx, was, now string) (map[string]bool, error) {
+	rows, err := tx.Query(ctx, `SELECT p->>'key' FROM (SELECT jsonb_array_elements(pins::jsonb) AS p FROM releases WHERE id = $2) n WHERE p->>'kind' = 'policy'
+		AND NOT EXISTS (SELECT 1 FROM (SELECT jsonb_array_elements(pins::jsonb) AS q FROM releases WHERE id = $1) w WHERE q = p)`, was, now)
+	if err != nil {
+		return nil, fmt.Errorf("compare policies: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out := map[string]bool{}
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out, err
 }
 
 // SkipStep goes on after a failed step as if it had left by a port.

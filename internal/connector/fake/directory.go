@@ -92,20 +92,21 @@ func (d *directory) Test(context.Context) []connector.Finding {
 func (d *directory) Close() error { return nil }
 
 func (d *directory) FindAccount(_ context.Context, by connector.Lookup) (out connector.Account, found bool, err error) {
-	err = Change(d.path, func(s *State) {
-		for _, id := range slices.Sorted(maps.Keys(s.Accounts)) {
-			a := s.Accounts[id]
-			if d.hidden(s, id) {
-				continue
-			}
-			if by.ID != "" && a.ID == by.ID || by.Stamp != "" && a.Stamp == by.Stamp || by.Name != "" && strings.EqualFold(a.Name, by.Name) ||
-				by.Attribute != "" && fmt.Sprint(a.Attributes[by.Attribute]) == by.Value {
-				out, found = a, true
-				return
-			}
+	s, err := look[State](d.path)
+	if err != nil {
+		return out, false, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Accounts)) {
+		a := s.Accounts[id]
+		if d.hidden(&s, id) {
+			continue
 		}
-	})
-	return out, found, err
+		if by.ID != "" && a.ID == by.ID || by.Stamp != "" && a.Stamp == by.Stamp || by.Name != "" && strings.EqualFold(a.Name, by.Name) ||
+			by.Attribute != "" && fmt.Sprint(a.Attributes[by.Attribute]) == by.Value {
+			return a, true, nil
+		}
+	}
+	return out, false, nil
 }
 
 func (d *directory) EnsureAccount(_ context.Context, want connector.Ensure) (out connector.Account, err error) {
@@ -195,7 +196,8 @@ func (d *directory) with(id string, change func(*State, *connector.Account)) err
 }
 
 func (d *directory) FindGroup(_ context.Context, name string) (g connector.Group, found bool, err error) {
-	err = Change(d.path, func(s *State) { _, found = s.Groups[name] })
+	s, err := look[State](d.path)
+	_, found = s.Groups[name]
 	return connector.Group{ID: name, Name: name}, found, err
 }
 

@@ -49,3 +49,25 @@ func update[T any](path string, change func(T) T) error {
 	}
 	return nil
 }
+
+// look reads a JSON file under a lock that others may read under too.
+func look[T any](path string) (v T, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return v, fmt.Errorf("open fake state: %w", err)
+	}
+	defer f.Close()
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_SH); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return v, fmt.Errorf("lock fake state: %w", err)
+	}
+	raw, err := io.ReadAll(f)
+	if err != nil || len(raw) == 0 {
+		return v, err
+	}
+	return v, json.Unmarshal(raw, &v)
+}
