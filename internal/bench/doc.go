@@ -10,4 +10,7 @@
 // webhook to the arrival of the create is taken the same way for every row.
 //
 // All it talks to is on the loopback interface, and every loop ends.
+//
+// Other engines are measured in turn with the rows when their commands are given
+// (Peer); the folder peers has two of them, Node-RED and n8n, with the same job.
 package bench
