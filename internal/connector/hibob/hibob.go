@@ -186,11 +186,11 @@ type conn struct {
 }
 
 var (
-	_ connector.Conn      = (*conn)(nil)
-	_ connector.Workers   = (*conn)(nil)
-	_ connector.WriteBack = (*conn)(nil)
-	_ connector.Lagging   = (*conn)(nil)
-	_ connector.Whole     = (*conn)(nil)
+	_ connector.Conn             = (*conn)(nil)
+	_ connector.Workers          = (*conn)(nil)
+	_ connector.CarefulWriteBack = (*conn)(nil)
+	_ connector.Lagging          = (*conn)(nil)
+	_ connector.Whole            = (*conn)(nil)
 )
 
 // ReadLag is how long Bob may still show the old value after an update: some

@@ -350,3 +350,27 @@ func TestHRIS(t *testing.T) {
 		Secrets: []string{b.Token, base64.StdEncoding.EncodeToString([]byte(b.User + ":" + b.Token))},
 	})
 }
+
+// HR edits a field after it was read: nothing is written, also not the fields beside it.
+func TestUpdateWorkerFrom(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	b := connectortest.StartBob(t, func() time.Time { return at })
+	back := connectortest.OpenAt(t, hibob.Type{}, b.Settings("bob"), map[string]string{"token": b.Token}, func() time.Time { return at }).(connector.CarefulWriteBack)
+	id := b.Hire(map[string]any{"root.firstName": "Ada", "root.surname": "Okafor", "root.email": "ada@home.example", "work.startDate": "2026-12-01"})
+	at = at.Add(time.Hour)
+	was, set := map[string]any{joiner.WorkEmail: "ada@home.example", joiner.FirstName: "Ada"}, map[string]any{joiner.WorkEmail: "ada@acme.example", joiner.FirstName: "Ada M."}
+	b.Change(id, map[string]any{"root.email": "typed.by.hr@acme.example"})
+	at = at.Add(time.Hour)
+	err := back.UpdateWorkerFrom(t.Context(), id, set, was)
+	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	require.Contains(t, fault.Sentence(err), "work_email changed in Bob meanwhile")
+	require.Equal(t, "typed.by.hr@acme.example", b.Stored(id, "root.email"))
+	require.Equal(t, "Ada", b.Stored(id, "root.firstName"))
+
+	was[joiner.WorkEmail] = "typed.by.hr@acme.example"
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), id, set, was))
+	require.Equal(t, "ada@acme.example", b.Stored(id, "root.email"))
+	at = at.Add(time.Hour)
+	require.NoError(t, back.UpdateWorkerFrom(t.Context(), id, set, was), "what an earlier try wrote is no conflict")
+}

@@ -28,6 +28,13 @@ type field struct {
 // answers before its reads show the change: verify after ReadLag. Fields that this
 // call cannot change are refused before anything is written.
 func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) error {
+	return c.UpdateWorkerFrom(ctx, id, set, nil)
+}
+
+// UpdateWorkerFrom is UpdateWorker for fields that must still be as they were. Bob
+// has no conditional update, so they are read once more just before it. Its reads lag:
+// an edit of the seconds before is seen neither here nor by anybody else.
+func (c *conn) UpdateWorkerFrom(ctx context.Context, id string, set, was map[string]any) error {
 	if err := hris.Unmapped("Bob", c.set.fields, set); err != nil {
 		return err
 	}
@@ -39,6 +46,9 @@ func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) 
 		return fmt.Errorf("read the fields: %w", err)
 	}
 	if err := c.writable(known, set); err != nil {
+		return err
+	}
+	if err := c.still(ctx, id, set, was); err != nil {
 		return err
 	}
 	body, email := map[string]any{}, false
@@ -58,6 +68,30 @@ func (c *conn) UpdateWorker(ctx context.Context, id string, set map[string]any) 
 	}
 	_, err = c.api.Call(ctx, "PUT", "/people/"+id, nil, body) // 304: it was so already
 	return c.missing(id, err)
+}
+
+// still refuses to write where a field is neither as it was read nor as it is to be.
+func (c *conn) still(ctx context.Context, id string, set, was map[string]any) error {
+	if was == nil {
+		return nil
+	}
+	now, err := c.Worker(ctx, id)
+	if err != nil {
+		return err
+	}
+	plain := func(v any) string {
+		if v == nil {
+			return ""
+		}
+		return strings.TrimSpace(fmt.Sprint(v))
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		have := plain(now.Attributes[name])
+		if have != plain(was[name]) && have != plain(set[name]) {
+			return fault.New(fault.Conflict, "The field %s changed in Bob meanwhile.", name)
+		}
+	}
+	return nil
 }
 
 func (c *conn) setEmail(ctx context.Context, id string, v any) error {
