@@ -183,7 +183,7 @@ func TestPanel_Permissions(t *testing.T) {
 	viewer := w.person(t, "viewer-panel@example.com", auth.Viewer)
 	status, got := panelOf(t, viewer, at, map[string]any{"node": "ok"})
 	require.Equal(t, 200, status)
-	require.Contains(t, got.HTML, "<fieldset class=\"plain\" disabled")
+	require.Contains(t, got.HTML, `aria-label="Sign-off" disabled`)
 	status, _ = panelOf(t, viewer, at, map[string]any{"node": "ok", "values": map[string]any{"id": "ok"}})
 	require.Equal(t, http.StatusForbidden, status)
 }

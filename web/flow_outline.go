@@ -67,7 +67,7 @@ func label(spec flow.Spec, path string) string {
 
 // outlineActs are undo and redo, and the page of the settings.
 func outlineActs(at string, head, undo, redo int) []ui.Button {
-	out := []ui.Button{{Text: "Settings", Icon: "settings", URL: at + "/settings"}}
+	out := []ui.Button{{Text: "Settings", Icon: "settings", URL: at + "/settings"}, {Text: "Notes and groups", Icon: "message-square", URL: at + "/notes"}}
 	if undo > 0 {
 		out = append(out, ui.Button{Text: "Undo", Icon: "undo-2", Post: at + "/undo", Values: []ui.Pair{{Label: "base", Value: itoa(head)}, {Label: "op", Value: "undo"}}})
 	}

@@ -117,6 +117,8 @@ func (s *Server) routes() []route {
 		{post, "/flows/:key/undo", auth.ArtifactWrite, s.flowUndo},
 		{get, "/flows/:key/settings", auth.ArtifactWrite, s.settingsEdit},
 		{post, "/flows/:key/settings", auth.ArtifactWrite, s.settingsSave},
+		{get, "/flows/:key/notes", auth.ArtifactWrite, s.notesEdit},
+		{post, "/flows/:key/notes", auth.ArtifactWrite, s.notesSave},
 		// What a node's form asks while somebody types: it keeps nothing.
 		{post, "/flows/:key/canvas/panel", auth.ArtifactRead, s.canvasPanel},
 		{post, "/flows/:key/canvas/complete", auth.ArtifactRead, s.canvasComplete},

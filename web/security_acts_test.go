@@ -212,10 +212,11 @@ func (w *world) flowActs(add func(func() act)) {
 		return act{route: "POST /flows/:key/nodes/:node/move", by: w.bo, path: "/flows/c-flow/nodes/ok/move", form: fields("to", "", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
-		return act{route: "POST /flows/:key/edges", by: w.bo, path: "/flows/c-flow/edges", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
+		w.save(review.Flow, w.text(review.Flow, "c-flow", 9))
+		return act{route: "POST /flows/:key/edges/remove", by: w.bo, path: "/flows/c-flow/edges/remove", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
-		return act{route: "POST /flows/:key/edges/remove", by: w.bo, path: "/flows/c-flow/edges/remove", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
+		return act{route: "POST /flows/:key/edges", by: w.bo, path: "/flows/c-flow/edges", form: fields("from", "by_hand.started", "to", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
 		return act{route: "POST /flows/:key/paste", by: w.bo, path: "/flows/c-flow/paste", form: fields("text", "nodes: [{id: pasted, type: stop}]", "message", "why", "base", base()), records: []string{"revision.save"}}
@@ -225,6 +226,9 @@ func (w *world) flowActs(add func(func() act)) {
 	})
 	add(func() act {
 		return act{route: "POST /flows/:key/settings", by: w.bo, path: "/flows/c-flow/settings", form: fields("p_name", "Renamed", "trigger", "by_hand", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
+		return act{route: "POST /flows/:key/notes", by: w.bo, path: "/flows/c-flow/notes", form: fields("p_notes.0.value", "Ask IT first", "p_groups.0.value", "Start: by_hand")}
 	})
 	add(func() act {
 		return act{route: "POST /flows/:key/nodes/:node/remove", by: w.bo, path: "/flows/c-flow/nodes/ok/remove", form: fields("message", "why", "base", base()), records: []string{"revision.save"}}
