@@ -28,6 +28,7 @@ export const Bar = memo(function Bar({ help, list }: { help(): void; list(): voi
         <Act icon="wand-sparkles" label="Tidy up" keys="Shift+Alt+t" onClick={() => { void loadTidy().then((t) => editor.tidy(t)); }} />
       </>}
       <Act icon="search" label="Find a node" keys="Mod+f" onClick={() => ask({ kind: "find" })} />
+      {editor.edits && <a className="button button-quiet button-icon" href={session.net.at("settings")} aria-label="Settings of the flow" title="Settings of the flow: values, limits"><Icon name="settings" /></a>}
       <Act icon="keyboard" label="Keyboard" keys="?" onClick={help} />
       {parts.map((x) => x.Bar && <x.Bar key={x.name} />)}
       <span className="canvas-bar-gap" />
