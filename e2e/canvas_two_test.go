@@ -34,7 +34,7 @@ func TestCanvas_TwoPeople(t *testing.T) {
 	b.signIn("bo@example.com", password)
 	a.atCanvas("small")
 	b.atCanvas("small")
-	a.until("Bo is seen", `document.querySelector('.other[aria-label="Bo Lind is editing"]') !== null`)
+	a.until("Bo is seen", `document.querySelector('.other[title="Bo Lind is editing"]') !== null`)
 	b.click(`.react-flow__node[data-id="end"]`)
 	a.until("where Bo is", `document.querySelector('.react-flow__node[data-id="end"] .box-others')?.innerText === "Bo Lind"`)
 	a.look("canvas-presence")

@@ -48,7 +48,7 @@ function Others() {
     <ul className="others" aria-label="Also here">
       {session.others.slice(0, 5).map((o) => {
         const what = `${o.name}${o.mine ? ", in another tab" : ""} ${o.edits ? "is editing" : "is looking"}`;
-        return <li key={o.tab}><button type="button" className="other" title={what} aria-label={what} onClick={() => { if (o.node) { editor.select([o.node]); center(o.node); } }}><span aria-hidden="true">{initials(o.name)}</span></button></li>;
+        return <li key={o.tab}><button type="button" className="other" title={what} aria-label={`${initials(o.name)}, ${what}`} onClick={() => { if (o.node) { editor.select([o.node]); center(o.node); } }}><span aria-hidden="true">{initials(o.name)}</span></button></li>;
       })}
     </ul>
   );
