@@ -117,6 +117,8 @@ func (s *Server) kindOps(k review.Kind) []apiOp {
 		ops = append(ops, apiOp{route{post, at + "/:key/try", auth.ArtifactRead, s.apiPolicyTry}, "Decide for one joiner and say why; nothing is kept or written", "Try", "Tried", 200, nil})
 	}
 	if k == review.Flow {
+		ops = append(ops, apiOp{route{post, at + "/:key/revisions/:n/backtests", auth.RunSimulate, s.apiBacktestAsk}, "Test a revision against past joiners; nothing is written", "BacktestAsk", "Backtest", 202, nil},
+			apiOp{route{get, at + "/:key/backtests/:backtest", auth.RunRead, s.apiBacktestShow}, "Read a backtest with its report", "", "Backtest", 200, nil})
 		ops = append(ops, apiOp{route{post, at + "/:key/refresh", auth.ReleaseRollback, s.apiRefresh(k)}, "Release again with the newest approved parts", "Reason", "Release", 200, nil})
 	}
 	return ops

@@ -43,6 +43,9 @@ func apiSchemas() doc {
 		"Reason":         object(doc{"reason": text}),
 		"OptionalReason": object(doc{"reason?": text}),
 
+		"BacktestAsk": object(doc{"joiners?": number, "live?": yes}),
+		"Backtest": object(doc{"id": text, "flow": text, "revision": number, "hash": hash, "root": hash, "base": doc{"type": []any{"integer", "null"}}, "state": doc{"enum": []any{"queued", "running", "done", "failed", "canceled"}}, "joiners": number, "looked": number, "error": text,
+			"report": doc{"type": []any{"object", "null"}}, "report_hash": text, "ms": number, "by": text, "created_at": moment, "ended_at": maybe, "people": list(doc{"type": "object"})}),
 		"RunStart": object(doc{"worker?": text, "joiner?": text, "mode?": doc{"enum": []any{"live", "simulate"}}}),
 		"Run": object(doc{"id": text, "flow": text, "release": text, "revision": number, "mode": doc{"enum": []any{"live", "simulate"}},
 			"state":  doc{"enum": []any{"queued", "running", "waiting", "parked", "succeeded", "failed", "canceled", "compensated"}},

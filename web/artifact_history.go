@@ -212,6 +212,9 @@ func (s *Server) artifactRevision(kind review.Kind) handler {
 			}
 			p.Narrow = append(p.Narrow, said)
 		}
+		if kind == review.Flow {
+			p.Narrow = append(p.Narrow, s.revisionTests(a.Key, n))
+		}
 		if n > 1 {
 			p.Head.Actions = []ui.Button{{Text: "Compare with the one before", URL: fmt.Sprintf("/%s/%s/diff?from=%d&to=%d", kind.Plural(), a.Key, n-1, n)}}
 		}

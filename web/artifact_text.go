@@ -38,7 +38,7 @@ func artifactTabs(kind review.Kind, key, current string) []ui.Tab {
 	}
 	out = append(out, ui.Tab{Text: "History", URL: at + "/revisions"})
 	if kind == review.Flow {
-		out = append(out, ui.Tab{Text: "Try", URL: at + "/try"})
+		out = append(out, ui.Tab{Text: "Try", URL: at + "/try"}, ui.Tab{Text: "Backtests", URL: at + "/backtests"})
 	}
 	for i := range out {
 		out[i].Current = out[i].Text == current

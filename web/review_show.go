@@ -107,6 +107,7 @@ func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps [
 		}
 		p.Checks = append(p.Checks, reviews.Check{Badge: badge, Name: strings.ToUpper(k.Name[:1]) + k.Name[1:], Detail: k.Detail})
 	}
+	s.reviewBacktest(&p, d, who)
 	for _, dep := range deps {
 		p.Uses = append(p.Uses, fmt.Sprintf("The flow %s keeps revision %d until it is released again.", dep.Name, dep.Pinned))
 	}

@@ -131,6 +131,11 @@ func (s *Server) routes() []route {
 		{get, "/flows/:key/try", auth.RunSimulate, s.flowTryForm},
 		{post, "/flows/:key/try", auth.RunSimulate, s.flowTry},
 		{post, "/flows/:key/canvas/try", auth.RunSimulate, s.canvasTry},
+		{get, "/flows/:key/backtests", auth.RunRead, s.backtestIndex},
+		{post, "/flows/:key/backtests", auth.RunSimulate, s.backtestAsk},
+		{get, "/backtests/:id", auth.RunRead, s.backtestShow},
+		{get, "/backtests/:id/live", auth.RunRead, s.backtestLive},
+		{post, "/backtests/:id/cancel", auth.RunSimulate, s.backtestCancel},
 
 		{get, "/flows/:key/bulk", auth.RunStart, s.bulkNew},
 		{post, "/flows/:key/bulk", auth.RunStart, s.bulkUpload},

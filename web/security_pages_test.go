@@ -29,6 +29,7 @@ func (w *world) pages() map[string]string {
 		"/credentials": w.value(`SELECT id FROM credentials LIMIT 1`), "/joiners": w.value(`SELECT id FROM joiners LIMIT 1`)}
 	ids["/limits"], _ = w.asked()
 	ids["/names"] = reserved(w.t, w.server.DB, "seen", "login", "odd", "odd"+w.marker, w.value(`SELECT id FROM joiners LIMIT 1`), "confirmed")
+	ids["/backtests"] = w.asked()
 	out := map[string]string{}
 	for _, r := range w.server.routes() {
 		if r.method != get || strings.HasSuffix(r.path, "/live") {
@@ -37,7 +38,7 @@ func (w *world) pages() map[string]string {
 		area := strings.TrimPrefix(r.path, "/api/v1")
 		area, _, _ = strings.Cut(strings.TrimPrefix(area, "/"), "/")
 		kind, _ := review.ParseKind(area)
-		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":template", "employee", ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
+		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":template", "employee", ":backtest", ids["/backtests"], ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
 		if strings.HasSuffix(r.path, "/diff") {
 			at += "?from=1&to=3"
 		}
