@@ -29,7 +29,7 @@ func (w *world) pages() map[string]string {
 		"/credentials": w.value(`SELECT id FROM credentials LIMIT 1`), "/joiners": w.value(`SELECT id FROM joiners LIMIT 1`)}
 	ids["/limits"], _ = w.asked()
 	ids["/names"] = reserved(w.t, w.server.DB, "seen", "login", "odd", "odd"+w.marker, w.value(`SELECT id FROM joiners LIMIT 1`), "confirmed")
-	ids["/backtests"] = w.tested()
+	ids["/backtests"] = w.tested("c-flow")
 	out := map[string]string{}
 	for _, r := range w.server.routes() {
 		if r.method != get || strings.HasSuffix(r.path, "/live") {
