@@ -71,6 +71,8 @@ func compared(b postgres.Backtest) string {
 	return fmt.Sprintf("compared with revision %d, live then", b.BaseRevision)
 }
 
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
+
 func backtestBadge(state string) ui.Badge {
 	switch state {
 	case review.BacktestDone:
@@ -137,12 +139,11 @@ func (s *Server) backtestShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	badge := backtestBadge(b.State)
-	p := backtests.Page{Head: ui.Head{Title: fmt.Sprintf("Backtest of %s, revision %d", b.Flow, b.Revision), Badges: []ui.Badge{badge}, Text: "Against the last joiners, each with the time, the reading and the accounts of then; " + compared(b) + "."}, Body: body}
+	p := backtests.Page{Head: ui.Head{Title: fmt.Sprintf("Backtest of %s, revision %d", b.Flow, b.Revision), Text: "Against the last joiners, each with the time, the reading and the accounts of then. " + sentence(compared(b))}, Body: body}
 	if !b.Ended() {
 		p.LiveURL = "/backtests/" + b.ID + "/live"
 	}
-	return s.show(c, who, frame{Title: "Backtest", Nav: "/flows", Crumbs: crumbsOf(review.Flow, ui.Link{Text: b.Flow, URL: "/flows/" + b.Flow}, ui.Link{Text: "Backtests", URL: "/flows/" + b.Flow + "/backtests"})}, backtests.Show(p))
+	return s.show(c, who, frame{Title: "Backtest", Nav: "/flows", Crumbs: crumbsOf(review.Flow, ui.Link{Text: b.Flow, URL: "/flows/" + b.Flow + "/backtests"})}, backtests.Show(p))
 }
 
 // backtestLive is GET /backtests/:id/live.
@@ -175,7 +176,8 @@ func (s *Server) backtestBody(ctx context.Context, b postgres.Backtest, who auth
 	case review.BacktestCanceled:
 		out.Notices = append(out.Notices, ui.Notice{Tone: "warn", Text: "It was canceled, so there is no report."})
 	}
-	out.Pairs = []ui.Pair{{Label: "Flow", Value: b.Flow, URL: "/flows/" + b.Flow}, {Label: "Revision", Value: itoa(b.Revision), URL: fmt.Sprintf("/flows/%s/revisions/%d", b.Flow, b.Revision)}, {Label: "Compared with", Value: compared(b)},
+	badge := backtestBadge(b.State)
+	out.Pairs = []ui.Pair{{Label: "State", Badge: &badge}, {Label: "Flow", Value: b.Flow, URL: "/flows/" + b.Flow}, {Label: "Revision", Value: itoa(b.Revision), URL: fmt.Sprintf("/flows/%s/revisions/%d", b.Flow, b.Revision)}, {Label: "Baseline", Value: compared(b)},
 		{Label: "Asked for", Value: s.moment(b.CreatedAt) + " by " + b.ByName}, {Label: "Content and parts", Value: b.Root, Code: true, Copy: true}}
 	if b.EndedAt != nil {
 		out.Pairs = append(out.Pairs, ui.Pair{Label: "Ended", Value: s.moment(*b.EndedAt)})

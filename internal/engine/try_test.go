@@ -157,7 +157,7 @@ func tryParams() map[string]string {
 		"hris.write_back": `{connection: hr, policy: back, values: {work_email: "ada@x.example"}}`, "name.generate": `{policy: std}`,
 		"manager.resolve": `{directory: dir, connection: hr, attribute: manager, manager: "1"}`, "groups.resolve": `{policy: groups, directory: dir}`, "attributes.map": `{policy: map}`,
 		"account.find": `{directory: dir}`, "account.ensure": `{directory: dir, name: new, attributes: {mail: "a@x.example"}}`, "account.update": `{directory: dir, attributes: {title: new}}`,
-		"account.enable": `{directory: dir}`, "account.rename": `{directory: dir, name: countess}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
+		"function": `{function: place, input: {a: b}}`, "account.enable": `{directory: dir}`, "account.rename": `{directory: dir, name: countess}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
 		"group.sync": `{directory: dir, groups: [all-staff], others: remove}`, "notify.email": `{to: [it@x.example], subject: s, text: t}`, "http.request": `{url: "https://api.example.com/x", method: POST, body: b}`,
 	}
 }
@@ -167,9 +167,10 @@ func tryParams() map[string]string {
 func TestTry_NoWriteLeaves_ByAnyNodeType(t *testing.T) {
 	t.Parallel()
 	h, told := tattle(t)
-	require.NoError(t, fake.Change(h.dir, func(s *fake.State) { _ = s }))
 	h.person("7", nil)
 	h.person("1", nil)
+	h.functions()
+	h.live(review.Function, "place", "key: place\nname: Place\nsource: |\n  return function(input)\n    plan.add_group(\"dir\", \"all-staff\")\n    return {done = \"yes\"}\n  end\nmanifest:\n  input: {type: object, properties: {a: {type: string}}}\n  output: {type: object, properties: {done: {type: string}}}\n  grants: [\"directory:dir:groups.add\"]\ncases:\n  - {name: a, input: {a: b}, plan: [{do: plan.add_group, args: [dir, all-staff]}], output: {done: \"yes\"}}\n")
 	params := tryParams()
 	for _, spec := range node.All().Specs() {
 		p, ok := params[spec.Kind]
