@@ -102,7 +102,7 @@ func (s *Server) functionField(c *fiber.Ctx, out ui.Field) (ui.Field, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Input, out.Options = "select", []ui.Option{{Label: "Choose a function"}}
+	out.Input, out.Links, out.Options = "select", []ui.Link{{Text: "New", URL: "/functions/new"}}, []ui.Option{{Label: "Choose a function"}}
 	known := false
 	for _, a := range all {
 		label := a.Name + " (" + a.Key + ")"
@@ -114,6 +114,8 @@ func (s *Server) functionField(c *fiber.Ctx, out ui.Field) (ui.Field, error) {
 	}
 	if out.Value != "" && !known {
 		out.Options = append(out.Options, ui.Option{Value: out.Value, Label: out.Value + " (is not there)", Selected: true})
+	} else if known {
+		out.Links = append([]ui.Link{{Text: "Open", URL: "/functions/" + out.Value}}, out.Links...)
 	}
 	return out, nil
 }

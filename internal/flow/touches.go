@@ -40,7 +40,7 @@ func Touches(n Node, spec Spec) []Touch {
 		}
 		out = append(out, t)
 	}
-	if spec.Writes && !wrote && spec.Category == "message" {
+	if spec.Writes && !wrote && (spec.Category == "message" || spec.Kind == "function") {
 		out = append(out, Touch{Writes: true, What: what})
 	}
 	return out
@@ -57,6 +57,8 @@ func written(spec Spec) string {
 		return "memberships of the account in groups"
 	case spec.Kind == "notify.email":
 		return "an e-mail, by the mail server of this installation"
+	case spec.Kind == "function":
+		return "what the function plans, within its approved grants"
 	case spec.Kind == "http.request":
 		return "whatever the address does with the request"
 	case spec.Enables:
