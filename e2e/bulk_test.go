@@ -18,6 +18,7 @@ import (
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
+	"joinery/web"
 )
 
 const listFlow = `key: acquired
@@ -34,9 +35,9 @@ edges:
   - {from: dept.default, to: unknown}
 `
 
-// An operator pastes a list, names the columns, looks ahead, starts two, then the rest.
-func TestConsole_BringInAList(t *testing.T) {
-	t.Parallel()
+// acquiring is a console with a flow that takes lists, an engine that runs it, and
+// three people.
+func acquiring(t *testing.T) (*web.Server, string) {
 	s, base := startServer(t)
 	ctx := context.Background()
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Brandt", auth.Builder, auth.Operator).Actor()
@@ -64,7 +65,13 @@ func TestConsole_BringInAList(t *testing.T) {
 	ended := make(chan bool)
 	go func() { eng.Run(running); close(ended) }()
 	t.Cleanup(func() { stop(); <-ended })
+	return s, base
+}
 
+// An operator pastes a list, names the columns, looks ahead, starts two, then the rest.
+func TestConsole_BringInAList(t *testing.T) {
+	t.Parallel()
+	_, base := acquiring(t)
 	b := openTab(t, base)
 	b.use(screens()[0])
 	b.expect = []string{"422"}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -58,8 +59,17 @@ func TestPolicyForm_AnswersWhileTyping(t *testing.T) {
 		slices.Sort(waited)
 		t.Logf("%d rows: computing, median %s, most of 15 %s; waiting, median %s, longest %s", n, took[7].Round(time.Millisecond), took[14].Round(time.Millisecond), waited[7].Round(time.Millisecond), waited[14].Round(time.Millisecond))
 		require.Equal(t, 15, k.server.DB.Programs().Compiled()-compiled, "only the row that was typed into is compiled")
-		require.Less(t, took[7], 300*time.Millisecond)
+		bound := 300 * time.Millisecond
+		if underRaceDetector() {
+			bound *= 4 // it makes the same work cost five times as much and more
+		}
+		require.Less(t, took[7], bound)
 	}
+}
+
+func underRaceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
 // computed is the processor time of this process so far.
