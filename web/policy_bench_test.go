@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/auth"
+	"joinery/internal/pgtest"
 )
 
 // The whole answer while somebody types, in a table of a hundred rows and of a
@@ -26,6 +26,7 @@ func TestPolicyForm_AnswersWhileTyping(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures")
 	}
+	pgtest.WithoutRaceDetector(t)
 	k := newConsole(t, "http://localhost:8080")
 	b := k.person(t, "bo@example.com", auth.Builder)
 	for _, n := range []int{100, 1000} {
@@ -59,17 +60,8 @@ func TestPolicyForm_AnswersWhileTyping(t *testing.T) {
 		slices.Sort(waited)
 		t.Logf("%d rows: computing, median %s, most of 15 %s; waiting, median %s, longest %s", n, took[7].Round(time.Millisecond), took[14].Round(time.Millisecond), waited[7].Round(time.Millisecond), waited[14].Round(time.Millisecond))
 		require.Equal(t, 15, k.server.DB.Programs().Compiled()-compiled, "only the row that was typed into is compiled")
-		bound := 300 * time.Millisecond
-		if underRaceDetector() {
-			bound *= 4 // it makes the same work cost five times as much and more
-		}
-		require.Less(t, took[7], bound)
+		require.Less(t, took[7], 300*time.Millisecond)
 	}
-}
-
-func underRaceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
 // computed is the processor time of this process so far.

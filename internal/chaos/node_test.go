@@ -154,9 +154,22 @@ func (p *places) reached(place string) {
 		select {} // the signal needs a moment
 	case "stop":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		time.Sleep(10 * time.Millisecond) // the signal needs a moment
+		stoodStill()
 	case "wait":
 		time.Sleep(time.Second)
+	}
+}
+
+// stoodStill waits until this process was stopped and goes on: the signal needs a
+// moment, on a busy machine a long one. Time that jumps shows that it was.
+func stoodStill() {
+	last := time.Now()
+	for range 1000 {
+		time.Sleep(5 * time.Millisecond)
+		if now := time.Now(); now.Sub(last) > time.Second {
+			return
+		}
+		last = time.Now()
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // Two hundred past joiners are worked out by both revisions, names and directory
 // included, in well under thirty seconds.
 func TestBacktest_TwoHundredJoiners(t *testing.T) {
+	pgtest.WithoutRaceDetector(t)
 	t.Parallel()
 	h := open(t)
 	h.live(review.Policy, "std", namePolicy)

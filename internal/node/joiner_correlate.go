@@ -124,8 +124,12 @@ func matched(k Known, rule policy.MatchRule) map[string]any {
 		"worker_type": k.Worker.Text(joiner.WorkerType), "active": k.active(), "accounts": accounts, "known": k.ID, "adopted": false}
 }
 
-// active reports whether a record is one of somebody who is here.
+// active reports whether a record is one of somebody who is here. A record that is
+// just being read has nothing kept of it yet; it is one that arrives.
 func (k Known) active() bool {
+	if len(k.Worker.Attributes) == 0 {
+		return true
+	}
 	switch k.Worker.Text(joiner.Status) {
 	case "active", joiner.StatusPlanned:
 		return true
