@@ -272,11 +272,13 @@ func (b *tab) axe(name string) {
 	if state == b.judged {
 		rules = `["color-contrast", "link-in-text-block"]`
 	}
-	if !eval[bool](b, `typeof axe === "object"`) {
-		eval[bool](b, source+"; true")
+	judge := `axe.run(document, {runOnly: ` + rules + `, resultTypes: ["violations"], selectors: false})
+		.then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 4).map((n) => n.html.slice(0, 200) + " :: " + n.failureSummary)}))))`
+	// A page may be replaced between two evaluations, so one brings all it needs.
+	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`typeof axe === "object" ? `+judge+` : Promise.resolve("")`, chromedp.EvalAwaitPromise))
+	if err != nil || raw == "" {
+		raw, err = chromedp.Run(b.ctx, chromedp.Evaluate[string](source+";\n"+judge, chromedp.EvalAwaitPromise))
 	}
-	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"], selectors: false})
-		.then((r) => JSON.stringify(r.violations.map((v) => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 4).map((n) => n.html.slice(0, 200) + " :: " + n.failureSummary)}))))`, chromedp.EvalAwaitPromise))
 	require.NoError(b.t, err)
 	var found []struct {
 		ID, Help string

@@ -134,6 +134,7 @@ func TestR38_PollRecoversLostEvents(t *testing.T) {
 	h.says("lost", ada(start))
 	h.says("told", ada(start))
 	h.event("e1", "worker.hired", "told")
+	h.until(run.Waiting) // its run has read the worker
 	h.clock.Forward(time.Hour)
 	h.poll()
 	require.Len(t, h.runs(), 2)
