@@ -68,6 +68,7 @@ func TestRestore_S106_R36_Drill(t *testing.T) {
 	// Somebody is added after it, and the chain's new end is signed: that will be lost.
 	(&shell{t: t, env: i.env}).run("correct horse battery\n", 0, "user", "add", "--email", "late@x.example", "--name", "Late", "--role", "viewer", "--password-stdin")
 	late := i.serve()
+	i.until(20*time.Second, 0, `SELECT count(*) FROM audit_unsealed`)
 	late.signal(syscall.SIGTERM)
 	late.ends(25 * time.Second)
 	all, err := os.ReadFile(checkpoints)
