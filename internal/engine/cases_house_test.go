@@ -375,7 +375,13 @@ func (h *caseHouse) rests(i int) {
 			n := h.ofList()
 			return n[run.Queued]+n[run.Running] == 0
 		}
-		return !slices.ContainsFunc(h.runs(), func(r postgres.RunRow) bool { return h.busy(r) })
+		if slices.ContainsFunc(h.runs(), func(r postgres.RunRow) bool { return h.busy(r) }) {
+			return false
+		}
+		// What the engine looks for every two seconds is looked for now.
+		woken, err := h.db.WakeAwaiting(h.t.Context())
+		require.NoError(h.t, err)
+		return woken == 0
 	})
 }
 
