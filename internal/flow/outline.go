@@ -1,7 +1,5 @@
 package flow
 
-import "slices"
-
 // Line is one node of a flow's outline.
 type Line struct {
 	Node  Node
@@ -78,19 +76,4 @@ func countIn(c Content, id NodeID) int {
 		}
 	}
 	return n
-}
-
-// FreePorts lists the ports of a flow that lead nowhere, error ports left out, as
-// "node.port".
-func FreePorts(c Content, cat Catalog) []string {
-	var out []string
-	for _, l := range Outline(c, cat) {
-		for _, x := range l.Ports {
-			at := string(l.Node.ID) + "." + x.Name
-			if x.Name != ErrorPort && len(x.To) == 0 && !l.Spec.Ends && !slices.Contains(out, at) {
-				out = append(out, at)
-			}
-		}
-	}
-	return out
 }

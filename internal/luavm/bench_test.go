@@ -75,7 +75,7 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkInProcess is the same work without a worker, for comparing.
 func BenchmarkInProcess(b *testing.B) {
 	for b.Loop() {
-		proto, err := compile(nameSource)
+		proto, err := compileMutant(nameSource, 0)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -21,7 +21,7 @@ var record = flag.Bool("record", false, "ask lua5.1 for the expected outputs of 
 
 // printed runs a program whose answers go through out(…).
 func printed(source string) (string, error) {
-	proto, err := compile(source)
+	proto, err := compileMutant(source, 0)
 	if err != nil {
 		return "", err
 	}

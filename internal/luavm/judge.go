@@ -23,11 +23,6 @@ type Judge struct {
 // judged bounds how many contents are remembered.
 const judged = 200
 
-// Report is what reading a function and running its cases shows.
-func (j *Judge) Report(ctx context.Context, c function.Content, deep bool) (Report, error) {
-	return j.Pool.Test(ctx, c, deep)
-}
-
 // Problems reads the source, compares it with the grants, and runs the cases.
 func (j *Judge) Problems(c function.Content) []fault.Problem {
 	raw, err := canon.Value(c)

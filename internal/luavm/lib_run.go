@@ -18,7 +18,6 @@ type given struct {
 	now     time.Time
 	seed    string
 	run     string
-	attempt int
 	dryRun  bool
 	drawn   uint64
 	granted map[string]bool

@@ -8,11 +8,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// compile turns source into code. Its time is not bounded from within: a
-// process that does it must be one that may be killed.
-func compile(source string) (*lua.FunctionProto, error) { return compileMutant(source, 0) }
-
-// compileMutant compiles source with its n-th small change; 0 is without one.
+// compileMutant turns source into code, with its n-th small change; 0 is without one.
+// Its time is not bounded from within: a process that does it must be one that may
+// be killed.
 func compileMutant(source string, n int) (*lua.FunctionProto, error) {
 	chunk, err := parseSource(source)
 	if err != nil {

@@ -193,14 +193,13 @@ type Answer func(ctx context.Context, name string, args []json.RawMessage) (json
 
 // Call is one call of a function.
 type Call struct {
-	Source  string
-	Input   json.RawMessage
-	Now     time.Time
-	Seed    string
-	RunID   string
-	Attempt int
-	DryRun  bool
-	Limits  Limits
+	Source string
+	Input  json.RawMessage
+	Now    time.Time
+	Seed   string
+	RunID  string
+	DryRun bool
+	Limits Limits
 	// Grants are what was approved: directory:corp-ldap:accounts.find.
 	Grants []string
 	Answer Answer
@@ -235,7 +234,7 @@ func (p *Pool) Call(ctx context.Context, c Call) (Outcome, error) {
 			host = append(host, name)
 		}
 	}
-	o := order{Mode: modeRun, Source: c.Source, Input: c.Input, Now: c.Now.UTC().Format(time.RFC3339Nano), Seed: c.Seed, RunID: c.RunID, Attempt: c.Attempt,
+	o := order{Mode: modeRun, Source: c.Source, Input: c.Input, Now: c.Now.UTC().Format(time.RFC3339Nano), Seed: c.Seed, RunID: c.RunID,
 		DryRun: c.DryRun, Limits: c.Limits.Within(), Host: host, Cover: c.Cover, Mutant: c.Mutant}
 	return p.order(ctx, o, grants, &c)
 }

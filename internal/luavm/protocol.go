@@ -42,18 +42,17 @@ type hello struct {
 
 // order is what a worker is to do; a worker does one thing and ends.
 type order struct {
-	Mode    string          `json:"mode"`
-	Source  string          `json:"source"`
-	Input   json.RawMessage `json:"input,omitempty"`
-	Now     string          `json:"now,omitempty"` // RFC 3339
-	Seed    string          `json:"seed,omitempty"`
-	RunID   string          `json:"run,omitempty"`
-	Attempt int             `json:"attempt,omitempty"`
-	DryRun  bool            `json:"dry_run,omitempty"`
-	Limits  Limits          `json:"limits"`
-	Host    []string        `json:"host,omitempty"` // host functions that are granted
-	Cover   bool            `json:"cover,omitempty"`
-	Mutant  int             `json:"mutant,omitempty"`
+	Mode   string          `json:"mode"`
+	Source string          `json:"source"`
+	Input  json.RawMessage `json:"input,omitempty"`
+	Now    string          `json:"now,omitempty"` // RFC 3339
+	Seed   string          `json:"seed,omitempty"`
+	RunID  string          `json:"run,omitempty"`
+	DryRun bool            `json:"dry_run,omitempty"`
+	Limits Limits          `json:"limits"`
+	Host   []string        `json:"host,omitempty"` // host functions that are granted
+	Cover  bool            `json:"cover,omitempty"`
+	Mutant int             `json:"mutant,omitempty"`
 }
 
 // What a worker may be told to do.

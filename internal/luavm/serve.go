@@ -93,7 +93,7 @@ func (w *worker) do(nonce string, o order) (d done) {
 	}
 	m := newMachine(o.Limits.Within())
 	now, _ := time.Parse(time.RFC3339Nano, o.Now)
-	m.given = given{now: now, seed: o.Seed, run: o.RunID, attempt: o.Attempt, dryRun: o.DryRun, granted: map[string]bool{}}
+	m.given = given{now: now, seed: o.Seed, run: o.RunID, dryRun: o.DryRun, granted: map[string]bool{}}
 	for _, n := range o.Host {
 		m.given.granted[n] = true
 	}
