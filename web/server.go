@@ -23,6 +23,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector"
 	"joinery/internal/engine"
+	"joinery/internal/luavm"
 	"joinery/internal/metric"
 	"joinery/internal/node"
 	"joinery/internal/policy"
@@ -64,6 +65,8 @@ type Server struct {
 	Known func(ctx context.Context, joinerID string, attributes map[string]any, rules []policy.MatchRule) ([]node.Known, error)
 	// Try foresees one run; nil where no engine runs.
 	Try func(context.Context, engine.Try) (engine.Tried, error)
+	// Functions run the code of drafts: tests, tries and replays; nil where this process runs no functions.
+	Functions *luavm.Pool
 	// Beat is when the engine last went round its loop, InHand how many runs it
 	// carries; nil where no engine runs beside the site.
 	Beat   func() time.Time

@@ -70,7 +70,7 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 	}
 	defer before.close()
 	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
-		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, CheckList: eng.Check, Known: eng.KnownLike, Try: eng.Try, Beat: eng.Beat, InHand: eng.InHand,
+		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, CheckList: eng.Check, Known: eng.KnownLike, Try: eng.Try, Functions: h.functions, Beat: eng.Beat, InHand: eng.InHand,
 		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}
 	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
 		return err
