@@ -41,6 +41,8 @@ func (s *Server) problemLinks(at string, f flow.Content, problems []fault.Proble
 			}
 		case "name", "vars", "limits":
 			l.URL = at + "/settings"
+		case "backtest":
+			l.Text, l.URL = "Backtest before approval: "+p.Detail, at+"/settings#p_backtest_joiners"
 		}
 		if !edits && !strings.HasPrefix(l.URL, "#") {
 			l.URL = ""

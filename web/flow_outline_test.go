@@ -69,3 +69,37 @@ func TestOutline_UndoAndRedo(t *testing.T) {
 	require.Equal(t, third, hash())
 	require.Equal(t, 409, act("redo"))
 }
+
+// What is asked of a revision before its approval is set in the settings; saving them
+// as they are changes nothing.
+func TestSettings_Backtest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "plain")
+	save := func(more ...string) answer {
+		return w.bo.post(t, "/flows/c-flow/settings", fields(append([]string{"p_name", "F", "trigger", "by_hand", "base", itoa(w.head(review.Flow, "c-flow"))}, more...)...))
+	}
+	asks := func() flow.Backtest {
+		rev, err := w.server.DB.Revision(t.Context(), review.Flow, "c-flow", 0)
+		require.NoError(t, err)
+		f, err := flow.Decode([]byte(rev.Content))
+		require.NoError(t, err)
+		return f.Backtest
+	}
+	require.Equal(t, 303, save("p_backtest_required", "true", "p_backtest_joiners", "20").status)
+	require.Equal(t, flow.Backtest{Required: true, Joiners: 20}, asks())
+	page := w.bo.get(t, "/flows/c-flow/settings").body
+	require.Contains(t, page, "Backtest before approval")
+	require.Regexp(t, `name="p_backtest_required"[^>]* checked`, page)
+	require.Regexp(t, `name="p_backtest_joiners"[^>]* value="20"`, page)
+	before := w.head(review.Flow, "c-flow")
+	require.Equal(t, 303, save("p_backtest_required", "true", "p_backtest_joiners", "20").status)
+	require.Equal(t, before, w.head(review.Flow, "c-flow"))
+	for _, wrong := range []string{"0", "501", "2.5", "many"} {
+		got := save("p_backtest_required", "true", "p_backtest_joiners", wrong)
+		require.Equal(t, 422, got.status, wrong)
+		require.Contains(t, got.body, "Write a whole number from 1 to 500, or nothing for 50.", wrong)
+	}
+	require.Equal(t, before, w.head(review.Flow, "c-flow"))
+	require.Equal(t, 303, save().status)
+	require.Zero(t, asks())
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -14,6 +15,9 @@ import (
 	"joinery/views/ui"
 )
 
+// groupBacktest is the heading of what is asked of a revision before its approval.
+const groupBacktest = "Backtest before approval"
+
 // settingsForm declares what a flow has besides nodes, edges and invariants.
 func settingsForm() []form.Field {
 	const none = "Empty: no limit. Past it new work parks; nothing is lost."
@@ -25,6 +29,8 @@ func settingsForm() []form.Field {
 		{Key: "creates_per_hour", Label: "Accounts made an hour", Kind: form.Number, Group: "Limits"},
 		{Key: "grants_per_hour", Label: "Memberships given an hour", Kind: form.Number, Group: "Limits"},
 		{Key: "write_backs_per_hour", Label: "Write-backs an hour", Kind: form.Number, Group: "Limits"},
+		{Key: "backtest_required", Label: "A revision is approved only after it was tested against past joiners", Kind: form.Bool, Group: groupBacktest, Help: "The test has to be of exactly what goes live, with its connections and policies of then."},
+		{Key: "backtest_joiners", Label: "Against how many joiners at least", Kind: form.Number, Group: groupBacktest, Placeholder: itoa(flow.DefaultBacktest), Help: fmt.Sprintf("From 1 to %d. Empty: %d.", flow.MostBacktest, flow.DefaultBacktest)},
 	}
 }
 
@@ -33,7 +39,10 @@ func settingsValues(f flow.Content) map[string]any {
 	if len(f.Vars) > 0 {
 		out["vars"] = f.Vars
 	}
-	for key, n := range map[string]int{"runs_per_hour": f.Limits.RunsPerHour, "creates_per_hour": f.Limits.CreatesPerHour, "grants_per_hour": f.Limits.GrantsPerHour, "write_backs_per_hour": f.Limits.WriteBacksPerHour} {
+	if f.Backtest.Required {
+		out["backtest_required"] = true
+	}
+	for key, n := range map[string]int{"runs_per_hour": f.Limits.RunsPerHour, "creates_per_hour": f.Limits.CreatesPerHour, "grants_per_hour": f.Limits.GrantsPerHour, "write_backs_per_hour": f.Limits.WriteBacksPerHour, "backtest_joiners": f.Backtest.Joiners} {
 		if n != 0 {
 			out[key] = itoa(n)
 		}
@@ -72,13 +81,15 @@ func (s *Server) settingsPage(c *fiber.Ctx, who auth.Actor, e editing, f sent, r
 		if f != nil && x.Kind == form.Number {
 			input.Value = f.trimmed("p_" + x.Key)
 		}
-		if x.Group == "Limits" {
-			p.More = append(p.More, input)
-		} else {
+		switch n := len(p.More); {
+		case x.Group == "":
 			p.Fields = append(p.Fields, input)
+		case n == 0 || p.More[n-1].Legend != x.Group:
+			p.More = append(p.More, artifacts.FieldPart{Legend: x.Group, Fields: []ui.Field{input}})
+		default:
+			p.More[n-1].Fields = append(p.More[n-1].Fields, input)
 		}
 	}
-	p.MoreLegend = "Limits"
 	marks := map[string]mark{}
 	for name, wrong := range r.wrong {
 		marks[name] = mark{Error: wrong}
@@ -89,10 +100,15 @@ func (s *Server) settingsPage(c *fiber.Ctx, who auth.Actor, e editing, f sent, r
 			name = r.input(flow.Spec{Fields: settingsForm()}, "params.vars."+rest)
 			name = strings.TrimSuffix(name, "value") + "name"
 		}
+		if q.Path == "backtest.joiners" {
+			name = "p_backtest_joiners"
+		}
 		marks[name] = mark{Error: q.Detail}
 	}
 	marked(p.Fields, marks)
-	marked(p.More, marks)
+	for _, part := range p.More {
+		marked(part.Fields, marks)
+	}
 	trigger := ui.Field{Name: "trigger", Label: "Starts with", Input: "select", Options: []ui.Option{{Value: "", Label: "Choose the node that starts it"}}, Help: "What starts it is said in that node's own form.", Error: marks["p_trigger"].Error}
 	for _, n := range e.flow.Nodes {
 		if spec, ok := s.Nodes.Spec(n.Type); ok && spec.Trigger || n.ID == e.flow.Trigger {
@@ -129,13 +145,18 @@ func (s *Server) settingsSave(c *fiber.Ctx, who auth.Actor) error {
 	f.Description, _ = values["description"].(string)
 	f.Vars, _ = values["vars"].(map[string]any)
 	f.Trigger = flow.NodeID(sent.trimmed("trigger"))
-	for key, into := range map[string]*int{"runs_per_hour": &f.Limits.RunsPerHour, "creates_per_hour": &f.Limits.CreatesPerHour, "grants_per_hour": &f.Limits.GrantsPerHour, "write_backs_per_hour": &f.Limits.WriteBacksPerHour} {
+	whole := func(key string, into *int, least, most int, wrong string) {
 		n, ok := values[key].(float64)
-		if values[key] != nil && (!ok || n < 0 || n != float64(int(n)) || n > 1e9) {
-			r.wrong["p_"+key] = "Write a whole number, or nothing for no limit."
+		if values[key] != nil && (!ok || n < float64(least) || n != float64(int(n)) || n > float64(most)) {
+			r.wrong["p_"+key] = wrong
 		}
 		*into = int(n)
 	}
+	for key, into := range map[string]*int{"runs_per_hour": &f.Limits.RunsPerHour, "creates_per_hour": &f.Limits.CreatesPerHour, "grants_per_hour": &f.Limits.GrantsPerHour, "write_backs_per_hour": &f.Limits.WriteBacksPerHour} {
+		whole(key, into, 0, 1e9, "Write a whole number, or nothing for no limit.")
+	}
+	f.Backtest.Required = values["backtest_required"] == true
+	whole("backtest_joiners", &f.Backtest.Joiners, 1, flow.MostBacktest, fmt.Sprintf("Write a whole number from 1 to %d, or nothing for %d.", flow.MostBacktest, flow.DefaultBacktest))
 	e.flow = f
 	refused := func(text ui.Notice) error {
 		return s.settingsPage(c, who, e, sent, r, base, http.StatusUnprocessableEntity, &text)

@@ -33,7 +33,8 @@ type commands struct {
 	Apply  applyCmd  `cmd:"" help:"Save flows, policies, functions and connections from files as revisions."`
 	Export exportCmd `cmd:"" help:"Write what is live (or newest) as files that apply reads."`
 	Flow   struct {
-		Check flowCheckCmd `cmd:"" help:"Check a flow file and say what is wrong with it."`
+		Check    flowCheckCmd    `cmd:"" help:"Check a flow file and say what is wrong with it."`
+		Backtest flowBacktestCmd `cmd:"" help:"Test a revision against past joiners and print what would differ."`
 	} `cmd:"" help:"Flows."`
 	Policy struct {
 		Test policyTestCmd `cmd:"" help:"Check policy files and run their tests, without a database."`
