@@ -79,6 +79,8 @@ func (s *Server) routes() []route {
 		{get, "/runs", auth.RunRead, s.runIndex},
 		{get, "/runs/:id", auth.RunRead, s.runShow},
 		{get, "/runs/:id/live", auth.RunRead, s.runLive},
+		{get, "/runs/:id/steps/:node/calls/:n", auth.RunRead, s.callShow},
+		{post, "/runs/:id/steps/:node/calls/:n", auth.RunRead, s.callReplay},
 		{post, "/runs/:id/retry", auth.RunOperate, s.runRetry},
 		{post, "/runs/:id/retry-newest", auth.RunOperate, s.runRetryNewest},
 		{post, "/runs/:id/cancel", auth.RunOperate, s.runCancel},

@@ -176,6 +176,11 @@ func (s *Server) runStep(d postgres.RunDetail, st postgres.StepRow, who auth.Act
 			out.Changes = append(out.Changes, runChange(c, who))
 		}
 	}
+	for _, f := range d.Calls {
+		if f.Node == st.Node {
+			out.Calls = append(out.Calls, ui.Link{Text: fmt.Sprintf("Call of %s in try %d: look at it, replay it", f.Function, f.Number), URL: fmt.Sprintf("/runs/%s/steps/%s/calls/%d", d.ID, f.Node, f.Number)})
+		}
+	}
 	for _, a := range d.Attempts {
 		if a.Node == st.Node {
 			out.Attempts = append(out.Attempts, runs.Attempt{Number: fmt.Sprint(a.Number), When: a.StartedAt.UTC().Format("2 Jan 15:04:05") + " UTC", Took: span(a.EndedAt.Sub(a.StartedAt).Round(time.Millisecond)), Outcome: a.Outcome, Error: a.Error, Log: a.Log})

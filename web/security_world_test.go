@@ -123,6 +123,7 @@ func (w *world) run(state run.State) string {
 	w.exec(`UPDATE runs SET state = $2, reason = $3, wake_at = NULL WHERE id = $1`, string(id), string(state), "because "+w.marker)
 	if state == run.Failed {
 		w.exec(`INSERT INTO steps (run_id, node, type, state, port, error, output, note) VALUES ($1, 'by_hand', 'manual', 'failed', 'error', $2, jsonb_build_object('said', $2::text), $2)`, string(id), w.marker)
+		w.exec(`INSERT INTO function_calls (run_id, node, number, function, revision, hash, at, tape) VALUES ($1, 'ok', 1, 'c-function', 1, 'gone', now(), jsonb_build_object('input', jsonb_build_object('said', $2::text))::text)`, string(id), w.marker)
 	}
 	return string(id)
 }

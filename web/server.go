@@ -84,6 +84,7 @@ type Server struct {
 
 	hooks    hooks
 	tries    tries
+	seats    chan struct{}
 	base     *url.URL
 	assets   *static.Assets
 	nav      []navItem
@@ -147,6 +148,7 @@ func (s *Server) prepare() error {
 		s.Metrics = metric.New(s.Version, "")
 	}
 	s.stopping = make(chan struct{})
+	s.seats = make(chan struct{}, functionSeats)
 	return nil
 }
 

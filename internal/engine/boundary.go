@@ -38,6 +38,7 @@ type boundary struct {
 	// guard stands before each write; nil when the flow has no invariants.
 	guard  *guard
 	called []string // what accounts are called now
+	calls  []postgres.FunctionCall
 	// again says that an earlier try, or other hands, may have begun this.
 	again bool
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"joinery/internal/fault"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
 	"joinery/internal/node"
+	"joinery/internal/postgres"
 )
 
 // function runs a pinned function for a step, in a worker of its own. The clock
@@ -32,13 +34,14 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 		return node.FunctionEnd{}, fmt.Errorf("write input: %w", err)
 	}
 	defer seatOf(ctx).away()()
-	out, err := k.e.Functions.Call(seated(ctx, nil), luavm.Call{
+	call := luavm.Call{
 		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
 			return toCode(ask(ctx, name, args))
 		},
-	})
+	}
+	out, err := k.e.Functions.Call(seated(ctx, nil), call)
 	if err != nil {
 		return node.FunctionEnd{}, err
 	}
@@ -46,7 +49,34 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 		t.b.logf("%s: %s %s", l.Level, l.Message, l.Fields)
 	}
 	t.b.logf("function %s: %d steps in %s, %s sandbox", key, out.Steps, out.Took.Round(100_000), out.Level)
-	return ended(content, key, out)
+	t.b.recordCall(key, content, luavm.Record(call, out))
+	return ended(content.Content, key, out)
+}
+
+// mostTape bounds what is kept of a call, in bytes. Beyond it the answers of systems
+// are left out, and a replay says that they are missing.
+const mostTape = 2 << 20
+
+// recordCall keeps a call with the step, so that it can be replayed.
+func (b *boundary) recordCall(key string, f pinnedFunction, tape luavm.Tape) {
+	if b.k.foresees != nil {
+		return // nothing of a forecast is kept
+	}
+	raw, err := json.Marshal(tape)
+	if err == nil && len(raw) > mostTape {
+		tape.Asked = slices.Clone(tape.Asked)
+		for i := range tape.Asked {
+			tape.Asked[i].Answer = nil
+		}
+		raw, err = json.Marshal(tape)
+	}
+	if err != nil {
+		b.logf("The call of %s is not on record: it cannot be written.", key)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls[:0], postgres.FunctionCall{Node: b.node.ID, Function: key, Revision: f.revision, Hash: f.hash, At: tape.Now, Tape: string(raw)})
 }
 
 // toCode turns an answer of a connected system into what the code gets.

@@ -99,7 +99,8 @@ func TestFunction_RunsInAFlow(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	pool := h.functions()
-	h.live(review.Function, "place", functionOf(t, pool, h))
+	content := functionOf(t, pool, h)
+	h.live(review.Function, "place", content)
 	h.live(review.Flow, "join", functionFlow)
 	h.start()
 	h.person("9", map[string]any{"last_name": "Boss"})
@@ -114,12 +115,41 @@ func TestFunction_RunsInAFlow(t *testing.T) {
 	require.Equal(t, "Reports to Boss", h.state().Accounts[id].Attributes["title"])
 	require.Contains(t, string(step(t, d, "place").Changes), "engineering")
 
+	require.Len(t, d.Calls, 1, "the page of the run leads to it")
+	h.replays(d.ID, content)
 	err := h.db.CompensateRun(t.Context(), ben, string(d.ID), "not wanted")
 	require.NoError(t, err, "%v", fault.Problems(err))
 	h.e.Kick()
 	h.until(run.Compensated)
 	_, groups = h.groupsOf("hr:1")
 	require.Empty(t, groups)
+}
+
+// replays runs the recorded call of the step again, as it was and after an edit.
+func (h *house) replays(id, text string) {
+	t := h.t
+	calls, err := h.db.FunctionCalls(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, calls, 1)
+	require.Equal(t, 1, calls[0].Revision)
+	kept, err := h.db.FunctionCall(t.Context(), id, "place", 1)
+	require.NoError(t, err)
+	var tape luavm.Tape
+	require.NoError(t, json.Unmarshal([]byte(kept.Tape), &tape))
+	require.Len(t, tape.Asked, 3, "every question with its answer")
+	require.Contains(t, string(tape.Input), "Engineering")
+	doc, err := h.db2().ReadText(review.Function, "place", []byte(text))
+	require.NoError(t, err)
+	require.Equal(t, doc.Hash, kept.Hash)
+	c, err := function.Decode(doc.Content)
+	require.NoError(t, err)
+	r, err := h.e.Functions.Replay(t.Context(), c.Source, tape)
+	require.NoError(t, err)
+	require.True(t, r.Same(), "%v", r.Differences)
+	r, err = h.e.Functions.Replay(t.Context(), strings.Replace(c.Source, "Reports to", "Works for", 1), tape)
+	require.NoError(t, err)
+	require.Len(t, r.Differences, 1)
+	require.Contains(t, r.Differences[0].Now, "Works for Boss")
 }
 
 // fail stops the step with the sentence of the code; nothing that was planned before is made.

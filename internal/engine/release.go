@@ -24,10 +24,17 @@ type release struct {
 	plan        *node.Plan
 	connections map[string]pinned
 	policies    map[string]policy.Content
-	functions   map[string]function.Content
+	functions   map[string]pinnedFunction
 	// computed are the nodes whose result follows from what is kept already, now and
 	// at any later time; reads are those that change nothing, if they intend nothing.
 	computed, reads map[flow.NodeID]bool
+}
+
+// pinnedFunction is a function as a release pins it.
+type pinnedFunction struct {
+	function.Content
+	revision int
+	hash     string
 }
 
 // ofTheMoment finds what an expression reads that changes by itself.
@@ -64,7 +71,7 @@ func (e *Engine) release(ctx context.Context, id string) (*release, error) {
 
 // prepare makes content ready to run with exact releases of what it uses.
 func (e *Engine) prepare(ctx context.Context, raw []byte, pins []review.Pin) (out *release, err error) {
-	out = &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}, functions: map[string]function.Content{}}
+	out = &release{connections: map[string]pinned{}, policies: map[string]policy.Content{}, functions: map[string]pinnedFunction{}}
 	if out.content, err = flow.Decode(raw); err != nil {
 		return nil, err
 	}
@@ -101,7 +108,9 @@ func (e *Engine) part(ctx context.Context, out *release, p review.Pin) error {
 		}
 		out.connections[p.Key] = pinned{s, p.Hash}
 	case review.Function:
-		out.functions[p.Key], err = function.Decode(content)
+		f := pinnedFunction{revision: p.Revision, hash: p.Hash}
+		f.Content, err = function.Decode(content)
+		out.functions[p.Key] = f
 		return err
 	case review.Policy:
 		out.policies[p.Key], err = policy.Decode(content)

@@ -204,7 +204,10 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	}
 	old := k.c.Steps[r.node.ID]
 	row := postgres.StepRow{Node: r.node.ID, Type: r.node.Type, Input: r.input, Attempts: old.Attempts + 1, StartedAt: &r.started, Note: old.Note}
-	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes, Names: r.boundary.called}
+	cp := postgres.Checkpoint{Receipts: r.boundary.receipts, Acts: r.boundary.acts, Writes: r.boundary.writes, Names: r.boundary.called, Calls: r.boundary.calls}
+	for i := range cp.Calls {
+		cp.Calls[i].Number = row.Attempts
+	}
 	row.Changes = r.boundary.changed(old.Changes)
 	if breach := r.boundary.guard.stopped(); breach != nil {
 		r.err = breach

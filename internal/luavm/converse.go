@@ -74,6 +74,15 @@ func (o Outcome) Sentence() string {
 	return "The function's worker ended before the function did."
 }
 
+// Limits are those that the call had.
+func (o Outcome) Limits() Limits { return o.limits }
+
+// Under gives the outcome as one of a call with these limits.
+func (o Outcome) Under(l Limits) Outcome {
+	o.limits = l
+	return o
+}
+
 const (
 	grace       = 500 * time.Millisecond // for what the worker itself should have noticed
 	compileTime = 2 * time.Second

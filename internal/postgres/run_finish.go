@@ -26,6 +26,8 @@ type Checkpoint struct {
 	// Forget removes steps, so that they are pending again.
 	Forget   []flow.NodeID
 	Attempts []AttemptRow
+	// Calls are the calls of functions that these tries made.
+	Calls    []FunctionCall
 	Receipts []Receipt
 	Signoff  *SignoffRow
 	Awaited  *AwaitedRow
@@ -217,7 +219,7 @@ func pointers[T any](all []T) []*T {
 
 func (db *DB) writeCheckpoints(t *trips, items []Checkpoint, out []*Fence) error {
 	writeIntents(t.q, items, out)
-	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeCalls, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
 		}

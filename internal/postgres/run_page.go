@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,6 +180,8 @@ type RunDetail struct {
 	Content  flow.Content
 	Steps    []StepRow
 	Attempts []AttemptLine
+	// Calls are the calls of functions, without their tapes.
+	Calls    []FunctionCall
 	Signoffs []SignoffLine
 	// Exceptions are those that this run opened or met last.
 	Exceptions []ExceptionRow
@@ -251,6 +254,11 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 	}
 	if d.Attempts, err = db.attempts(ctx, id); err != nil {
 		return d, err
+	}
+	if slices.ContainsFunc(d.Content.Nodes, func(n flow.Node) bool { return n.Type == "function" }) {
+		if d.Calls, err = db.FunctionCalls(ctx, id); err != nil {
+			return d, err
+		}
 	}
 	d.Signoffs, err = db.signoffs(ctx, `s.run_id = $1`, 200, id)
 	return d, err
