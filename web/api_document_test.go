@@ -1,10 +1,14 @@
 package web
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"joinery/internal/artifact"
 )
 
 // The document is whole: each operation names schemas that are there.
@@ -48,5 +52,18 @@ func TestAPI_DocumentHasEveryRoute(t *testing.T) {
 			_, ok := a.find(r.method, r.path)
 			require.True(t, ok, "%s %s", r.method, r.path)
 		}
+	}
+}
+
+// Whoever asks gets the schemas, without a token, as the documentation shows them.
+func TestAPI_Schemas(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	for _, kind := range artifact.Published() {
+		want, err := os.ReadFile("../docs/schemas/" + string(kind) + ".json")
+		require.NoError(t, err)
+		got, err := json.Marshal(a.call("", "GET", "/schemas/"+string(kind)+".json", nil, 200))
+		require.NoError(t, err)
+		require.JSONEq(t, string(want), string(got))
 	}
 }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"joinery/internal/artifact"
 	"joinery/internal/auth"
-	"joinery/internal/flow"
 	"joinery/internal/review"
 )
 
@@ -88,8 +88,10 @@ func (s *Server) apiOps() []apiOp {
 		{route{get, v1 + "/names", auth.RunRead, s.apiNames}, "List names, newest first; q finds a name in any spelling that its space takes for the same", "", "NamePage", 200, []string{"q", "space", "state", "joiner", "limit", "cursor"}},
 		{route{post, v1 + "/names/:id/release", auth.RunOperate, s.apiNameRelease}, "Give a name free for everybody", "Reason", "Name", 200, nil},
 		{route{get, v1 + "/audit", auth.AuditRead, s.apiAuditList}, "Sealed audit records in the order of the chain", "", "AuditPage", 200, []string{"after", "limit", "cursor"}},
-		{route{get, v1 + "/schemas/flow.json", auth.Public, s.apiFlowSchema}, "The JSON Schema of a flow's content", "", "Anything", 200, nil},
 		{route{get, v1 + "/openapi.json", auth.Public, s.apiDocument}, "This document", "", "Anything", 200, nil},
+	}
+	for _, k := range artifact.Published() {
+		ops = append(ops, apiOp{route{get, v1 + "/schemas/" + string(k) + ".json", auth.Public, s.apiSchema(k)}, "The JSON Schema of a " + string(k) + "'s file", "", "Anything", 200, nil})
 	}
 	for _, k := range review.Kinds() {
 		ops = append(ops, s.kindOps(k)...)
@@ -124,6 +126,19 @@ func (s *Server) kindOps(k review.Kind) []apiOp {
 	return ops
 }
 
-func (s *Server) apiFlowSchema(c *fiber.Ctx, _ auth.Actor) error {
-	return sendJSON(c, http.StatusOK, flow.Schema(s.Nodes))
+// apiSchema is GET /api/v1/schemas/{kind}.json, for editors: what is published is
+// what this version reads.
+func (s *Server) apiSchema(kind review.Kind) handler {
+	return func(c *fiber.Ctx, _ auth.Actor) error {
+		schema, err := s.kinds().JSONSchema(kind)
+		if err != nil {
+			return err
+		}
+		text, err := artifact.SchemaText(schema)
+		if err != nil {
+			return err
+		}
+		c.Set("Content-Type", "application/json")
+		return c.Status(http.StatusOK).Send(text)
+	}
 }

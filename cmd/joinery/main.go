@@ -32,6 +32,7 @@ type commands struct {
 	} `cmd:"" help:"API tokens."`
 	Apply  applyCmd  `cmd:"" help:"Save flows, policies, functions and connections from files as revisions."`
 	Export exportCmd `cmd:"" help:"Write what is live (or newest) as files that apply reads."`
+	Schema schemaCmd `cmd:"" help:"Print the JSON Schema of flow, policy or function files, for editors."`
 	Flow   struct {
 		Check    flowCheckCmd    `cmd:"" help:"Check a flow file and say what is wrong with it."`
 		Backtest flowBacktestCmd `cmd:"" help:"Test a revision against past joiners and print what would differ."`

@@ -44,7 +44,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	s := &shell{t: t, env: map[string]string{}}
 	out, _ := s.run("", 0, "help")
-	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "flow check", "flow backtest", "policy test", "run start", "audit verify", "ready", "version", "--version"} {
+	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "schema", "flow check", "flow backtest", "policy test", "run start", "audit verify", "ready", "version", "--version"} {
 		require.Contains(t, out, c)
 	}
 	s.run("", 0, "help", "serve")
@@ -72,6 +72,28 @@ func TestFlowCheck(t *testing.T) {
 	require.NoError(t, os.WriteFile(bad, []byte("key: a\nnam: A\n"), 0o600))
 	_, errs = s.run("", 1, "flow", "check", bad)
 	require.Contains(t, errs, "line 2")
+}
+
+// What the command prints is what the server publishes and the documentation shows.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	s := &shell{t: t, env: map[string]string{}}
+	dir := filepath.Join(t.TempDir(), "schemas")
+	out, _ := s.run("", 0, "schema", "--out", dir)
+	require.Contains(t, out, "Wrote 3 schemas")
+	for _, kind := range []string{"flow", "policy", "function"} {
+		want, err := os.ReadFile("../../docs/schemas/" + kind + ".json")
+		require.NoError(t, err)
+		out, _ = s.run("", 0, "schema", kind)
+		require.Equal(t, string(want), out)
+		got, err := os.ReadFile(filepath.Join(dir, kind+".json"))
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	}
+	for _, args := range [][]string{{"schema"}, {"schema", "things"}, {"schema", "connection"}} {
+		_, errs := s.run("", 2, args...)
+		require.Contains(t, errs, "flow, policy, function", strings.Join(args, " "))
+	}
 }
 
 func TestStartRefuses(t *testing.T) {

@@ -4,8 +4,9 @@ import "joinery/internal/form"
 
 type object = map[string]any
 
-// Schema gives the JSON Schema (2020-12) of a flow's content, with the fields of
-// each node type, for editors outside the console.
+// Schema gives the JSON Schema of a flow's content, with the fields of each node
+// type, for editors outside the console. It names draft-07, which the most of them
+// read, and holds nothing that later drafts read otherwise.
 func Schema(cat Catalog) map[string]any {
 	text := object{"type": "string"}
 	texts := object{"type": "array", "items": text}
@@ -14,26 +15,17 @@ func Schema(cat Catalog) map[string]any {
 	var rules []any
 	for _, s := range cat.Specs() {
 		kinds = append(kinds, s.Kind)
-		props := object{}
-		for _, f := range s.Fields {
-			p := fieldSchema(f)
-			p["title"] = f.Label
-			if f.Help != "" {
-				p["description"] = f.Help
-			}
-			props[f.Key] = p
-		}
 		rules = append(rules, object{
 			"if":   object{"properties": object{"type": object{"const": s.Kind}}, "required": []any{"type"}},
-			"then": object{"properties": object{"params": object{"type": "object", "properties": props, "additionalProperties": false}}},
+			"then": paramsSchema(s),
 		})
 	}
 	limit := object{"type": "integer", "minimum": 0}
 	return object{
-		"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Joinery flow", "type": "object", "additionalProperties": false,
+		"$schema": "http://json-schema.org/draft-07/schema#", "title": "Joinery flow", "type": "object", "additionalProperties": false,
 		"required": []any{"key", "name", "trigger", "nodes"},
 		"properties": object{
-			"key": object{"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"}, "name": text, "description": text, "trigger": slugged,
+			"key": object{"type": "string", "pattern": "^[a-z][a-z0-9-]{0,62}$"}, "name": object{"type": "string", "minLength": 1, "maxLength": 200}, "description": text, "trigger": slugged,
 			"vars": object{"type": "object"},
 			"nodes": object{"type": "array", "maxItems": MaxNodes, "items": object{
 				"type": "object", "required": []any{"id", "type"}, "additionalProperties": false, "allOf": rules,
@@ -53,34 +45,29 @@ func Schema(cat Catalog) map[string]any {
 	}
 }
 
-func fieldSchema(f form.Field) object {
-	text := object{"type": "string"}
-	plain := object{}
-	switch f.Kind {
-	case form.Number:
-		plain = object{"type": "number"}
-	case form.Bool:
-		plain = object{"type": "boolean"}
-	case form.Select:
-		var values []any
-		for _, o := range f.Options {
-			values = append(values, o.Value)
+// paramsSchema is what a node of one type holds.
+func paramsSchema(s Spec) object {
+	props, required := object{}, []any{}
+	for _, f := range s.Fields {
+		props[f.Key] = form.Schema(f)
+		if f.Required && f.Default == nil && f.ShowWhen == nil {
+			required = append(required, f.Key)
 		}
-		plain = object{"enum": values}
-	case form.Mapping:
-		plain = object{"type": "object"}
-	case form.List:
-		plain = object{"type": "array", "items": text}
-	case form.Cases:
-		return object{"type": "array", "items": object{"type": "object", "required": []any{"when", "port"}, "additionalProperties": false, "properties": object{"when": text, "port": text}}}
-	case form.Fields:
-		return object{"type": "array", "items": object{"type": "object", "required": []any{"key", "label", "kind"}, "additionalProperties": false,
-			"properties": object{"key": text, "label": text, "kind": object{"enum": []any{"text", "bool", "date"}}}}}
-	default:
-		return object{"type": "string"}
 	}
-	if f.Expr {
-		return object{"anyOf": []any{plain, text}}
+	params := object{"type": "object", "title": s.Title, "description": s.Help, "properties": props, "additionalProperties": false}
+	if len(required) > 0 {
+		params["required"] = required
 	}
-	return plain
+	if len(s.NeedsOne) > 0 {
+		var one []any
+		for _, key := range s.NeedsOne {
+			one = append(one, object{"required": []any{key}})
+		}
+		params["anyOf"] = one
+	}
+	out := object{"properties": object{"params": params}}
+	if len(required) > 0 || len(s.NeedsOne) > 0 {
+		out["required"] = []any{"params"}
+	}
+	return out
 }

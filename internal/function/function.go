@@ -93,7 +93,10 @@ func Decode(raw []byte) (Content, error) {
 	return c, nil
 }
 
-var grant = regexp.MustCompile(`^[a-z_]+:[a-z0-9-]+:[a-z_.]+$`)
+// GrantPattern is how a grant looks: capability:connection:operation.
+const GrantPattern = `^[a-z_]+:[a-z0-9-]+:[a-z_.]+$`
+
+var grant = regexp.MustCompile(GrantPattern)
 
 // Check finds what is wrong with a function.
 func Check(c Content) []fault.Problem {
