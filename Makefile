@@ -37,8 +37,9 @@ generate: ## templ pages and static/dist after editing a .templ file or static/s
 	go tool templ generate -path views
 	cd static && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
 
-build: ## bin/joinery
-	go build -trimpath -o bin/joinery ./cmd/joinery
+build: ## bin/joinery, and beside it the small program that workers for function code start from
+	CGO_ENABLED=0 go build -trimpath -tags worker -ldflags="-s -w" -o bin/joinery-worker ./cmd/joinery-worker
+	go build -trimpath -ldflags="-X joinery/internal/luavm.workerHash=$$({ sha256sum 2>/dev/null || shasum -a 256; } <bin/joinery-worker | cut -c1-64)" -o bin/joinery ./cmd/joinery
 
 deploy: ## what docs/deploy says, tried: the image built by buildah, nginx; installs both (Debian, Ubuntu)
 	@command -v buildah >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah || echo "buildah cannot be installed: the image is not built"

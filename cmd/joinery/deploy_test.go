@@ -91,6 +91,8 @@ func TestDeploy_FilesAreWhole(t *testing.T) {
 	require.Regexp(t, `(?m)^FROM scratch$`, image)
 	require.Regexp(t, `(?m)^USER 65532:65532$`, image)
 	require.Regexp(t, `(?m)^RUN CGO_ENABLED=0 go build `, image)
+	require.Contains(t, image, "luavm.workerHash=$(sha256sum /out/joinery-worker | cut -c1-64)", "the image's joinery knows its joinery-worker")
+	require.Contains(t, image, "COPY --from=build /out/joinery /out/joinery-worker /\n")
 	require.Contains(t, text(t, "../../go.mod"), "go "+regexp.MustCompile(`golang:(\S+) AS`).FindStringSubmatch(image)[1], "the image builds with the Go that go.mod names")
 
 	for _, file := range []string{"joinery.service", "nginx.conf", "Containerfile"} {

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ import (
 // floors gives the floor of each room; a package imports only floors below its own.
 var floors = map[string]int{
 	"cmd/joinery":                   7,
+	"cmd/joinery-worker":            7,
 	"e2e":                           7,
 	"internal/chaos":                7,
 	"web":                           6,
@@ -210,6 +212,16 @@ func TestFloors(t *testing.T) {
 		all = append(all, breaches(f)...)
 	}
 	require.Empty(t, all, strings.Join(all, "\n"))
+}
+
+// What needs the nouns or their libraries stays out of joinery-worker by the tag
+// worker; with it the rest must still be a program.
+func TestWorkerCompiles(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "build", "-tags", "worker", "-o", os.DevNull, "joinery/cmd/joinery-worker")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "a file of internal/luavm that uses what only the host has begins with //go:build !worker\n%s", out)
 }
 
 // No program hands in the function that tests use to end a process at a place.

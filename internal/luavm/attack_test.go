@@ -13,6 +13,9 @@ import (
 func TestAttacks_S47_S48_S49(t *testing.T) {
 	p := open(t, Config{})
 	limits := Limits{Steps: 2_000_000, Compute: 700 * time.Millisecond}
+	if raceDetector {
+		limits.Compute *= 5 // what is bounded by steps must end by them
+	}
 	fn := func(body string) string { return "return function(input)\n" + body + "\nend" }
 	rep := strings.Repeat
 	cpu, mem, bad, comp := []Kind{Steps, Timeout, Memory}, []Kind{Memory, Steps, Timeout, Error}, []Kind{Error}, []Kind{Compile}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 
 // Config says how many workers there are.
 type Config struct {
-	// Command starts a worker; empty is this program itself.
+	// Command starts a worker; empty is joinery-worker beside this program, or this program itself.
 	Command []string
 	// Warm workers wait for work, Most work at the same time. Zero: 2 and 4.
 	Warm, Most int
@@ -29,6 +28,7 @@ type Config struct {
 // Pool keeps warm workers. Each does one call.
 type Pool struct {
 	cfg    Config
+	from   origin
 	warm   chan *process
 	slots  chan struct{}
 	calls  map[string]Func // the library by name
@@ -43,15 +43,12 @@ type Pool struct {
 
 // Open makes a pool. Its workers are started when the first is needed.
 func Open(cfg Config) (*Pool, error) {
+	from := origin{command: cfg.Command}
 	if len(cfg.Command) == 0 {
-		exe := self
-		if exe == "" {
-			var err error
-			if exe, err = os.Executable(); err != nil {
-				return nil, err
-			}
+		var err error
+		if from, err = findOrigin(); err != nil {
+			return nil, err
 		}
-		cfg.Command = []string{exe, SandboxCommand}
 	}
 	if cfg.Warm <= 0 {
 		cfg.Warm = 2
@@ -66,7 +63,7 @@ func Open(cfg Config) (*Pool, error) {
 	for _, e := range library() {
 		calls[e.Name] = e.Func
 	}
-	p := &Pool{cfg: cfg, calls: calls, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
+	p := &Pool{cfg: cfg, from: from, calls: calls, warm: make(chan *process), slots: make(chan struct{}, cfg.Most), ending: make(chan struct{})}
 	return p, nil
 }
 
@@ -78,6 +75,9 @@ func (p *Pool) Start() {
 		return
 	}
 	p.started = true
+	if p.from.why != nil {
+		p.cfg.Log.Info("function workers start from the whole program, which takes longer", "err", p.from.why)
+	}
 	for range p.cfg.Warm {
 		p.hands.Add(1)
 		go p.keepWarm()
@@ -89,7 +89,7 @@ func (p *Pool) keepWarm() {
 	defer p.hands.Done()
 	wait := 50 * time.Millisecond
 	for {
-		w, err := startProcess(p.cfg.Command)
+		w, err := startProcess(p.from.command)
 		p.mu.Lock()
 		p.broken = err
 		if err == nil {
@@ -126,6 +126,9 @@ func (p *Pool) Close() {
 	}
 	p.mu.Unlock()
 	p.hands.Wait()
+	if p.from.held != nil {
+		_ = p.from.held.Close()
+	}
 }
 
 // Shelter is how workers are shut in on this machine, as the newest of them said.
@@ -167,10 +170,26 @@ func (p *Pool) worker(ctx context.Context) (*process, error) {
 	}
 }
 
+// leave ends a worker beside its caller, who has the answer already. Its place is
+// free when it is gone.
 func (p *Pool) leave(w *process) {
 	w.kill()
-	w.wait()
-	<-p.slots
+	gone := func() {
+		w.wait()
+		<-p.slots
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		gone()
+		return
+	}
+	p.hands.Add(1)
+	p.mu.Unlock()
+	go func() {
+		defer p.hands.Done()
+		gone()
+	}()
 }
 
 // Check reads source in a worker.

@@ -51,7 +51,9 @@ func startProcess(command []string) (*process, error) {
 	p := &process{errs: &head{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(command[0], command[1:]...)
 	// An environment that is nil would be ours.
-	p.cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "GOGC=off"}
+	// One processor and no garbage collection until there is an order; the limits of
+	// the machine's groups of processes need not be read for that.
+	p.cmd.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=none", "GOGC=off", "GODEBUG=containermaxprocs=0,updatemaxprocs=0"}
 	p.cmd.Dir = "/"
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	apart(p.cmd.SysProcAttr)

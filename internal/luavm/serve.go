@@ -25,8 +25,6 @@ func Serve() int {
 	layers := shutIn()
 	lua.MaxArrayIndex = maxArrayIndex
 	debug.SetMaxStack(32 << 20)
-	debug.SetGCPercent(100)
-	go watchHeap(128 << 20)
 	w := &worker{in: bufio.NewReaderSize(os.Stdin, 8<<10), out: os.Stdout}
 	if err := writeFrame(w.out, frame{Type: frameHello, Hello: &hello{Build: buildID(), Layers: layers}}); err != nil {
 		return 1
@@ -62,6 +60,11 @@ func (w *worker) serve() int {
 	if f.Type != frameExec || f.Exec == nil {
 		return 1
 	}
+	// Only from here on is there work: a worker that waits uses no processor. The
+	// second one is for the watch, which must not queue behind a loop of the code.
+	runtime.GOMAXPROCS(2)
+	debug.SetGCPercent(100)
+	go watchHeap(128 << 20)
 	d := w.do(f.Nonce, *f.Exec)
 	if w.err != nil || writeFrame(w.out, frame{Type: frameDone, Nonce: f.Nonce, Done: &d}) != nil {
 		return 1
