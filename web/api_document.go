@@ -70,6 +70,9 @@ func operation(op apiOp) doc {
 	if op.out == "Saved" {
 		responses["200"] = respond("Nothing changed", "application/json", op.out)
 	}
+	if strings.HasSuffix(op.path, "/reviews/:id/approve") {
+		responses["202"] = respond("On record; a second reviewer has to approve the same content", "application/json", "Review")
+	}
 	for _, status := range refusals(op) {
 		responses[strconv.Itoa(status)] = respond(refusalWords[status], "application/problem+json", "Problem")
 	}
@@ -90,7 +93,7 @@ func apiNotes() map[string]string {
 		"GET /exceptions":              "Without state, all that are not resolved; any is all.",
 		"POST /exceptions/:id/resolve": "push writes ours over HR's value, only while HR still has the one that seen stands for, and reads it back; where the contract asks for a sign-off, a person without its role only asks for it (state asked), and one with it agrees (push) or says no (refuse). until needs until (a date), reason and owner (an e-mail address). close, with a reason, is for those that are about no field. 409 when seen is not what is there any more.",
 		"POST /policies/:key/try":      "attributes are those of the joiner; joiner is the id of one that is known, whose attributes then count where attributes says nothing (it needs run.read, and leaves out what the token may not see). content tries another content than the newest revision. live looks at the names that are held (run.read); systems are never asked. person says why a person has to decide, else it is empty.",
-		"POST /reviews/:id/approve":    "The token's owner must not have written any part of the revision.",
+		"POST /reviews/:id/approve":    "The token's owner must not have written any part of the revision. 202 with the review when a second reviewer is needed and this was the first yes.",
 	}
 	for _, k := range review.Kinds() {
 		out["POST /"+k.Plural()+"/:key/ratify"] = "The token's owner must neither have released the revision nor written any part of it. release names the release that was looked at."

@@ -106,6 +106,9 @@ func (s *Server) apiApprove(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
+	if r.ID == "" { // the first of two: nothing is live yet
+		return s.sendReview(c, http.StatusAccepted, c.Params("id"))
+	}
 	return sendRelease(c, r)
 }
 

@@ -21,7 +21,8 @@ const (
 func (s *Server) healthShow(c *fiber.Ctx, _ auth.Actor) error { return c.SendString("ok\n") }
 
 // readyShow is GET /readyz: this process can do its work. If not, it answers 503
-// with the reason in one line, for whoever watches.
+// with the reason in one line, for whoever watches. With ?verbose it also tells how
+// functions are shut in.
 func (s *Server) readyShow(c *fiber.Ctx, _ auth.Actor) error {
 	why := s.unready(c.UserContext())
 	if s.Beat != nil && s.Beat().IsZero() {
@@ -36,6 +37,9 @@ func (s *Server) readyShow(c *fiber.Ctx, _ auth.Actor) error {
 	}
 	if why != "" {
 		return c.Status(http.StatusServiceUnavailable).SendString("not ready: " + why + "\n")
+	}
+	if c.Context().QueryArgs().Has("verbose") {
+		return c.SendString("ready\n" + s.sheltered())
 	}
 	return c.SendString("ready\n")
 }

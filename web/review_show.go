@@ -90,6 +90,12 @@ func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps [
 			return p, err
 		}
 	}
+	if d.Kind == review.Function {
+		if p.Function, err = s.reviewFunction(ctx, d, who); err != nil {
+			return p, err
+		}
+	}
+	reviewSecond(&p, d)
 	at := "/" + d.Kind.Plural() + "/" + d.Key
 	against := ui.Pair{Label: "Compared with", Value: "nothing: it is new"}
 	if d.BaseRevision > 0 {
@@ -108,8 +114,8 @@ func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps [
 		p.Checks = append(p.Checks, reviews.Check{Badge: badge, Name: strings.ToUpper(k.Name[:1]) + k.Name[1:], Detail: k.Detail})
 	}
 	s.reviewBacktest(&p, d, who)
-	for _, dep := range deps {
-		p.Uses = append(p.Uses, fmt.Sprintf("The flow %s keeps revision %d until it is released again.", dep.Name, dep.Pinned))
+	if p.Uses, err = s.reviewUses(ctx, d, deps); err != nil {
+		return p, err
 	}
 	for _, m := range d.Comments {
 		p.Timeline = append(p.Timeline, s.reviewMoment(m))
@@ -166,8 +172,12 @@ func (s *Server) reviewActs(p *reviews.Page, d postgres.ReviewDetail, who auth.A
 
 // reviewApprove is POST /reviews/:id/approve.
 func (s *Server) reviewApprove(c *fiber.Ctx, who auth.Actor) error {
-	if _, err := s.DB.ApproveReview(c.UserContext(), who, c.Params("id"), c.FormValue("hash"), c.FormValue("comment")); err != nil {
+	r, err := s.DB.ApproveReview(c.UserContext(), who, c.Params("id"), c.FormValue("hash"), c.FormValue("comment"))
+	if err != nil {
 		return err
+	}
+	if r.ID == "" {
+		return s.done(c, "/reviews/"+c.Params("id"), "Your approval is on record. It goes live when a second reviewer approves the same content.")
 	}
 	return s.done(c, "/reviews/"+c.Params("id"), "Approved. It is live.")
 }

@@ -181,6 +181,8 @@ func (s *Server) routes() []route {
 		{post, "/reviews/:id/request-changes", auth.ReviewDecide, s.reviewRequestChanges},
 		{post, "/reviews/:id/comments", auth.ReviewComment, s.reviewComment},
 		{post, "/reviews/:id/withdraw", auth.ArtifactRead, s.reviewWithdraw},
+		{post, "/reviews/:id/examine", auth.ReviewComment, s.reviewExamine},
+		{post, "/reviews/:id/scratch", auth.ReviewComment, s.reviewScratch},
 
 		// Connections and their credentials.
 		{get, "/connections", auth.ArtifactRead, s.connection(ConnectionPages.Index)},
@@ -216,6 +218,9 @@ func (s *Server) routes() []route {
 		{post, "/tokens", auth.TokenManage, s.tokenCreate},
 		{post, "/tokens/:id/revoke", auth.TokenManage, s.tokenRevoke},
 		{get, "/system", auth.SystemRead, s.systemShow},
+		{get, "/system/functions", auth.SystemRead, s.functionRules},
+		{post, "/system/functions", auth.SettingsManage, s.functionRulesSave},
+		{post, "/system/functions/agree", auth.SettingsManage, s.functionRulesAgree},
 		{get, "/outbound", auth.SettingsManage, s.outboundShow},
 		{post, "/outbound", auth.SettingsManage, s.outboundSave},
 	})

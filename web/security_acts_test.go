@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/auth"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -110,6 +111,13 @@ func (w *world) artifactActs(k review.Kind, add func(func() act)) {
 			return act{route: "POST /reviews/:id/request-changes", by: w.re, path: "/reviews/" + open() + "/request-changes", form: fields("comment", "again"), records: []string{"review.request_changes"}}
 		})
 	case review.Function:
+		add(func() act {
+			w.functions(w.t)
+			return act{route: "POST /reviews/:id/examine", by: w.re, path: "/reviews/" + open() + "/examine", form: fields(), records: []string{"function.examine"}}
+		})
+		add(func() act {
+			return act{route: "POST /reviews/:id/scratch", by: w.re, path: "/reviews/" + open() + "/scratch", form: fields("input", "first: bob"), records: []string{"function.scratch"}}
+		})
 		add(func() act {
 			return act{route: "POST /reviews/:id/withdraw", by: w.bo, path: "/reviews/" + open() + "/withdraw", form: fields(), records: []string{"review.withdraw"}}
 		})
@@ -299,6 +307,14 @@ func (w *world) runActs(add func(func() act)) {
 }
 
 func (w *world) systemActs(add func(func() act)) {
+	add(func() act {
+		return act{route: "POST /system/functions", by: w.ada, path: "/system/functions", form: fields("second", "directory:groups.add"), records: []string{"setting.save"}}
+	})
+	add(func() act {
+		_, err := w.server.DB.SetFunctionRules(w.t.Context(), auth.Actor{ID: "u_eve", UserID: "u_eve", Name: "Eve", Roles: []auth.Role{auth.Admin}}, postgres.FunctionRules{})
+		require.NoError(w.t, err)
+		return act{route: "POST /system/functions/agree", by: w.ada, path: "/system/functions/agree", form: fields("allow_reduced_sandbox", "false"), records: []string{"setting.agree"}}
+	})
 	dead := func(key string) string {
 		body, _ := json.Marshal(map[string]any{"type": "worker.hired", "data": map[string]any{"worker_id": key}})
 		id, err := w.server.DB.KeepDeadLetter(w.t.Context(), "hr", key, "it was odd", "cr_1", "10.0.0.1", body)

@@ -54,6 +54,7 @@ func (s *Server) systemShow(c *fiber.Ctx, who auth.Actor) error {
 	p := settings.SystemPage{Head: ui.Head{Title: "System", Text: "How this server runs, said honestly."}, Groups: []settings.SystemGroup{
 		{Title: "Program", Pairs: program}, {Title: "Database", Pairs: []ui.Pair{schema, role}}, {Title: "Audit chain", Pairs: chain}, {Title: "Protection", Pairs: []ui.Pair{cookies}},
 	}}
+	p.Groups = append(p.Groups, settings.SystemGroup{Title: "Functions", Pairs: append(s.shelter(ctx), ui.Pair{Label: "Rules", Value: "second reviewers, and isolation", URL: "/system/functions"})})
 	if s.System != nil {
 		var more []ui.Pair
 		for _, f := range s.System(ctx) {

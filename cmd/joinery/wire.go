@@ -92,7 +92,7 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		h.close()
 		return nil, err
 	}
-	if h.functions, err = luavm.Open(luavm.Config{Log: cfg.Log}); err != nil {
+	if h.functions, err = luavm.Open(luavm.Config{Log: cfg.Log, MayReduce: h.mayReduce}); err != nil {
 		h.close()
 		return nil, err
 	}
@@ -118,6 +118,15 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 	}
 	h.pool = &connector.Pool{Catalog: all.New().With(peoplefile.Type{Store: h.db}), Guard: h.guard, Secret: h.db.Secret, Now: h.db.Now, Log: cfg.Log}
 	return h, nil
+}
+
+// mayReduce says whether functions may run where their workers cannot be shut in fully.
+func (h *house) mayReduce(ctx context.Context) bool {
+	if h.db == nil {
+		return false
+	}
+	s, err := h.db.FunctionSetting(ctx)
+	return err == nil && s.Rules.AllowReduced
 }
 
 func (t *tool) startPrivate(ctx context.Context, h *house, server bool) error {

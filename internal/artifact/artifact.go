@@ -217,7 +217,11 @@ func (k Kinds) YAML(kind review.Kind, content []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := yaml.MarshalWithOptions(typed, yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true), yaml.OmitEmpty())
+	options := []yaml.EncodeOption{yaml.Indent(2), yaml.IndentSequence(true), yaml.UseLiteralStyleIfMultiline(true)}
+	if kind != review.Function { // a function's fields say themselves what is left out: {} as a case's output is not
+		options = append(options, yaml.OmitEmpty())
+	}
+	out, err := yaml.MarshalWithOptions(typed, options...)
 	if err != nil {
 		return nil, fmt.Errorf("write YAML: %w", err)
 	}

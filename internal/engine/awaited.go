@@ -24,6 +24,7 @@ func (e *Engine) looking(ctx context.Context) {
 		case <-tick.C:
 		}
 		e.nextBacktest(ctx)
+		e.nextExamination(ctx)
 		if now := time.Now(); now.After(forget) {
 			forget = now.Add(forgetEvery)
 			if _, err := e.DB.ForgetBacktests(ctx); err != nil && ctx.Err() == nil {

@@ -87,8 +87,8 @@ type Engine struct {
 	ending   chan struct{}
 	work     sync.WaitGroup
 	checks   sync.WaitGroup
-	// backtests says that this process carries one out.
-	backtests atomic.Bool
+	// backtests and examines say that this process carries one out.
+	backtests, examines atomic.Bool
 }
 
 // Kick looks for due runs now instead of at the next poll.

@@ -50,8 +50,9 @@ type Case struct {
 	// Now is the moment of the call, RFC 3339; empty is noon of 1 December 2026, UTC.
 	Now string `json:"now,omitempty" yaml:"now,omitempty"`
 	// Stubs answer look-ups. A look-up that no stub answers fails the case.
-	Stubs  []Stub         `json:"stubs,omitempty" yaml:"stubs,omitempty"`
-	Output map[string]any `json:"output,omitempty" yaml:"output,omitempty"`
+	Stubs []Stub `json:"stubs,omitempty" yaml:"stubs,omitempty"`
+	// Output is what it gives; {} is an empty table, missing expects no output.
+	Output map[string]any `json:"output,omitzero" yaml:"output,omitzero"`
 	// Plan is what the function shall plan, in order; missing expects nothing.
 	Plan []Planned `json:"plan,omitempty" yaml:"plan,omitempty"`
 	// Error is the kind that the function fails with, or a part of the sentence.

@@ -23,6 +23,8 @@ type Config struct {
 	Log        *slog.Logger
 	// AllowReduced lets functions run where workers can be shut in less than fully.
 	AllowReduced bool
+	// MayReduce says so for the moment, where AllowReduced does not; nil is no.
+	MayReduce func(context.Context) bool
 }
 
 // Pool keeps warm workers. Each does one call.
@@ -233,15 +235,8 @@ func (p *Pool) Call(ctx context.Context, c Call) (Outcome, error) {
 	if len(c.Source) > maxSource {
 		return Outcome{Kind: Compile, Message: "The source may have up to 64 kB."}, nil
 	}
-	if level, _, _ := p.Shelter(); level == Reduced && !p.cfg.AllowReduced {
-		w, err := p.worker(ctx) // the first worker may not have said hello yet
-		if err != nil {
-			return Outcome{}, err
-		}
-		p.leave(w)
-		if level, _, _ = p.Shelter(); level == Reduced {
-			return Outcome{}, fault.New(fault.Unavailable, "Functions do not run here: their workers cannot be shut in fully on this system. The system page says what is missing.")
-		}
+	if err := p.enough(ctx); err != nil {
+		return Outcome{}, err
 	}
 	grants := map[string]bool{}
 	for _, g := range c.Grants {

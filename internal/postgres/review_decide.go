@@ -27,8 +27,14 @@ func (db *DB) decide(ctx context.Context, id string, rule func(*review.Review) e
 		if r.rule.Backtest, err = db.backtestOf(tx, r.rule.Kind, r.rule.Key, r.rule.Revision); err != nil {
 			return err
 		}
+		if r.rule.Second, err = db.secondOf(tx, r.rule); err != nil {
+			return err
+		}
 		if err := rule(&r.rule); err != nil {
 			return err
+		}
+		if r.rule.State == review.Open {
+			return then(tx, r.rule)
 		}
 		if err := tx.Exec(`UPDATE reviews SET state = ?, decided_at = now() WHERE id = ?`, r.rule.State, id).Error; err != nil {
 			return fmt.Errorf("decide review: %w", err)
@@ -38,7 +44,8 @@ func (db *DB) decide(ctx context.Context, id string, rule func(*review.Review) e
 }
 
 // ApproveReview records one person's yes to exactly one hash and releases the
-// revision, in one transaction.
+// revision, in one transaction. Where a second reviewer is needed, the first yes is
+// recorded only, and the release is empty.
 func (db *DB) ApproveReview(ctx context.Context, by Actor, id, hash, comment string) (review.Release, error) {
 	if len(comment) > 10_000 {
 		return review.Release{}, fault.New(fault.Invalid, "A comment may have up to 10,000 characters.")
@@ -55,6 +62,9 @@ func (db *DB) ApproveReview(ctx context.Context, by Actor, id, hash, comment str
 		}
 		if err := appendAudit(tx, Act{Actor: by, Action: "review.approve", Kind: string(r.Kind), ID: r.Key, Detail: map[string]any{"review": id, "revision": r.Revision, "hash": r.Hash}}); err != nil {
 			return err
+		}
+		if r.State == review.Open {
+			return nil
 		}
 		out, err = db.release(tx, by, r.Kind, r.Key, r.Revision, review.ByApproval, "")
 		return err

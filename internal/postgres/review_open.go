@@ -64,6 +64,11 @@ func (db *DB) OpenReview(ctx context.Context, by Actor, kind review.Kind, key st
 		if err != nil {
 			return fmt.Errorf("open review: %w", err)
 		}
+		if kind == review.Function {
+			if err := askExamination(tx, key, rev.Number, rev.Hash); err != nil {
+				return err
+			}
+		}
 		loaded, err := loadReview(tx, id)
 		if err != nil {
 			return err

@@ -74,6 +74,7 @@ type Review struct {
 	Authors  []string
 	Checks   []Check
 	Backtest Backtest
+	Second   Second
 	OpenedBy string
 	OpenedAt time.Time
 }

@@ -8,7 +8,8 @@ import (
 	"joinery/internal/fault"
 )
 
-// Approve judges one person's yes. hash is the content hash the person saw.
+// Approve judges one person's yes. hash is the content hash the person saw. Where a
+// second reviewer is needed, the first one's yes leaves the review open.
 func (r *Review) Approve(by auth.Actor, hash string) error {
 	if err := r.decidable(by); err != nil {
 		return err
@@ -33,7 +34,13 @@ func (r *Review) Approve(by auth.Actor, hash string) error {
 	if r.Base != r.Live {
 		return fault.New(fault.Conflict, "Something else went live after this review was opened, so the difference shown is out of date. Submit the revision again to compare it with what is live now.")
 	}
-	r.State = Approved
+	last, err := r.Second.yes(by.UserID)
+	if err != nil {
+		return err
+	}
+	if last {
+		r.State = Approved // else it stays open for the second reviewer
+	}
 	return nil
 }
 
