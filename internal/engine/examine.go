@@ -78,6 +78,6 @@ func (e *Engine) Examine(ctx context.Context, hash string, content []byte) {
 		err = e.DB.FailExamination(end, hash, e.Owner, fault.Sentence(err))
 	}
 	if err != nil {
-		e.Log.Warn("ending an examination failed", "hash", hash, "err", err)
+		e.Log.Warn("ending an examination failed", "err", err)
 	}
 }

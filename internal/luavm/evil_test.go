@@ -29,7 +29,15 @@ func evil(act string) int {
 	go watchHeap(128 << 20)
 	in := bufio.NewReader(os.Stdin)
 	say := func(f frame) { _ = writeFrame(os.Stdout, f) }
+	if act == "bare" { // as on a system that takes no system calls away
+		for i := range layers {
+			layers[i].Active, layers[i].Why = layers[i].Name == layerProcess, "this system has none"
+		}
+	}
 	say(frame{Type: frameHello, Hello: &hello{Build: buildID(), Layers: layers}})
+	if act == "deaf" {
+		select {}
+	}
 	f, err := readFrame(in)
 	if err != nil {
 		return 0
@@ -92,6 +100,27 @@ func evil(act string) int {
 		return f(0)
 	case "silence":
 		select {}
+	case "bare":
+		return fine("ran")
+	case "done twice":
+		d := frame{Type: frameDone, Nonce: f.Nonce, Done: &done{Kind: OK, Result: json.RawMessage(`["first"]`)}}
+		say(d)
+		d.Done = &done{Kind: OK, Result: json.RawMessage(`["REACHED"]`), Plan: []Entry{{Do: "plan.add_group", Args: json.RawMessage(`["corp-ldap","admins"]`)}}}
+		say(d)
+		say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: 1, Name: "directory.find_account", Args: json.RawMessage(`["corp-ldap",{"uid":"x"}]`)}})
+	case "calls":
+		for i := range 100 {
+			say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: i + 1, Name: "directory.find_account", Args: json.RawMessage(`["corp-ldap",{"uid":"x"}]`)}})
+		}
+		time.Sleep(time.Minute)
+	case "result large":
+		say(frame{Type: frameDone, Nonce: f.Nonce, Done: &done{Kind: OK, Result: json.RawMessage(`"` + strings.Repeat("x", 300<<10) + `"`)}})
+	case "clone":
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if errno == 0 {
+			return fine("REACHED")
+		}
+		return fine("refused")
 	case "noise":
 		for range 10_000 {
 			fmt.Fprintln(os.Stderr, strings.Repeat("x", 1000))
@@ -154,7 +183,7 @@ func evil(act string) int {
 }
 
 // TestWorkerTakenOver_S50 is about a worker that an attacker runs code in.
-func TestWorkerTakenOver_S50(t *testing.T) {
+func TestWorkerTakenOver_S51_S52(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +208,8 @@ func TestWorkerTakenOver_S50(t *testing.T) {
 		{fmt.Sprintf("open=/proc/%d/environ", os.Getpid()), []Kind{OK, Security}, true}, {fmt.Sprintf("open=/proc/%d/mem", os.Getpid()), []Kind{OK, Security}, true},
 		{"write=" + filepath.Join(dir, "w"), []Kind{OK, Security}, true}, {"tcp=" + l.Addr().String(), []Kind{Security}, true}, {"udp=127.0.0.1:9", []Kind{Security}, true},
 		{"unix=/run/x", []Kind{Security}, true}, {"exec=/bin/true", []Kind{Security}, true}, {"fork=/bin/true", []Kind{OK, Security, Crashed}, true}, {"kill", []Kind{Security}, true},
-		{"environ", []Kind{OK}, false}, {"heap", []Kind{Memory}, false}, {"stack", []Kind{Memory}, false}, {"silence", []Kind{Timeout}, false}, {"noise", []Kind{Crashed}, false},
+		{"environ", []Kind{OK}, false}, {"heap", []Kind{Memory}, false}, {"stack", []Kind{Memory}, false}, {"silence", []Kind{Timeout}, false}, {"deaf", []Kind{Timeout}, false}, {"done twice", []Kind{OK}, false},
+		{"calls", []Kind{Security, Timeout}, false}, {"result large", []Kind{Security}, false}, {"clone", []Kind{OK, Security}, true}, {"noise", []Kind{Crashed}, false},
 		{"quiet exit", []Kind{Crashed}, false}, {"length", []Kind{Security}, false}, {"not json", []Kind{Security}, false}, {"cut", []Kind{Crashed}, false},
 		{"unknown", []Kind{Security}, false}, {"nonce", []Kind{Security}, false}, {"ungranted", []Kind{OK}, false}, {"unknown call", []Kind{OK}, false},
 		{"wrong id", []Kind{Security}, false}, {"plan", []Kind{Denied}, false}, {"plan nonsense", []Kind{Security}, false}, {"plan after failure", []Kind{Security}, false},
@@ -219,7 +249,7 @@ func TestWorkerTakenOver_S50(t *testing.T) {
 }
 
 // TestWorker_Hygiene looks at a warm worker from outside.
-func TestWorker_Hygiene_S51(t *testing.T) {
+func TestWorker_Hygiene_S55(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks into /proc")
 	}
@@ -261,7 +291,7 @@ func TestWorker_Hygiene_S51(t *testing.T) {
 }
 
 // TestPool_Recovers kills workers one after another: no descriptor, no goroutine and no zombie is left.
-func TestPool_Recovers_S53(t *testing.T) {
+func TestPool_Recovers_S48(t *testing.T) {
 	p := open(t, Config{})
 	count := func() (fds, zombies int) {
 		list, _ := os.ReadDir("/proc/self/fd")

@@ -224,12 +224,13 @@ func (c *coverage) lines() []int {
 	return out
 }
 
-// codeLines are the lines of a compiled source that hold instructions.
+// codeLines are the lines of a compiled source that hold instructions. The return that
+// the compiler puts at the end of every function is none that anybody wrote.
 func codeLines(p *lua.FunctionProto) []int {
 	set := map[int]bool{}
 	var walk func(p *lua.FunctionProto)
 	walk = func(p *lua.FunctionProto) {
-		for _, l := range p.DbgSourcePositions {
+		for _, l := range p.DbgSourcePositions[:max(len(p.DbgSourcePositions)-1, 0)] {
 			if l > 0 {
 				set[l] = true
 			}
