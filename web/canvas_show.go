@@ -48,7 +48,7 @@ func drawing(d flow.Drawing, name string) artifacts.Drawing {
 	n := func(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
 	out := artifacts.Drawing{Label: fmt.Sprintf("Drawing of %s: %s", name, plural(len(d.Boxes), "node", "nodes")), ViewBox: fmt.Sprintf("0 0 %s %s", n(d.Width+2*margin), n(d.Height+2*margin)), Width: n(d.Width + 2*margin), Height: n(d.Height + 2*margin)}
 	for _, b := range d.Boxes {
-		out.Boxes = append(out.Boxes, artifacts.DrawnBox{Title: clipText(b.Title, 26), Type: clipText(b.Type, 30), Icon: b.Icon, Class: "drawn drawn-" + b.Category, X: n(b.X + margin), Y: n(b.Y + margin), IconX: n(b.X + margin + 14), IconY: n(b.Y + margin + 20), TextX: n(b.X + margin + 46), TitleY: n(b.Y + margin + 27), TypeY: n(b.Y + margin + 45), W: n(flow.BoxWidth), H: n(flow.BoxHeight)})
+		out.Boxes = append(out.Boxes, artifacts.DrawnBox{Title: clipText(b.Title, 23), Type: clipText(b.Type, 30), Icon: b.Icon, Class: "drawn drawn-" + b.Category, X: n(b.X + margin), Y: n(b.Y + margin), IconX: n(b.X + margin + 14), IconY: n(b.Y + margin + 20), TextX: n(b.X + margin + 46), TitleY: n(b.Y + margin + 27), TypeY: n(b.Y + margin + 45), W: n(flow.BoxWidth), H: n(flow.BoxHeight)})
 	}
 	for _, l := range d.Lines {
 		mid := (l.Y1 + l.Y2) / 2

@@ -10,34 +10,13 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/fault"
+	"joinery/internal/flow"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/template"
 	"joinery/views/artifacts"
 	"joinery/views/ui"
 )
-
-// flowNew is GET /flows/new: an empty flow, or one of the templates.
-func (s *Server) flowNew(c *fiber.Ctx, who auth.Actor) error {
-	all, err := template.All(s.kinds())
-	if err != nil {
-		return err
-	}
-	p := artifacts.ChoicePage{Head: ui.Head{Title: wordsOf[review.Flow].newText, Text: "Take one that comes with Joinery and make it yours, or begin with an empty one. Nothing goes live before it is reviewed."}}
-	for _, t := range all {
-		card := artifacts.Choice{Title: t.Title, Text: t.Summary, URL: "/templates/" + t.Key}
-		for _, place := range t.Connections {
-			card.Needs = append(card.Needs, place.Title)
-		}
-		for _, own := range t.Policies {
-			card.Brings = append(card.Brings, own.Name)
-		}
-		p.Choices = append(p.Choices, card)
-	}
-	p.Choices = append(p.Choices, artifacts.Choice{Title: "Empty canvas", Text: "Nothing yet. Draw it: nodes from a palette, edges between them, each with its fields.", URL: "/templates/canvas"})
-	p.Choices = append(p.Choices, artifacts.Choice{Title: "Empty", Text: "A small flow as text, with one event and one account.", URL: "/templates/empty"})
-	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: crumbsOf(review.Flow)}, artifacts.Choices(p))
-}
 
 // templateShow is GET /templates/:template.
 func (s *Server) templateShow(c *fiber.Ctx, who auth.Actor) error {
@@ -52,10 +31,11 @@ func (s *Server) templateShow(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	choice := template.Choice{Key: t.Key, Name: t.Name, Connections: map[string]string{}}
-	fits, err := s.fitting(c, t)
+	own, err := s.ownConnections(c)
 	if err != nil {
 		return err
 	}
+	fits := fitting(t, own)
 	for place, options := range fits { // the only one that fits is chosen already
 		if len(options) == 1 {
 			choice.Connections[place] = options[0].Value
@@ -73,10 +53,11 @@ func (s *Server) templateTake(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	fits, err := s.fitting(c, t)
+	own, err := s.ownConnections(c)
 	if err != nil {
 		return err
 	}
+	fits := fitting(t, own)
 	choice := template.Choice{Key: strings.TrimSpace(c.FormValue("key")), Name: strings.TrimSpace(c.FormValue("name")), Domain: strings.ToLower(strings.TrimSpace(c.FormValue("domain"))), Connections: map[string]string{}}
 	for _, place := range t.Connections {
 		choice.Connections[place.Key] = c.FormValue("connection." + place.Key)
@@ -138,32 +119,6 @@ func judgeChoice(t template.Template, choice template.Choice, fits map[string][]
 	return fault.Refuse("Some fields are not right yet. Nothing was saved.", problems)
 }
 
-// fitting gives the connections that can stand for each place.
-func (s *Server) fitting(c *fiber.Ctx, t template.Template) (map[string][]ui.Option, error) {
-	out := map[string][]ui.Option{}
-	for after := ""; ; {
-		page, next, err := s.DB.Artifacts(c.UserContext(), review.Connection, "", after, 200)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range page {
-			rev, err := s.DB.Revision(c.UserContext(), review.Connection, a.Key, 0)
-			if err != nil {
-				return nil, err
-			}
-			can := s.kinds().Capabilities([]byte(rev.Content))
-			for _, place := range t.Connections {
-				if place.Fits(can) {
-					out[place.Key] = append(out[place.Key], ui.Option{Value: a.Key, Label: a.Name + " (" + a.Key + ")"})
-				}
-			}
-		}
-		if after = next; after == "" {
-			return out, nil
-		}
-	}
-}
-
 // policyHash tells which policy has a key.
 func (s *Server) policyHash(c *fiber.Ctx) template.Taken {
 	return func(key string) (string, error) {
@@ -181,7 +136,7 @@ func (s *Server) policyHash(c *fiber.Ctx) template.Taken {
 }
 
 func (s *Server) templatePage(c *fiber.Ctx, who auth.Actor, t template.Template, choice template.Choice, fits map[string][]ui.Option, refused error) error {
-	p := artifacts.TemplatePage{Head: ui.Head{Title: t.Title, Text: t.Summary}, Action: "/templates/" + t.Key, CancelURL: "/flows/new"}
+	p := artifacts.TemplatePage{Head: ui.Head{Title: t.Title, Text: t.Summary}, Drawing: drawing(flow.Draw(t.Content, flow.Layout{}, s.Nodes), t.Title), Action: "/templates/" + t.Key, CancelURL: "/flows/new"}
 	status, wrong := 0, map[string]string{}
 	if refused != nil {
 		p.Notices, status = []ui.Notice{{Tone: "bad", Text: fault.Sentence(refused)}}, http.StatusUnprocessableEntity
@@ -194,7 +149,7 @@ func (s *Server) templatePage(c *fiber.Ctx, who auth.Actor, t template.Template,
 		{Name: "key", Label: "Key", Value: choice.Key, Required: true, Error: wrong["key"], MaxLength: 63, Help: "Lower-case letters, digits and hyphens. It never changes."},
 		{Name: "domain", Label: "E-mail domain of your company", Value: choice.Domain, Error: wrong["domain"], Placeholder: template.Domain, MaxLength: 200, Help: "Stands in the naming rules, their tests and the addresses of owners. Empty: " + template.Domain + ", to be changed later."},
 	}
-	missing := ""
+	var missing []string
 	for _, place := range t.Connections {
 		f := ui.Field{Name: "connection." + place.Key, Label: place.Title, Input: "select", Required: true, Help: place.Help, Error: wrong["connection."+place.Key], Options: []ui.Option{{Label: "Choose a connection"}}}
 		for _, o := range fits[place.Key] {
@@ -202,14 +157,17 @@ func (s *Server) templatePage(c *fiber.Ctx, who auth.Actor, t template.Template,
 			f.Options = append(f.Options, o)
 		}
 		if len(fits[place.Key]) == 0 {
-			missing = place.Title
+			missing = append(missing, place.Title+": "+placeNeeds(place))
 		}
 		p.Places = append(p.Places, f)
 	}
-	if missing != "" {
-		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: "There is no connection yet that can stand for: " + missing + ". Make one first, under Connections."})
+	if len(missing) > 0 {
+		p.Notices = append(p.Notices, ui.Notice{Tone: "warn", Text: "Something that this flow needs is not there yet. Nothing can be saved before.", Items: missing, Link: &ui.Link{Text: "New connection", URL: "/connections/new"}})
 	}
 	var err error
+	if p.Calls, err = s.calls(c, t); err != nil {
+		return err
+	}
 	if p.Brings, err = s.brings(c, t, choice); err != nil {
 		return err
 	}

@@ -16,6 +16,15 @@ import (
 func TestTemplate_TakenAllOrNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "canary-template")
+	gallery := w.bo.get(t, "/flows/new").body
+	require.Contains(t, gallery, `aria-label="Drawing of Employee, with a second directory`)
+	require.Contains(t, gallery, "is missing")
+	require.Contains(t, gallery, "<b>Directory</b>: missing. It needs a connection that has accounts and groups.")
+	require.Contains(t, gallery, "Standard names")
+	lacks := w.bo.get(t, "/templates/future-hire").body
+	require.Contains(t, lacks, "Something that this flow needs is not there yet.")
+	require.Contains(t, lacks, "Directory: It needs a connection that has accounts and groups.")
+	require.Contains(t, lacks, `aria-label="Drawing of Future hire`)
 	for _, text := range []string{"key: hr\nname: HR\ntype: hris-rest\nsettings: {base_url: https://hr.example.com}\n", "key: dir\nname: Directory\ntype: scim\nsettings: {base_url: https://dir.example.com}\n"} {
 		doc, err := w.server.kinds().ReadText(review.Connection, "", []byte(text))
 		require.NoError(t, err)
@@ -23,6 +32,7 @@ func TestTemplate_TakenAllOrNothing(t *testing.T) {
 		require.NoError(t, err)
 	}
 	page := w.bo.get(t, "/flows/new")
+	require.Contains(t, page.body, "Everything is there")
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, page.body, "Employee, with a second directory")
 	require.Contains(t, page.body, "/templates/empty")

@@ -15,6 +15,7 @@ import (
 	"joinery/internal/artifact"
 	"joinery/internal/connector"
 	"joinery/internal/fault"
+	"joinery/internal/flow"
 	"joinery/internal/review"
 )
 
@@ -30,6 +31,10 @@ type Template struct {
 	Policies    []Policy
 	// Groups are those that have to be there first, by place.
 	Groups map[string][]string
+	// Content is the flow as it ships, to be looked at.
+	Content flow.Content
+	// Functions are the keys of the functions it calls, which it does not bring.
+	Functions []string
 
 	flow []byte
 }
@@ -104,6 +109,14 @@ func read(kinds artifact.Kinds, key string) (Template, error) {
 		return t, err
 	}
 	t.Name = doc.Name
+	if t.Content, err = flow.Decode(doc.Content); err != nil {
+		return t, err
+	}
+	for _, u := range t.Content.Functions(kinds.Flows) {
+		if !slices.Contains(t.Functions, u.Function) {
+			t.Functions = append(t.Functions, u.Function)
+		}
+	}
 	keys, texts, err := flows.Policies(key)
 	if err != nil {
 		return t, err
