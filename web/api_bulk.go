@@ -41,18 +41,23 @@ func bodyLimits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	return fasthttp.RequestConfig{}
 }
 
-// apiBulk starts a live run of each worker in a list; all of them or none.
+// apiBulk starts a live run of each worker in a list; all of them or none. More than
+// one person may bring in is parked whole, and a second person is asked.
 func (s *Server) apiBulk(c *fiber.Ctx, who auth.Actor) error {
 	l, err := readBulk(c)
 	if err != nil {
 		return err
 	}
-	ids, err := s.DB.StartRuns(c.UserContext(), who, postgres.Start{Flow: c.Params("key"), Mode: run.Live, Workers: l.workers})
+	out, err := s.DB.StartRuns(c.UserContext(), who, postgres.Start{Flow: c.Params("key"), Mode: run.Live, Workers: l.workers, Many: true})
 	if err != nil {
 		return err
 	}
 	s.kick()
-	return sendJSON(c, http.StatusAccepted, map[string]any{"runs": len(ids), "ids": ids, "repeated": problemsOf(l.repeated)})
+	answer := map[string]any{"runs": len(out.IDs), "ids": out.IDs, "repeated": problemsOf(l.repeated)}
+	if out.Lift != "" {
+		answer["second_person"] = map[string]any{"request": out.Lift, "why": out.Why}
+	}
+	return sendJSON(c, http.StatusAccepted, answer)
 }
 
 // bulkList is a list of workers as it is read: what is right, and what is not.

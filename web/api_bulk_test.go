@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/auth"
+	"joinery/internal/bulk"
 	"joinery/internal/postgres"
 	"joinery/internal/run"
 )
@@ -137,11 +138,64 @@ func TestAPI_BulkKeepsTheLimit(t *testing.T) {
 	a.call(auth.Operator, "POST", "/runs/"+id+"/resume", obj{"reason": "again"}, 409)
 }
 
+// a list that a program sends needs a second person where one in the browser
+// does: the twenty-sixth within a day waits, whole lists too, until somebody agrees.
+func TestAPI_R22_BulkNeedsASecondPerson(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.hris("hr")
+	a.manual("join", "hr", nil)
+	workers := func(from, to int) string {
+		var b strings.Builder
+		b.WriteString("worker\n")
+		for i := from; i <= to; i++ {
+			fmt.Fprintf(&b, "w%d\n", i)
+		}
+		return b.String()
+	}
+	states := func(state string) int {
+		return len(a.call(auth.Viewer, "GET", "/runs?limit=100&state="+state, nil, 200)["items"].([]any))
+	}
+	require.NotContains(t, a.bulk("text/csv", workers(1, 25), 202), "second_person")
+	require.Equal(t, 25, states("queued"))
+	out := a.bulk("text/csv", workers(26, 27), 202)
+	require.Len(t, out["ids"], 2)
+	require.Contains(t, out["second_person"].(obj)["why"], "27 people within a day, and one person may bring in 25")
+	require.Equal(t, 2, states("parked"), "the whole list waits")
+	require.Equal(t, 25, states("queued"))
+	require.Contains(t, sayings(a.bulk("text/csv", workers(28, 60), 409)), "A second person is asked")
+	require.Equal(t, 27, a.runs())
+
+	id := out["second_person"].(obj)["request"].(string)
+	hash := a.call(auth.Viewer, "GET", "/limits/"+id, nil, 200)["hash"]
+	require.Contains(t, sayings(a.call(auth.Operator, "POST", "/limits/"+id+"/approve", obj{"hash": hash}, 403)), "somebody else has to decide")
+	require.Equal(t, 2, states("parked"))
+	a.call(auth.Reviewer, "POST", "/limits/"+id+"/approve", obj{"hash": hash}, 200)
+	require.Equal(t, 27, states("queued"))
+
+	// Lists in the browser count what programs sent.
+	sheet, err := bulk.Read(bulk.CSV, []byte(workers(70, 70)))
+	require.NoError(t, err)
+	olga := auth.Actor{ID: "u_olga", UserID: "u_olga", Name: "Olga", Roles: []auth.Role{auth.Operator}}
+	list, err := a.db.CreateList(t.Context(), olga, "join", "one.csv", bulk.CSV, sheet)
+	require.NoError(t, err)
+	require.NoError(t, a.db.MapList(t.Context(), olga, list, bulk.Guess(sheet.Columns)))
+	second, err := a.db.Second(t.Context(), list, "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"With it, lists of this flow bring in 26 people within a day, and one person may bring in 25."}, second.Why)
+	require.Contains(t, sayings(a.bulk("text/csv", workers(100, 100+5000), 409)), "/flows/join/lists")
+}
+
 func TestAPI_BulkOfHundredThousand(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	a.hris("hr")
 	a.manual("join", "hr", nil)
+	ada, eve := auth.Actor{ID: "u_ada", UserID: "u_ada", Roles: []auth.Role{auth.Admin}}, auth.Actor{ID: "u_eve", UserID: "u_eve", Roles: []auth.Role{auth.Admin}}
+	most := bulk.Alone{People: 100_000}
+	_, err := a.db.SetAlone(t.Context(), ada, most)
+	require.NoError(t, err)
+	require.NoError(t, a.db.AgreeAlone(t.Context(), eve, most))
 	const n = 100_000
 	var body bytes.Buffer
 	for i := range n {

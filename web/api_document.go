@@ -88,7 +88,7 @@ func respond(what, media, schema string) doc {
 func apiNotes() map[string]string {
 	out := map[string]string{
 		"POST /flows/:key/runs":        "A live run needs the permission run.start. A joiner must come from the HRIS that the flow reads.",
-		"POST /flows/:key/bulk":        "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated.",
+		"POST /flows/:key/bulk":        "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated. More than one person may bring in within a day is parked whole, and second_person names the request that somebody else has to agree to (POST /limits/{id}/approve).",
 		"POST /signoffs/:id":           "The sign-off must be addressed to the person or to one of the roles of the token.",
 		"GET /exceptions":              "Without state, all that are not resolved; any is all.",
 		"POST /exceptions/:id/resolve": "push writes ours over HR's value, only while HR still has the one that seen stands for, and reads it back; where the contract asks for a sign-off, a person without its role only asks for it (state asked), and one with it agrees (push) or says no (refuse). until needs until (a date), reason and owner (an e-mail address). close, with a reason, is for those that are about no field. 409 when seen is not what is there any more.",

@@ -166,12 +166,12 @@ func (s *Server) apiRunStart(c *fiber.Ctx, who auth.Actor) error {
 		}
 		start.Workers, start.Connection = []string{j.Worker}, j.Connection
 	}
-	ids, err := s.DB.StartRuns(c.UserContext(), who, start)
+	out, err := s.DB.StartRuns(c.UserContext(), who, start)
 	if err != nil {
 		return err
 	}
 	s.kick()
-	return sendJSON(c, http.StatusAccepted, map[string]any{"id": ids[0]})
+	return sendJSON(c, http.StatusAccepted, map[string]any{"id": out.IDs[0]})
 }
 
 // apiOperate runs a verb on a run and answers with the run.

@@ -12,7 +12,7 @@ func apiSchemas() doc {
 		"Problem":  object(doc{"type": text, "title": text, "status": number, "detail": text, "instance?": text, "request?": text, "problems?": list(ref("Finding"))}),
 		"Finding":  object(doc{"path": text, "detail": text}),
 		"ID":       object(doc{"id": text}),
-		"Started":  object(doc{"runs": number, "ids": texts, "repeated": list(ref("Finding"))}),
+		"Started":  object(doc{"runs": number, "ids": texts, "repeated": list(ref("Finding")), "second_person?": object(doc{"request": text, "why": text})}),
 
 		"Artifact": object(doc{"key": text, "name": text, "kind": kind, "live": doc{"anyOf": []any{point, doc{"type": "null"}}}, "head": point, "paused": yes, "unratified": yes, "updated_at": moment, "content?": doc{"type": "object"}}),
 		"Put":      object(doc{"content": doc{"type": "object"}, "message?": text, "base_revision?": number}),

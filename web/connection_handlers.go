@@ -63,6 +63,8 @@ type ConnectionState struct {
 	Paused   bool
 	// Poll is how asking it for changes goes; nil when nobody asks.
 	Poll *postgres.PollStatus
+	// Unwatched are flows that nobody would tell of a record that vanishes.
+	Unwatched []string
 	// Health is how calling it goes, from this process.
 	Health connector.Health
 	// Credentials holds the names of the secrets that are set.

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -24,6 +25,9 @@ func (s *Server) connectionPoll(c *fiber.Ctx, who auth.Actor) error {
 
 // poll is what a connection's page tells about asking for changes; nil when nobody asks.
 func (p ConnectionPages) poll(s ConnectionState, info connector.Info) *connections.Poll {
+	if s.Poll == nil && len(s.Unwatched) > 0 && !slices.Contains(info.Capabilities, connector.CapUpload) {
+		return &connections.Poll{Badge: connections.Badge{Tone: "warn", Text: "Nobody asks"}, Notice: unwatched(s.Unwatched...)}
+	}
 	if s.Poll == nil {
 		return nil
 	}
@@ -62,6 +66,15 @@ func (p ConnectionPages) poll(s ConnectionState, info connector.Info) *connectio
 		}
 	}
 	return out
+}
+
+// unwatched says what flows miss whose HRIS nobody asks for changes.
+func unwatched(flows ...string) string {
+	who := "The flow " + flows[0] + " acts"
+	if len(flows) > 1 {
+		who = "The flows " + strings.Join(flows, ", ") + " act"
+	}
+	return who + " when HR takes a hire back or somebody leaves, and nothing asks this HRIS for changes: a record that vanishes, or an event that gets lost, goes unnoticed. Fill in “Also ask every” in a trigger, or add the trigger “Changes found by asking”."
 }
 
 // silent reports whether webhooks seem to have stopped: asking found what none told,

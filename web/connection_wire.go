@@ -96,6 +96,8 @@ func (s *Server) connectionState(ctx context.Context, key string) (ConnectionSta
 		return out, err
 	} else if wanted {
 		out.Poll = &status
+	} else if out.Unwatched, err = s.DB.Unwatched(ctx, key); err != nil {
+		return out, err
 	}
 	set, err := s.DB.Credentials(ctx, key)
 	if err != nil {

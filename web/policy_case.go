@@ -38,6 +38,8 @@ func caseFields() []caseField {
 		{key: "expect", label: "Must come out", rows: 3, placeholder: "groups: [all-staff, crm-users]", help: "One output a line. Others may come out too.", write: yamlOf, read: readExpected},
 		{key: "inputs", label: "Values from the flow", rows: 2, placeholder: "site_code: ham", help: "One a line: name: value.", only: []string{"groups", "mapping"}, write: attributesOf, read: readLines},
 		{key: "taken", label: "Names that are taken", rows: 2, help: "One a line: space: name (who holds it).", only: []string{"naming"}, write: takenText, read: readTaken},
+		{key: "people", label: "Who is known already", rows: 3, placeholder: "worker: \"77\"\nfirst_name: Zoë", help: "One attribute a line, worker for the id; an empty line between two people.", only: []string{"correlation"}, write: blocksOf, read: readBlocks},
+		{key: "accounts", label: "Accounts that are there", rows: 3, placeholder: "connection: corp-ad\naccount: ada", help: "connection, account (the login), mark, protected, groups, and attributes, one a line; an empty line between two accounts.", only: []string{"correlation"}, write: blocksOf, read: readBlocks},
 		{key: "write", label: "What the flow wants to write", rows: 2, placeholder: "work_email: ada@example.com", help: "One field a line: name: value.", only: []string{"write-back"}, write: attributesOf, read: readLines},
 		{key: "wrote", label: "What Joinery wrote before", rows: 2, help: "One field a line: name: value.", only: []string{"write-back"}, write: attributesOf, read: readLines},
 		{key: "planned", label: "What HR said at the plan", rows: 2, help: "One field a line. Empty: the same as now.", only: []string{"write-back"}, write: attributesOf, read: readLines},
@@ -71,6 +73,39 @@ func caseDraft(id string, k map[string]any) draftCase {
 func attributesOf(v any) string {
 	m, _ := v.(map[string]any)
 	return attributesText(m)
+}
+
+// blocksOf writes several things with attributes, an empty line between two.
+func blocksOf(v any) string {
+	var blocks []string
+	for _, row := range rowsOf(v) {
+		blocks = append(blocks, attributesText(row))
+	}
+	return strings.Join(blocks, "\n\n")
+}
+
+// readBlocks reads several things with attributes; an empty line is between two.
+func readBlocks(text string) (any, string) {
+	var out []any
+	block := ""
+	end := func() string {
+		row, wrong := readAttributes(block)
+		if block = ""; len(row) > 0 {
+			out = append(out, row)
+		}
+		return wrong
+	}
+	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		if strings.TrimSpace(line) != "" {
+			block += line + "\n"
+		} else if wrong := end(); wrong != "" {
+			return nil, wrong
+		}
+	}
+	if wrong := end(); wrong != "" || len(out) == 0 {
+		return nil, wrong
+	}
+	return out, ""
 }
 
 func yamlOf(v any) string {

@@ -315,6 +315,64 @@ func TestPolicyForm_Try(t *testing.T) {
 	has(t, b.post(t, action, form), "is not an attribute")
 }
 
+// Tests of a correlation are written in the form: who is known already, and which
+// accounts are there.
+func TestPolicyForm_CorrelationTests(t *testing.T) {
+	t.Parallel()
+	k := newConsole(t, "http://localhost:8080")
+	b := k.person(t, "bo@example.com", auth.Builder)
+	k.keep(t, "bo@example.com", `
+key: who
+name: Who is it
+type: correlation
+correlation:
+  rules: [{name: Name and birth date, fields: [last_name, birth_date], weight: 0.6}]
+  accounts: [{name: Number, connection: corp-ad, equal: [employee_number = employeeID], weight: 1}]
+cases:
+  - name: Asked
+    joiner: {last_name: Lee, birth_date: "1990-02-03"}
+    people:
+      - {worker: "77", last_name: Lee, birth_date: "1990-02-03", floors: [1, 2]}
+      - {worker: "78", last_name: Leigh, birth_date: "1990-02-03"}
+    expect: {decision: ask, worker: "77"}
+  - name: Adopted
+    joiner: {last_name: Lee, employee_number: "42"}
+    accounts: [{connection: corp-ad, account: ada, employeeID: "42", protected: false, groups: [staff]}]
+    expect: {decision: adopt}
+`)
+	action, form := formOf(t, b.get(t, "/policies/who").body)
+	require.Equal(t, "birth_date: 1990-02-03\nfloors: [1,2]\nlast_name: Lee\nworker: \"77\"\n\nbirth_date: 1990-02-03\nlast_name: Leigh\nworker: \"78\"", form.Get("case.0.people"))
+	require.Contains(t, form.Get("case.1.accounts"), "account: ada\nconnection: corp-ad\n")
+	form.Set("op", "save")
+	b.post(t, action, form)
+	has(t, b.get(t, "/policies/who"), "Nothing changed, so there is no new revision.")
+	passed := func() (out []bool) {
+		rev, err := k.server.DB.Revision(t.Context(), review.Policy, "who", 0)
+		require.NoError(t, err)
+		content, err := policy.Decode([]byte(rev.Content))
+		require.NoError(t, err)
+		for _, r := range policy.RunCases(t.Context(), content) {
+			out = append(out, r.Passed)
+		}
+		return out
+	}
+	require.Equal(t, []bool{true, true}, passed())
+
+	form.Set("case.0.people", "worker: 78\nlast_name: Lee\nbirth_date: 1990-02-03\n\n\nlast_name: Ray")
+	form.Set("case.0.expect", "worker: \"78\"")
+	form.Set("case.1.accounts", "connection: corp-ad\naccount: ada\nemployeeID: 43")
+	form.Set("case.1.expect", "decision: new")
+	require.Equal(t, http.StatusSeeOther, b.post(t, action, form).status)
+	require.Equal(t, []bool{true, true}, passed())
+	rev, err := k.server.DB.Revision(t.Context(), review.Policy, "who", 0)
+	require.NoError(t, err)
+	require.Equal(t, 2, rev.Number)
+	form.Set("case.1.accounts", "ada")
+	has(t, b.post(t, action, form), "is not an attribute")
+	_, other := formOf(t, b.get(t, "/policies/new?type=naming").body)
+	require.False(t, other.Has("case.0.people"), "other types have no such field")
+}
+
 // A form of a thousand rows is judged and tried well within what typing allows.
 func TestPolicyForm_ThousandRows(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"joinery/internal/artifact"
 	"joinery/internal/connector"
 	"joinery/internal/fault"
+	"joinery/internal/flow"
 	"joinery/internal/review"
 	"joinery/views/ui"
 )
@@ -112,6 +113,9 @@ func (s *Server) tryConnection(ctx context.Context, settings connector.Settings)
 // warnings are what does not keep content from being submitted and somebody should
 // look at: rows that ran out, attributes that could not be checked.
 func (s *Server) warnings(ctx context.Context, kind review.Kind, content []byte) ([]ui.Notice, error) {
+	if kind == review.Flow {
+		return s.unwatched(ctx, content)
+	}
 	if kind != review.Policy {
 		return nil, nil
 	}
@@ -125,4 +129,25 @@ func (s *Server) warnings(ctx context.Context, kind review.Kind, content []byte)
 		n.Items = append(n.Items, p.Detail)
 	}
 	return []ui.Notice{n}, nil
+}
+
+// unwatched tells that a flow acts on records of an HRIS that neither it nor a live flow
+// asks for changes.
+func (s *Server) unwatched(ctx context.Context, content []byte) ([]ui.Notice, error) {
+	f, err := flow.Decode(content)
+	if err != nil || !f.WatchesRecord() {
+		return nil, nil
+	}
+	connection, _ := f.Source()
+	if _, polls := f.Polls(); polls || connection == "" {
+		return nil, nil
+	}
+	wanted, err := s.DB.WantedPolls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, asked := wanted[connection]; asked {
+		return nil, nil
+	}
+	return []ui.Notice{{Tone: "warn", Text: "Worth a look. " + unwatched(f.Key)}}, nil
 }

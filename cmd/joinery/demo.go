@@ -129,7 +129,35 @@ func seedDemo(ctx context.Context, h *house, c *demo.Company) error {
 			return err
 		}
 	}
+	s.schema(ctx, demo.DirectoryKey)
 	return nil
+}
+
+// schema reads which attributes the demo directory has, as a test of its connection
+// does, so that mappings are checked against it from the first page on. One that does
+// not answer in time is asked by the pages.
+func (s seeder) schema(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	settings, hash, err := s.approved(ctx, key)
+	if err == nil {
+		var list []connector.SchemaAttribute
+		if list, err = s.h.pool.Schema(ctx, settings, hash); err == nil {
+			err = s.h.db.KeepSchema(ctx, key, list)
+		}
+	}
+	if err != nil {
+		s.h.cfg.Log.Warn("the demo directory has not told its attributes", "err", err)
+	}
+}
+
+func (s seeder) approved(ctx context.Context, key string) (connector.Settings, string, error) {
+	rev, err := s.h.db.Revision(ctx, review.Connection, key, 0)
+	if err != nil {
+		return connector.Settings{}, "", err
+	}
+	settings, err := artifact.Settings([]byte(rev.Content))
+	return settings, rev.Hash, err
 }
 
 // ldapExample gives the connections of the LDAP flow: an example to be changed to

@@ -25,6 +25,7 @@ import (
 	"joinery/internal/demo"
 	"joinery/internal/luavm"
 	"joinery/internal/pgtest"
+	"joinery/internal/review"
 )
 
 const childVariable = "JOINERY_TEST_COMMAND"
@@ -84,6 +85,12 @@ func install(t *testing.T) *installation {
 	tl.out = &printed
 	require.NoError(t, tl.demoPeople(t.Context(), h))
 	require.NoError(t, seedDemo(t.Context(), h, i.company))
+	// What the demo's mapping writes is checked from the first page on.
+	rev, err := h.db.Revision(t.Context(), review.Policy, "demo-attributes", 0)
+	require.NoError(t, err)
+	warnings, err := h.db.Warnings(t.Context(), review.Policy, []byte(rev.Content))
+	require.NoError(t, err)
+	require.Empty(t, warnings)
 	i.front.password = regexp.MustCompile(demoReviewer + `\s+password (\S+)`).FindStringSubmatch(printed.String())[1]
 	return i
 }

@@ -47,7 +47,7 @@ func (h *caseHouse) differs(want expect) string {
 	if want.Reason != "" && (len(rows) == 0 || !strings.Contains(rows[0].Reason, want.Reason)) {
 		return fmt.Sprintf("the newest run's reason should hold %q", want.Reason)
 	}
-	for _, check := range []func(expect) string{h.listDiffers, h.differsIn, h.managersDiffer, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer} {
+	for _, check := range []func(expect) string{h.listDiffers, h.differsIn, h.managersDiffer, h.namesDiffer, h.hrDiffers, h.peopleDiffer, h.stepsDiffer, h.recordDiffers} {
 		if wrong := check(want); wrong != "" {
 			return wrong
 		}
@@ -120,6 +120,27 @@ func accountDiffers(s fake.State, w wantAccount) string {
 		return ""
 	}
 	return "there is no account " + w.Name
+}
+
+// recordDiffers compares what the newest run did, and what the audit log tells of it.
+func (h *caseHouse) recordDiffers(want expect) string {
+	for what, x := range map[string]struct {
+		want []string
+		sql  string
+	}{
+		"done":                  {want.Order, `SELECT coalesce(array_agg(operation || ' ' || connection ORDER BY at, key), '{}') FROM intents WHERE run_id = $1`},
+		"told by the audit log": {want.Story, `SELECT coalesce(array_agg(action ORDER BY id), '{}') FROM audit_events WHERE object_id = $1 AND (action LIKE 'run.%' OR action LIKE 'group.%')`},
+	} {
+		if x.want == nil {
+			continue
+		}
+		var have []string
+		require.NoError(h.t, h.db.RawScan(h.t.Context(), &have, x.sql, string(h.runs()[0].ID)))
+		if have = slices.Compact(have); !slices.Equal(have, x.want) {
+			return fmt.Sprintf("%q should be %s, and %q is", x.want, what, have)
+		}
+	}
+	return ""
 }
 
 // story is what happened, for whoever reads a case that does not pass.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/connector"
 	"joinery/internal/connector/fake"
 	"joinery/internal/joiner"
 	"joinery/internal/pgtest"
@@ -72,6 +73,11 @@ func (h *caseHouse) happens(i int, x happened) {
 		h.rests(i)
 		d := x.Directory
 		require.NoError(t, fake.Change(h.files[d.In], func(s *fake.State) {
+			if d.Add != nil {
+				id := fmt.Sprint("x", len(s.Accounts))
+				s.Accounts[id] = connector.Account{ID: id, Name: d.Add.Name, Enabled: d.Add.Enabled, Attributes: d.Add.Attributes}
+				return
+			}
 			for id, a := range s.Accounts {
 				if a.Name != d.Account {
 					continue

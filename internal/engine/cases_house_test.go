@@ -189,7 +189,7 @@ func connectionsOf(t *testing.T, kinds artifact.Kinds, docs []artifact.Doc) (use
 					uses[s] = "people-file"
 				case s != "" && k == "connection":
 					uses[s] = "fake-hris"
-				case s != "" && (k == "directory" || k == "mailbox_directory"):
+				case s != "" && (k == "directory" || k == "mailbox_directory" || k == "other_directory"):
 					uses[s] = "fake-directory"
 				}
 				if list, ok := e.([]any); ok && k == "groups" {

@@ -61,6 +61,8 @@ type happened struct {
 		Join    []string       `yaml:"join"`
 		Remove  bool           `yaml:"remove"`
 		Disable bool           `yaml:"disable"`
+		// Add makes another account, not ours.
+		Add *wantAccount `yaml:"add"`
 	} `yaml:"directory"`
 	// Ask has the HRIS asked for changes now.
 	Ask bool `yaml:"ask"`
@@ -117,6 +119,11 @@ type expect struct {
 	Asked *[]string `yaml:"asked"`
 	// Waits is the step that the run waits at.
 	Waits string `yaml:"waits"`
+	// Order is what the newest run did to systems, repetitions once: "group.add corp-ad".
+	Order []string `yaml:"order"`
+	// Story is what the audit log tells of the newest run and its groups, in order,
+	// repetitions once.
+	Story []string `yaml:"story"`
 	// Ports are the ways by which steps of the newest run left.
 	Ports map[string]string `yaml:"ports"`
 }

@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"joinery/internal/joiner"
 	"joinery/internal/naming"
 	"joinery/internal/node"
 	"joinery/internal/policy"
@@ -174,9 +176,13 @@ func (k *carrier) leaves() string {
 	if k.sim != nil || k.worker == nil {
 		return ""
 	}
-	switch s := k.worker.Text("status"); s {
+	switch s := k.worker.Text(joiner.Status); s {
 	case "terminated", "rescinded":
 		return s
+	}
+	// A contract that is over by its date ends like one that HR has ended.
+	if end := k.worker.Text(joiner.EndDate); end != "" && end < k.e.Now().In(k.worker.Zone()).Format(time.DateOnly) {
+		return "terminated"
 	}
 	return ""
 }

@@ -100,7 +100,7 @@ func TestS44_RunStopsWithItsStartersRight(t *testing.T) {
 	for i, who := range []auth.Actor{olga, otto} {
 		started, err := h.db.StartRuns(t.Context(), who, postgres.Start{Flow: "wait", Mode: run.Live, Workers: []string{fmt.Sprint(i + 1)}})
 		require.NoError(t, err)
-		ids = append(ids, started...)
+		ids = append(ids, started.IDs...)
 	}
 	h.start()
 	states := func(of ...run.State) func() bool {

@@ -32,6 +32,7 @@ func textHelp() []Help {
 		{"Item", "Item(list, number)", "One entry of a list, counted from 1; nothing when there are fewer.", "", Any, `Item(["a", "b"], 2)`, "b"},
 		{"Join", "Join(separator, text, text, …)", "Joins texts or a list; what is empty leaves no separator behind.", "", String, `Join(".", "ada", "", "brandt")`, "ada.brandt"},
 		{"Left", "Left(text, count)", "The first characters.", "", String, `Left("Renée", 3)`, "Ren"},
+		{"List", "List(value)", "Makes a list of any value: a list stays one, a single value becomes its only entry, nothing becomes an empty list. For attributes that may have several values.", "", List, `List("a")`, "a"},
 		{"LettersOnly", "LettersOnly(text)", "Leaves only letters.", "", String, `LettersOnly("O'Neil-3")`, "ONeil"},
 		{"Lower", "Lower(text)", "Small letters.", "", String, `Lower("ADA")`, "ada"},
 		{"Mid", "Mid(text, start, count)", "Characters from a position, counted from 1.", "", String, `Mid("Brandt", 2, 3)`, "ran"},

@@ -38,6 +38,12 @@ func helpers() []cel.EnvOption {
 		fn("Count", []*cel.Type{list}, number, func(a []ref.Val) ref.Val { return types.Int(len(items(a[0]))) }),
 		fn("Item", []*cel.Type{list, number}, dyn, func(a []ref.Val) ref.Val { return item(items(a[0]), num(a[1])) }),
 		fn("RemoveDuplicates", []*cel.Type{list}, list, func(a []ref.Val) ref.Val { return vals(removeDuplicates(items(a[0]))) }),
+		fn("List", []*cel.Type{dyn}, list, func(a []ref.Val) ref.Val {
+			if _, ok := a[0].(lister); ok || blank(a[0]) {
+				return vals(items(a[0]))
+			}
+			return vals(a)
+		}),
 		fn("IsPresent", []*cel.Type{dyn}, cel.BoolType, func(a []ref.Val) ref.Val { return types.Bool(!blank(a[0])) }),
 		fn("IsNullOrEmpty", []*cel.Type{dyn}, cel.BoolType, func(a []ref.Val) ref.Val { return types.Bool(blank(a[0])) }),
 		fn("IsNull", []*cel.Type{dyn}, cel.BoolType, func(a []ref.Val) ref.Val { return types.Bool(a[0].Type() == types.NullType) }),

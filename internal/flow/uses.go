@@ -150,6 +150,18 @@ func (c Content) Polls() (Poll, bool) {
 	return p, true
 }
 
+// WatchesRecord reports whether the flow does something when a worker's record says
+// that the hire is off or the worker has left: it listens to that, or ends a wait by it.
+func (c Content) WatchesRecord() bool {
+	if _, events, ok := c.Listens(); ok && (slices.Contains(events, "worker.rescinded") || slices.Contains(events, "worker.terminated")) {
+		return true
+	}
+	return slices.ContainsFunc(c.Nodes, func(n Node) bool {
+		when, _ := n.Params["cancel_when"].(string)
+		return n.Type == "wait.until" && strings.TrimSpace(when) != ""
+	})
+}
+
 // RescindedMoves reports whether the flow's HRIS means a move when it says
 // "rescinded" together with a new start date.
 func (c Content) RescindedMoves() bool {

@@ -258,7 +258,7 @@ func people(rows []map[string]any) []joiner.Worker {
 	out := make([]joiner.Worker, len(rows))
 	for i, r := range rows {
 		a := maps.Clone(r)
-		id, _ := a["worker"].(string)
+		id := expr.Text(a["worker"])
 		if delete(a, "worker"); id == "" {
 			id = fmt.Sprint("known ", i+1)
 		}

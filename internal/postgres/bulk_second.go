@@ -43,10 +43,9 @@ func (db *DB) second(ctx context.Context, q querier, l *List, release string) (s
 	if err != nil {
 		return s, err
 	}
-	var before int
-	err = q.QueryRow(ctx, `SELECT coalesce(sum(rows - bad), 0) FROM bulk_lists WHERE flow = $1 AND id <> $2 AND lift_id = '' AND started_at > $3`, l.Flow, l.ID, db.now().Add(-24*time.Hour)).Scan(&before)
+	before, err := db.broughtIn(ctx, q, l.Flow, l.ID)
 	if err != nil {
-		return s, asFault(fmt.Errorf("count people of lists: %w", err))
+		return s, err
 	}
 	s.Why = limits.Alone.Why(l.Rows-l.Bad, before, l.Report)
 	if l.Lift != "" {
@@ -64,6 +63,41 @@ func (db *DB) second(ctx context.Context, q querier, l *List, release string) (s
 	}
 	s.Stands = s.Lift != nil && s.Lift.Hash == s.Hash
 	return s, nil
+}
+
+// broughtIn counts the people whom lists of a flow, but for one, brought in within a
+// day on one person's word: uploaded ones, and those that a program sent.
+func (db *DB) broughtIn(ctx context.Context, q querier, flow, but string) (n int, err error) {
+	err = q.QueryRow(ctx, `SELECT coalesce((SELECT sum(rows - bad) FROM bulk_lists WHERE flow = $1 AND id <> $2 AND lift_id = '' AND started_at > $3), 0)
+		+ coalesce((SELECT sum(people) FROM sent_lists WHERE flow = $1 AND at > $3), 0)`, flow, but, db.now().Add(-24*time.Hour)).Scan(&n)
+	return n, asFault(err)
+}
+
+// mostAsked is how many runs of a list that a program sent one request may be about.
+const mostAsked = 5000
+
+// tooMany says why a list of workers that a program sent needs a second person; ""
+// when one may start it, which then is counted.
+func (db *DB) tooMany(ctx context.Context, tx pgx.Tx, by Actor, flow string, people int) (string, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('lists|' || $1, 1))`, flow); err != nil {
+		return "", fmt.Errorf("lock lists: %w", err)
+	}
+	limits, err := alone(ctx, tx, "")
+	if err != nil {
+		return "", err
+	}
+	before, err := db.broughtIn(ctx, tx, flow, "")
+	if err != nil {
+		return "", err
+	}
+	if why := limits.Alone.Why(people, before, nil); len(why) > 0 {
+		if people > mostAsked {
+			return "", fault.New(fault.Conflict, "Nothing was started. %s A second person can be asked about %d at once here: upload it as a list (POST /flows/%s/lists), whose forecast can be agreed to whole.", why[0], mostAsked, flow)
+		}
+		return why[0], nil
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO sent_lists (flow, people, by_id, at) VALUES ($1, $2, $3, $4)`, flow, people, by.UserID, db.now())
+	return "", err
 }
 
 // listHash hashes what a second person is shown of a list, and every value of it.

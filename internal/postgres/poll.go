@@ -173,6 +173,25 @@ func (db *DB) PollOf(ctx context.Context, connection string) (PollStatus, bool, 
 	return s, ok, asFault(err)
 }
 
+// Unwatched lists live flows that would have to learn of a record that vanishes from a
+// connection, where nothing asks that connection; none when something does.
+func (db *DB) Unwatched(ctx context.Context, connection string) ([]string, error) {
+	flows, err := db.liveFlows(ctx, db.pool)
+	if err != nil {
+		return nil, asFault(err)
+	}
+	var out []string
+	for _, f := range flows {
+		if p, ok := f.content.Polls(); ok && p.Connection == connection && !f.paused {
+			return nil, nil
+		}
+		if from, ok := f.content.Source(); ok && from == connection && f.content.WatchesRecord() {
+			out = append(out, f.key)
+		}
+	}
+	return out, nil
+}
+
 // PollSigner is what an event has for its signer that nobody sent.
 const PollSigner = "poll"
 

@@ -21,33 +21,44 @@ type Start struct {
 	// Connection is the HRIS the workers are known to come from; "" when they are
 	// only ids, which then are the flow's own HRIS's.
 	Connection string
+	// Many says that the workers are a list somebody sent: more than one person may
+	// bring in waits for a second person, like lists of people do.
+	Many bool
+}
+
+// Started is what came of a start: the runs in the order of the workers, and the
+// request that waits for a second person, if it was more than one person may start.
+type Started struct {
+	IDs  []run.ID
+	Lift string
+	Why  string
 }
 
 // StartRun starts a run by hand for one worker.
 func (db *DB) StartRun(ctx context.Context, by Actor, key, worker string, mode run.Mode) (run.ID, error) {
-	ids, err := db.StartRuns(ctx, by, Start{Flow: key, Mode: mode, Workers: []string{worker}})
+	out, err := db.StartRuns(ctx, by, Start{Flow: key, Mode: mode, Workers: []string{worker}})
 	if err != nil {
 		return "", err
 	}
-	return ids[0], nil
+	return out.IDs[0], nil
 }
 
-// StartRuns starts a run for each worker, all of them or none, and gives their
-// ids in the order of the workers. Runs past the flow's limit are parked.
-func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) ([]run.ID, error) {
+// StartRuns starts a run for each worker, all of them or none. Runs past the flow's
+// limit are parked; a list past what one person may bring in parks whole.
+func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) (out Started, err error) {
 	for _, w := range s.Workers {
 		if err := joiner.CheckWorker(w); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
 	if s.Mode != run.Live && s.Mode != run.Simulate {
-		return nil, fault.New(fault.Invalid, "A run is live or simulate.")
+		return out, fault.New(fault.Invalid, "A run is live or simulate.")
 	}
 	ids := make([]run.ID, len(s.Workers))
 	for i := range ids {
 		ids[i] = run.ID(newID("rn_"))
 	}
-	return ids, db.ptx(ctx, func(tx pgx.Tx) error {
+	err = db.ptx(ctx, func(tx pgx.Tx) error {
 		f, err := db.startable(ctx, tx, s.Flow)
 		if err != nil {
 			return err
@@ -67,8 +78,31 @@ func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) ([]run.ID, error
 		if err != nil {
 			return err
 		}
-		return db.insertStarted(ctx, tx, by, f, s.Mode, ids, refs, joiners)
+		out = Started{IDs: ids}
+		if s.Many && s.Mode == run.Live {
+			if out.Why, err = db.tooMany(ctx, tx, by, s.Flow, len(ids)); err != nil {
+				return err
+			}
+		}
+		if out.Why == "" {
+			return db.insertStarted(ctx, tx, by, f, s.Mode, ids, refs, joiners)
+		}
+		f.parked = out.Why
+		if err := db.insertStarted(ctx, tx, by, f, s.Mode, ids, refs, joiners); err != nil {
+			return err
+		}
+		out.Lift, err = db.askLift(ctx, tx, by, s.Flow, textsOf(ids), out.Why, fmt.Sprintf("A list of %d workers, sent by a program.", len(ids)))
+		return err
 	})
+	return out, err
+}
+
+func textsOf(ids []run.ID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
 }
 
 // startable finds the live release of a flow that is to be started by hand.
