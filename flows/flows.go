@@ -13,7 +13,7 @@ import (
 // <key>/policies/*.yaml, and <key>/cases/*.yaml, which say what must come of them.
 // Those with a <key>/template.yaml are offered to everybody who makes a new flow.
 //
-//go:embed */flow.yaml */template.yaml */policies/*.yaml */cases/*.yaml
+//go:embed functions/*.yaml functions/*.lua */flow.yaml */template.yaml */policies/*.yaml */cases/*.yaml
 var Files embed.FS
 
 // Keys lists the flows that the demo company uses.
@@ -22,6 +22,28 @@ func Keys() []string { return []string{"employee-joiner", "employee-joiner-ldap"
 // Templates lists the flows that are offered as a start for one's own.
 func Templates() []string {
 	return []string{"employee", "contractor", "future-hire", "rehire", "acquired"}
+}
+
+// FunctionText is a shipped function: its manifest and cases, and its Lua where that is
+// in a file of its own.
+type FunctionText struct{ YAML, Lua []byte }
+
+// Functions gives the functions that ship as examples, in the order of their keys.
+func Functions() ([]FunctionText, error) {
+	names, err := fs.Glob(Files, "functions/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var out []FunctionText
+	for _, name := range names {
+		var f FunctionText
+		if f.YAML, err = Files.ReadFile(name); err != nil {
+			return nil, err
+		}
+		f.Lua, _ = Files.ReadFile(strings.TrimSuffix(name, ".yaml") + ".lua") // may be within the YAML
+		out = append(out, f)
+	}
+	return out, nil
 }
 
 // Flow gives the text of a shipped flow.

@@ -39,6 +39,10 @@ await build({
 });
 await build({ entryPoints: { flow: "src/flow/flow.css" }, outdir: out, bundle: true, minify: true, target: ["chrome123", "firefox120", "safari17.5"], logLevel: "warning" });
 
+// The editor of functions is loaded by its own page only.
+await build({ entryPoints: { function: "src/function/island.ts" }, outdir: out, bundle: true, minify: true, format: "esm", target: ["es2022", "chrome123", "firefox120", "safari17.5"], legalComments: "none", logLevel: "warning" });
+await build({ entryPoints: { function: "src/function/function.css" }, outdir: out, bundle: true, minify: true, target: ["chrome123", "firefox120", "safari17.5"], logLevel: "warning" });
+
 const names = readFileSync("src/icons.txt", "utf8").split(/\s+/).filter(Boolean);
 const symbols = names.map((name) => {
   const svg = readFileSync(`node_modules/lucide-static/icons/${name}.svg`, "utf8");
@@ -56,6 +60,8 @@ const licences = [
   ["JetBrains Mono", "node_modules/@fontsource-variable/jetbrains-mono/LICENSE"],
   ["React Flow", "node_modules/@xyflow/react/LICENSE"],
   ["React", "node_modules/react/LICENSE"],
+  ["CodeMirror", "node_modules/@codemirror/view/LICENSE"],
+  ["Lezer", "node_modules/@lezer/highlight/LICENSE"],
   ["dagre", "node_modules/@dagrejs/dagre/LICENSE"],
 ].map(([name, file]) => `${name}\n\n${readFileSync(file, "utf8").trim()}\n`);
 writeFileSync(`${out}/licences.txt`, licences.join("\n----\n\n"));

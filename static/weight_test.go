@@ -9,14 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// All that the canvas may load, with its rarely needed parts, stays below 250 kB.
-func TestCanvas_Weight(t *testing.T) {
+// All that the canvas may load, with its rarely needed parts, stays below 250 kB; the
+// editor of functions below 180 kB.
+func TestCanvas_Weight(t *testing.T) { weight(t, "flow", 250_000) }
+
+func TestEditor_Weight(t *testing.T) { weight(t, "function", 180_000) }
+
+func weight(t *testing.T, part string, most int) {
 	t.Parallel()
 	a, err := Load()
 	require.NoError(t, err)
 	total := 0
 	for name, asset := range a.byName {
-		if !strings.HasPrefix(name, "flow") && name != "style.css" && name != "app.js" {
+		if !strings.HasPrefix(name, part) && name != "style.css" && name != "app.js" {
 			continue
 		}
 		var b bytes.Buffer
@@ -26,7 +31,7 @@ func TestCanvas_Weight(t *testing.T) {
 		require.NoError(t, w.Close())
 		total += b.Len()
 	}
-	require.Greater(t, total, 50_000, "the canvas is not there")
-	require.Less(t, total, 250_000)
-	t.Logf("the canvas, its styles and the console's script: %d bytes", total)
+	require.Greater(t, total, 50_000, "%s is not there", part)
+	require.Less(t, total, most)
+	t.Logf("%s, its styles and the console's script: %d bytes", part, total)
 }

@@ -70,9 +70,9 @@ func (s *Server) revisionTable(a postgres.Artifact, revs []postgres.Revision, wh
 		what := r.Message
 		switch {
 		case d.first < r.Number:
-			what = fmt.Sprintf("Drawn on the canvas: revisions %d to %d", d.first, r.Number)
-		case what == "" && r.Via == viaCanvas:
-			what = "Drawn on the canvas"
+			what = fmt.Sprintf("%s: revisions %d to %d", keptBy[r.Via], d.first, r.Number)
+		case what == "" && keptBy[r.Via] != "":
+			what = keptBy[r.Via]
 		case what == "":
 			what = "no message"
 		}
@@ -91,6 +91,9 @@ func (s *Server) revisionTable(a postgres.Artifact, revs []postgres.Revision, wh
 	return &t
 }
 
+// keptBy says how revisions without a message came about.
+var keptBy = map[string]string{viaCanvas: "Drawn on the canvas", viaEditor: "Written in the editor"}
+
 // drawn is a revision, or several that were kept by themselves while one person drew.
 type drawn struct {
 	postgres.Revision
@@ -105,14 +108,14 @@ const drawnWithin = time.Hour
 // approved or live, or has a message, is never put under another.
 func drawings(revs []postgres.Revision, a postgres.Artifact) []drawn {
 	quiet := func(r postgres.Revision) bool {
-		return r.Via == viaCanvas && r.Message == "" && !r.Approved && !r.Released && (a.Live == nil || a.Live.Revision != r.Number)
+		return (r.Via == viaCanvas || r.Via == viaEditor) && r.Message == "" && !r.Approved && !r.Released && (a.Live == nil || a.Live.Revision != r.Number)
 	}
 	var out []drawn
 	for i, r := range revs {
 		if n := len(out); n > 0 {
 			newer := &out[n-1]
 			last := revs[i-1]
-			if quiet(r) && newer.Via == viaCanvas && newer.Message == "" && newer.AuthorID == r.AuthorID && newer.first == r.Number+1 && last.At.Sub(r.At) < drawnWithin {
+			if quiet(r) && newer.Via == r.Via && newer.Message == "" && newer.AuthorID == r.AuthorID && newer.first == r.Number+1 && last.At.Sub(r.At) < drawnWithin {
 				newer.first = r.Number
 				continue
 			}

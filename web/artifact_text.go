@@ -34,7 +34,7 @@ func artifactTabs(kind review.Kind, key, current string) []ui.Tab {
 	} else if kind == review.Connection {
 		out = append(out, ui.Tab{Text: "Settings", URL: at})
 	} else {
-		out = append(out, ui.Tab{Text: "Content", URL: at})
+		out = append(out, ui.Tab{Text: "Editor", URL: at}, ui.Tab{Text: "YAML", URL: at + "/yaml"})
 	}
 	out = append(out, ui.Tab{Text: "History", URL: at + "/revisions"})
 	if kind == review.Flow {
@@ -82,7 +82,7 @@ func (s *Server) textPage(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, tex
 	at := "/" + a.Kind.Plural() + "/" + a.Key
 	p := artifacts.TextPage{Head: ui.Head{Title: a.Name, Badges: artifactBadges(a)}, Tabs: artifactTabs(a.Kind, a.Key, "Content"), Text: text, Base: itoa(base), Action: at + "/yaml", CheckURL: at + "/check", Message: message,
 		Rows: itoa(min(max(strings.Count(text, "\n")+3, 16), 40)), ReadOnly: !who.Can(auth.ArtifactWrite), Notices: notices}
-	if a.Kind == review.Flow || a.Kind == review.Policy {
+	if a.Kind != review.Connection {
 		p.Tabs = artifactTabs(a.Kind, a.Key, "YAML")
 	}
 	p.Head.Actions = append(p.Head.Actions, s.submitButton(who, a)...)
@@ -119,7 +119,7 @@ func (s *Server) artifactSave(kind review.Kind) handler {
 			return err
 		}
 		to := "/" + kind.Plural() + "/" + a.Key
-		if kind == review.Flow || kind == review.Policy {
+		if kind != review.Connection {
 			to += "/yaml"
 		}
 		return s.done(c, to, savedSentence(saved))

@@ -17,7 +17,7 @@ import (
 	"joinery/internal/review"
 )
 
-// formOf reads the policy form of a page the way a browser without script does.
+// formOf reads the form of a policy or function of a page the way a browser without script does.
 func formOf(t *testing.T, body string) (action string, out url.Values) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(body))
@@ -76,12 +76,13 @@ func formOf(t *testing.T, body string) (action string, out url.Values) {
 		}
 	}
 	for n := range doc.Descendants() {
-		if _, ok := attr(n, "data-policy"); ok {
+		_, policy := attr(n, "data-policy")
+		if _, function := attr(n, "data-function"); policy || function {
 			action, _ = attr(n, "action")
 			read(n)
 		}
 	}
-	require.NotEmpty(t, action, "there is no policy form in:\n%s", body)
+	require.NotEmpty(t, action, "there is no form in:\n%s", body)
 	return action, out
 }
 

@@ -27,6 +27,8 @@ type frame struct {
 	Notices []ui.Notice
 	// Island loads the flow canvas.
 	Island bool
+	// Editor loads the editor of functions.
+	Editor bool
 	// Status is 200 when 0.
 	Status int
 }
@@ -48,6 +50,9 @@ func (s *Server) show(c *fiber.Ctx, who auth.Actor, f frame, body templ.Componen
 	p.Notices = append(s.notices(c), f.Notices...)
 	if f.Island {
 		p.Assets.MoreStyle, p.Assets.MoreScript = s.assets.URL("flow.css"), s.assets.URL("flow.js")
+	}
+	if f.Editor {
+		p.Assets.MoreStyle, p.Assets.MoreScript = s.assets.URL("function.css"), s.assets.URL("function.js")
 	}
 	if f.Status != 0 {
 		c.Status(f.Status)

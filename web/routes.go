@@ -174,6 +174,11 @@ func (s *Server) routes() []route {
 		{post, "/policies/:key/form", auth.ArtifactWrite, s.policyAct},
 		{post, "/policies/:key/draft", auth.ArtifactRead, s.policyJudge},
 
+		// Functions: the editor. Drafts are judged, tested and tried without being kept.
+		{post, "/functions/:key/form", auth.ArtifactWrite, s.functionAct},
+		{post, "/functions/:key/draft", auth.ArtifactWrite, s.functionJudge},
+		{post, "/functions/:key/autosave", auth.ArtifactWrite, s.functionAutosave},
+
 		// Reviews.
 		{get, "/reviews", auth.ArtifactRead, s.reviewIndex},
 		{get, "/reviews/:id", auth.ArtifactRead, s.reviewShow},
@@ -233,17 +238,22 @@ func (s *Server) artifactRoutes() []route {
 	for _, k := range review.Kinds() {
 		at := "/" + k.Plural()
 		if k != review.Connection {
-			index, show, start := s.artifactIndex(k), s.artifactText(k), s.artifactNew(k)
+			index, show, start, add := s.artifactIndex(k), s.artifactText(k), s.artifactNew(k), s.artifactAdd(k)
 			switch k {
 			case review.Flow:
 				show, start = s.flowShow, s.flowNew
 			case review.Policy:
 				index, show, start = s.policyIndex, s.policyShow, s.policyNew
+			case review.Function:
+				show, start, add = s.functionShow, s.functionNew, s.functionAdd
+			}
+			if k == review.Function {
+				out = append(out, route{get, at + "/library.json", auth.ArtifactRead, s.functionLibrary})
 			}
 			out = append(out,
 				route{get, at, auth.ArtifactRead, index},
 				route{get, at + "/new", auth.ArtifactWrite, start},
-				route{post, at, auth.ArtifactWrite, s.artifactAdd(k)},
+				route{post, at, auth.ArtifactWrite, add},
 				route{get, at + "/:key", auth.ArtifactRead, show},
 				route{get, at + "/:key/yaml", auth.ArtifactRead, s.artifactText(k)},
 				route{post, at + "/:key/yaml", auth.ArtifactWrite, s.artifactSave(k)},

@@ -91,6 +91,14 @@ func (w *world) artifactActs(k review.Kind, add func(func() act)) {
 		add(func() act { return form(at+"/form", "brand-newer", 0, "a") })
 		add(func() act { return form(one+"/form", key, w.head(k, key), "b") })
 	}
+	if k == review.Function {
+		for _, way := range []string{"form", "autosave"} {
+			add(func() act {
+				return act{route: "POST " + at + "/:key/" + way, by: w.bo, path: one + "/" + way, records: []string{"revision.save"},
+					form: fields("op", "save", "name", "By the "+way, "description", w.marker, "message", "why", "base", n(w.head(k, key)), "source", "return function(input) return {} end", "case", "c0", "case.c0.name", "any", "case.c0.output", "{}", "case.c0.input", "")}
+			})
+		}
+	}
 	add(func() act {
 		return act{route: "POST " + at + "/:key/reviews", by: w.bo, path: one + "/reviews", form: fields("revision", n(w.head(k, key)), "message", "please"), records: []string{"review.open"}}
 	})

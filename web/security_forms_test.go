@@ -16,7 +16,7 @@ import (
 )
 
 // harmless are requests that are no GET and change nothing, which is proved too.
-var harmless = []string{"POST /flows/:key/check", "POST /functions/:key/check", "POST /policies/:key/check", "POST /policies/draft", "POST /policies/condition", "POST /api/v1/policies/:key/try", "POST /policies/:key/draft", "POST /flows/:key/canvas/panel", "POST /flows/:key/canvas/complete", "POST /flows/:key/canvas/attend", "POST /flows/:key/canvas/paste", "POST /runs/:id/steps/:node/calls/:n", "POST /connections/test", "POST /connections/:key/test", "POST /api/v1/connections/:key/test"}
+var harmless = []string{"POST /flows/:key/check", "POST /functions/:key/check", "POST /functions/:key/draft", "POST /policies/:key/check", "POST /policies/draft", "POST /policies/condition", "POST /api/v1/policies/:key/try", "POST /policies/:key/draft", "POST /flows/:key/canvas/panel", "POST /flows/:key/canvas/complete", "POST /flows/:key/canvas/attend", "POST /flows/:key/canvas/paste", "POST /runs/:id/steps/:node/calls/:n", "POST /connections/test", "POST /connections/:key/test", "POST /api/v1/connections/:key/test"}
 
 // columns are names of what the tables hold; a form must not reach them.
 var columns = strings.Fields(`id email name password_hash password roles active failed_count locked_until created_at last_sign_in_at user_id csrf token_hash owner_id created_by hash hint expires_at revoked_at revoked_by

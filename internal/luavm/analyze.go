@@ -20,7 +20,10 @@ type Analysis struct {
 
 // Problem is something wrong (or, as a warning, doubtful) in the source.
 type Problem struct {
-	Line    int    `json:"line"`
+	Line int `json:"line"`
+	// Column counts bytes from 1 and Width is how many it is about; 0 is the whole line.
+	Column  int    `json:"column,omitempty"`
+	Width   int    `json:"width,omitempty"`
 	Warning bool   `json:"warning,omitempty"`
 	Detail  string `json:"detail"`
 }
@@ -59,11 +62,11 @@ func analyze(source string) Analysis {
 	if err != nil {
 		p := Problem{Detail: err.Error()}
 		if c, ok := err.(*CompileError); ok {
-			p.Line, p.Detail = c.Line, c.Detail
+			p.Line, p.Column, p.Detail = c.Line, c.Column, c.Detail
 		}
 		return Analysis{Problems: []Problem{p}}
 	}
-	r := &reader{library: map[string]Func{}, modules: map[string]bool{}, globals: map[string]bool{}}
+	r := &reader{lines: strings.Split(source, "\n"), library: map[string]Func{}, modules: map[string]bool{}, globals: map[string]bool{}}
 	for _, f := range Catalogue() {
 		r.library[f.Name] = f
 		if m := f.Module(); m != "" {
@@ -88,6 +91,7 @@ func isReturn(s ast.Stmt) bool {
 
 // reader walks the tree with the names that are in scope.
 type reader struct {
+	lines   []string
 	out     Analysis
 	library map[string]Func
 	modules map[string]bool
@@ -98,11 +102,38 @@ type reader struct {
 }
 
 func (r *reader) wrong(line int, format string, args ...any) {
-	r.out.Problems = append(r.out.Problems, Problem{Line: line, Detail: fmt.Sprintf(format, args...)})
+	r.out.Problems = append(r.out.Problems, Problem{Line: line, Detail: fmt.Sprintf(format, args...)}.at(r.lines, args))
 }
 
 func (r *reader) doubt(line int, format string, args ...any) {
-	r.out.Problems = append(r.out.Problems, Problem{Line: line, Warning: true, Detail: fmt.Sprintf(format, args...)})
+	r.out.Problems = append(r.out.Problems, Problem{Line: line, Warning: true, Detail: fmt.Sprintf(format, args...)}.at(r.lines, args))
+}
+
+// at finds the name that a problem is about in its line; the tree knows lines only.
+func (p Problem) at(lines []string, about []any) Problem {
+	if p.Line < 1 || p.Line > len(lines) || len(about) == 0 {
+		return p
+	}
+	name, ok := about[0].(string)
+	if !ok || name == "" {
+		return p
+	}
+	text := lines[p.Line-1]
+	word := func(i int) bool {
+		return i >= 0 && i < len(text) && (text[i] == '_' || text[i] >= '0' && text[i] <= '9' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
+	}
+	for from := 0; from < len(text); {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return p
+		}
+		if i += from; !word(i-1) && !word(i+len(name)) {
+			p.Column, p.Width = i+1, len(name)
+			return p
+		}
+		from = i + 1
+	}
+	return p
 }
 
 func (r *reader) scope(f func()) {

@@ -11,6 +11,7 @@ import (
 // CompileError is source that is not Lua that runs here.
 type CompileError struct {
 	Line   int
+	Column int // counts from 1; 0 is the whole line
 	Detail string
 }
 
@@ -43,17 +44,23 @@ func parseSource(source string) ([]ast.Stmt, error) {
 
 func parseError(err error) error {
 	if p, ok := err.(*parse.Error); ok {
-		line := p.Pos.Line
-		if line == parse.EOF {
-			line = 0
+		if p.Pos.Line == parse.EOF || p.Token == "" && p.Message == "syntax error" {
+			return &CompileError{Line: max(p.Pos.Line, 0), Detail: "The source ends in the middle of something. Is an end, a bracket or a quote missing?"}
 		}
-		detail := p.Message
-		if p.Token != "" {
-			detail += " near " + clip(p.Token, 60)
+		detail := upperFirst(p.Message) + "."
+		if token := strings.TrimSpace(clip(p.Token, 60)); token != "" {
+			detail = fmt.Sprintf("%s near %s. Look here and just before it: is something missing, such as then, do, end, a comma or a bracket?", upperFirst(p.Message), token)
 		}
-		return &CompileError{Line: max(line, 0), Detail: detail}
+		return &CompileError{Line: max(p.Pos.Line, 0), Column: max(p.Pos.Column-len(p.Token)+1, 0), Detail: detail}
 	}
 	return &CompileError{Detail: clip(err.Error(), 300)}
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // clip cuts text at a byte length, not within a character.

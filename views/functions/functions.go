@@ -47,3 +47,112 @@ type ReplayResult struct {
 
 // ReplayDifference is one thing that was not as it was recorded.
 type ReplayDifference struct{ What, Then, Now string }
+
+// EditPage is the editor of one function.
+type EditPage struct {
+	Head    ui.Head
+	Tabs    []ui.Tab
+	Notices []ui.Notice
+	// Action takes the form; DraftURL judges and tries it, SaveURL keeps it while
+	// somebody types, LibraryURL lists the library. All are for the newest revision.
+	Action, DraftURL, SaveURL, LibraryURL string
+	Key, Base                             string
+	ReadOnly, Changed                     bool
+	Conflict                              *Conflict
+	About                                 []ui.Field
+	Source                                ui.Field
+	Findings                              Findings
+	Schemas, Limits                       []ui.Field
+	Grants                                []GrantGroup
+	MoreGrants                            ui.Field
+	GrantNotes                            []ui.Notice
+	Cases                                 []Case
+	CaseBlank                             Case
+	Tests                                 Tests
+	Sample                                []ui.Field
+	SampleOutcome                         *Outcome
+	Compare                               ui.Field
+	Compared                              *Compared
+	Message                               ui.Field
+	Library                               []Module
+}
+
+// Conflict says that somebody saved meanwhile.
+type Conflict struct {
+	Text, Newest, TheirsURL string
+	Lines                   []ui.DiffLine
+}
+
+// Findings are what reading the source showed.
+type Findings struct {
+	Notice *ui.Notice
+	Lines  []Finding
+}
+
+// Finding is one place of the source.
+type Finding struct {
+	Badge       ui.Badge
+	Where, Text string
+}
+
+// GrantGroup are the grants for one connection.
+type GrantGroup struct {
+	Connection, Label string
+	Options           []ui.Option
+}
+
+// Case is one test.
+type Case struct {
+	ID, Title, Error string
+	Short, Large     []ui.Field
+	Open             bool
+	Result           *CaseResult
+}
+
+// CaseResult is how a test went.
+type CaseResult struct {
+	Badge         ui.Badge
+	Why           string
+	Expected, Got string
+	Diff          []ui.DiffLine
+	Outcome       *Outcome
+}
+
+// Tests sum up a run of the tests.
+type Tests struct {
+	Badge *ui.Badge
+	Text  string
+	// Coverage is the source with a mark at each line; nil where no test ran.
+	Coverage []CoverLine
+	// Mutants sums up the mutation check, Survivors are the changes nobody noticed.
+	Mutants   *ui.Notice
+	Survivors []Finding
+}
+
+// CoverLine is one line of the source. Mark is ran, missed or "" where there is no code.
+type CoverLine struct{ Number, Text, Mark string }
+
+// Compared are two sources side by side.
+type Compared struct {
+	Label, Left, Right string
+	Words              []string
+	Rows               []ui.DiffRow
+}
+
+// Module is a part of the library.
+type Module struct {
+	Name      string
+	Functions []LibraryFunction
+}
+
+// LibraryFunction is one function of the library.
+type LibraryFunction struct{ Signature, Help, Example, Grant string }
+
+// NewPage begins a function.
+type NewPage struct {
+	Head              ui.Head
+	Action, CancelURL string
+	TextURL           string
+	Notice            *ui.Notice
+	Fields            []ui.Field
+}
