@@ -79,6 +79,9 @@ type Engine struct {
 	paces    egress.Paces
 	paused   map[string]bool
 	barred   map[string]string // who lost the right to start runs: id → name
+	// switches is held while paused and barred are read, so that what was read
+	// later is never replaced by what was read before.
+	switches sync.Mutex
 	releases sync.Map          // release id → *release
 	seats    chan struct{}
 	beat     atomic.Int64
@@ -322,6 +325,8 @@ func (e *Engine) renew(ctx context.Context) {
 }
 
 func (e *Engine) refreshPaused(ctx context.Context) {
+	e.switches.Lock()
+	defer e.switches.Unlock()
 	within, cancel := context.WithTimeout(ctx, claimFor)
 	defer cancel()
 	paused, err := e.DB.PausedConnections(within)
