@@ -81,7 +81,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 
 // chromiumPath is where Chromium is; "" when it is nowhere.
 func chromiumPath() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}

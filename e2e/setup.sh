@@ -10,12 +10,14 @@ postgres_found() {
     compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null
 }
 slapd_found() { [ -x /usr/sbin/slapd ] || have slapd || [ -x /opt/homebrew/opt/openldap/libexec/slapd ] || [ -x /usr/local/opt/openldap/libexec/slapd ]; }
-chromium_found() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]; }
+chromium_found() { have chromium-headless-shell || have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]; }
 # A domain controller needs Linux and ports 389 and 636, so root; an HR system only its packages.
 samba_found() { { [ -x /usr/sbin/samba ] || have samba; } && have samba-tool && compgen -G '/usr/lib/*/samba/ldb/samba_dsdb.so' >/dev/null && compgen -G '/usr/share/samba/setup/*' >/dev/null; }
 samba_wanted() { [ "$(uname)" = Linux ] && [ "$(id -u)" -eq 0 ] && have apt-get && ! samba_found; }
 tryton_found() { have trytond && have trytond-admin && [ -d /usr/lib/python3/dist-packages/trytond/modules/company ] && /usr/bin/python3 -c 'import psycopg2, pytz, passlib' 2>/dev/null; }
 tryton_wanted() { have apt-get && ! tryton_found; }
+# Chromium without the parts that show a window takes half the work or less, where there is such a package.
+shell_wanted() { have apt-get && chromium_found && ! have chromium-headless-shell && apt-cache show chromium-headless-shell >/dev/null 2>&1; }
 smtp_found() { python_with_smtp >/dev/null; }
 python_with_smtp() { for p in /usr/bin/python3 python3; do if have "$p" && "$p" -c 'import aiosmtpd' 2>/dev/null; then echo "$p"; return 0; fi; done; return 1; }
 
@@ -49,6 +51,7 @@ have cc || have gcc || want+=(cc)
 extra=()
 samba_wanted && extra+=(samba)
 tryton_wanted && extra+=(tryton)
+shell_wanted && extra+=(shell)
 if [ ${#want[@]} -eq 0 ] && [ ${#extra[@]} -eq 0 ]; then assets; unproven; exit 0; fi
 
 echo "Installing for the tests: $(printf '%s\n' ${want[@]+"${want[@]}"} ${extra[@]+"${extra[@]}"} | sort -u | tr '\n' ' ')"
@@ -59,7 +62,7 @@ if have apt-get; then
     case "$w" in
       postgres) packages+=(postgresql) ;;
       slapd) packages+=(slapd slapd-contrib ldap-utils) ;;
-      chromium) packages+=(chromium) ;;
+      chromium) packages+=(chromium-headless-shell) ;;
       smtp) packages+=(python3-aiosmtpd) ;;
       npm) packages+=(nodejs npm) ;;
       cc) packages+=(gcc libc6-dev) ;;
@@ -75,18 +78,20 @@ if have apt-get; then
   fi
   trap '[ -z "$made" ] || $sudo rm -f "$policy"' EXIT
   $sudo apt-get -o DPkg::Lock::Timeout=300 update -qq
+  apt-cache show chromium-headless-shell >/dev/null 2>&1 || packages=("${packages[@]/%chromium-headless-shell/chromium}")
   install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >/dev/null; }
   [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
   # What not every release has: its tests are skipped, and say so.
   for w in ${extra[@]+"${extra[@]}"}; do
     case "$w" in
+      shell) names=(chromium-headless-shell) ;;
       samba) names=(samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules python3-samba winbind) ;;
       tryton) names=(tryton-server tryton-modules-company tryton-modules-party tryton-modules-user-role tryton-modules-company-work-time
         python3-psycopg2 python3-tz python3-passlib python3-argon2 python3-bcrypt python3-werkzeug) ;;
     esac
     have_names=()
     for n in "${names[@]}"; do if apt-cache show "$n" >/dev/null 2>&1; then have_names+=("$n"); fi; done
-    { [ ${#have_names[@]} -gt 0 ] && install "${have_names[@]}"; } || echo "NOT INSTALLED: $w. Its tests will be skipped on this machine." >&2
+    { [ ${#have_names[@]} -gt 0 ] && install "${have_names[@]}"; } || [ "$w" = shell ] || echo "NOT INSTALLED: $w. Its tests will be skipped on this machine." >&2
   done
 elif have brew; then
   for w in $(printf '%s\n' "${want[@]}" | sort -u); do
