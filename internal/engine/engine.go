@@ -82,7 +82,7 @@ type Engine struct {
 	// switches is held while paused and barred are read, so that what was read
 	// later is never replaced by what was read before.
 	switches sync.Mutex
-	releases sync.Map          // release id → *release
+	releases sync.Map // release id → *release
 	seats    chan struct{}
 	beat     atomic.Int64
 	reserved int         // places for runs that are just being accepted
