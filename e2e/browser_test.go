@@ -146,7 +146,7 @@ func (b *tab) press(text string) {
 	b.t.Helper()
 	js := fmt.Sprintf(`(() => { for (const e of document.querySelectorAll("[data-pressed]")) delete e.dataset.pressed;
 		const found = [...document.querySelectorAll("main button, main a.button, main a, dialog[open] button, summary, .menu button")]
-		.find((e) => e.checkVisibility() && e.innerText.trim() === %q); if (!found) return false; found.dataset.pressed = "yes"; return true; })()`, text)
+		.find((e) => e.checkVisibility() && e.innerText?.trim() === %q); if (!found) return false; found.dataset.pressed = "yes"; return true; })()`, text)
 	for end := time.Now().Add(30 * time.Second); ; {
 		if !eval[bool](b, js) {
 			b.t.Fatalf("there is no visible button %q in:\n%s", text, b.text())

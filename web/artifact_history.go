@@ -253,6 +253,11 @@ func (s *Server) artifactDiff(kind review.Kind) handler {
 		at := "/" + kind.Plural() + "/" + key
 		p := artifacts.DiffPage{Head: ui.Head{Title: fmt.Sprintf("%s: revision %d → %d", a.Name, from, to)}, Tabs: artifactTabs(kind, key, "History"), Words: words, Lines: lines, Same: old.Hash == now.Hash,
 			Pick: ui.Filters{Action: at + "/diff", Fields: []ui.Field{{Name: "from", Label: "From revision", Value: itoa(from)}, {Name: "to", Label: "To revision", Value: itoa(to)}}}}
+		if kind == review.Flow && !p.Same {
+			if p.Drawn, err = s.drawnDiffOf(ctx, a, from, to, old.Content, now.Content, ""); err != nil {
+				return err
+			}
+		}
 		return s.show(c, who, frame{Title: "Compare", Crumbs: crumbsOf(kind, ui.Link{Text: a.Name, URL: at})}, artifacts.Diff(p))
 	}
 }

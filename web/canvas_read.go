@@ -44,6 +44,8 @@ type canvasDoc struct {
 	CSRF     string          `json:"csrf"`
 	Review   string          `json:"review,omitempty"`
 	Live     int             `json:"live,omitempty"`
+	// Marks are what differs, where two revisions are compared.
+	Marks *canvasMarks `json:"marks,omitempty"`
 }
 
 type canvasUser struct {

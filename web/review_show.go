@@ -113,7 +113,12 @@ func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps [
 		}
 		p.Checks = append(p.Checks, reviews.Check{Badge: badge, Name: strings.ToUpper(k.Name[:1]) + k.Name[1:], Detail: k.Detail})
 	}
-	s.reviewBacktest(&p, d, who)
+	if p.Drawn, err = s.reviewDrawn(ctx, d); err != nil {
+		return p, err
+	}
+	if err := s.reviewBacktest(ctx, &p, d, who); err != nil {
+		return p, err
+	}
 	if p.Uses, err = s.reviewUses(ctx, d, deps); err != nil {
 		return p, err
 	}

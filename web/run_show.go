@@ -28,7 +28,7 @@ func (s *Server) runShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	p := runs.Page{Head: s.runHead(d), Body: s.runBody(d, who)}
+	p := runs.Page{Head: s.runHead(d), Tabs: runTabs(d.ID, "Steps"), Body: s.runBody(d, who)}
 	if !d.State.Terminal() {
 		p.LiveURL = "/runs/" + d.ID + "/live"
 	}
@@ -181,10 +181,17 @@ func (s *Server) runStep(d postgres.RunDetail, st postgres.StepRow, who auth.Act
 			out.Calls = append(out.Calls, ui.Link{Text: fmt.Sprintf("Call of %s in try %d: look at it, replay it", f.Function, f.Number), URL: fmt.Sprintf("/runs/%s/steps/%s/calls/%d", d.ID, f.Node, f.Number)})
 		}
 	}
+	out.State, out.Mark = string(state), out.Badge.Text
+	if out.Took != "" {
+		out.Mark += " · " + out.Took
+	}
 	for _, a := range d.Attempts {
 		if a.Node == st.Node {
 			out.Attempts = append(out.Attempts, runs.Attempt{Number: fmt.Sprint(a.Number), When: a.StartedAt.UTC().Format("2 Jan 15:04:05") + " UTC", Took: span(a.EndedAt.Sub(a.StartedAt).Round(time.Millisecond)), Outcome: a.Outcome, Error: a.Error, Log: a.Log})
 		}
+	}
+	if len(out.Attempts) > 1 {
+		out.Mark += fmt.Sprintf(" · %d tries", len(out.Attempts))
 	}
 	if d.State == run.Failed && st.State == run.StepFailed && !run.HandlesError(d.Content, st.Node) && who.Can(auth.RunOperate) {
 		out.Skip = skipForm(d, n, spec)

@@ -39,7 +39,7 @@ func (w *world) pages() map[string]string {
 		area, _, _ = strings.Cut(strings.TrimPrefix(area, "/"), "/")
 		kind, _ := review.ParseKind(area)
 		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":template", "employee", ":backtest", ids["/backtests"], ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
-		if strings.HasSuffix(r.path, "/diff") {
+		if strings.HasSuffix(r.path, "/diff") || strings.HasSuffix(r.path, "/diff.json") {
 			at += "?from=1&to=3"
 		}
 		if r.path == "/palette" {

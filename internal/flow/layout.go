@@ -105,3 +105,35 @@ func (l Layout) check() error {
 
 // JSON writes a layout as it is stored.
 func (l Layout) JSON() ([]byte, error) { return json.Marshal(l) }
+
+// Beside gives this layout with places for all nodes of a content that it or another
+// has: what only the other has stands where it did there, or right of that when
+// something stands there now. Nodes that neither has are left out.
+func (l Layout) Beside(c Content, other Layout) Layout {
+	out := Layout{Nodes: map[NodeID]Position{}, Notes: l.Notes, Groups: l.Groups}
+	for _, n := range c.Nodes {
+		if p, ok := l.Nodes[n.ID]; ok {
+			out.Nodes[n.ID] = p
+		}
+	}
+	for _, n := range c.Nodes {
+		p, ok := other.Nodes[n.ID]
+		if _, has := out.Nodes[n.ID]; has || !ok {
+			continue
+		}
+		for range len(c.Nodes) { // each step passes one box
+			next, hit := p.X, false
+			for _, q := range out.Nodes {
+				if math.Abs(p.X-q.X) < BoxWidth+boxGap && math.Abs(p.Y-q.Y) < BoxHeight+boxGap/2 {
+					next, hit = max(next, q.X+BoxWidth+boxGap), true
+				}
+			}
+			if !hit {
+				break
+			}
+			p.X = next
+		}
+		out.Nodes[n.ID] = p
+	}
+	return out
+}

@@ -201,12 +201,21 @@ func (db *DB) SetPaused(ctx context.Context, by Actor, kind review.Kind, key str
 	})
 }
 
-// SaveLayout keeps where the boxes of a flow stand.
+// SaveLayout keeps where the boxes of a flow stand, for what is newest.
 func (db *DB) SaveLayout(ctx context.Context, kind review.Kind, key, layout string) error {
 	if !json.Valid([]byte(layout)) || len(layout) > 1<<18 {
 		return fault.New(fault.Invalid, "The layout is not JSON, or too large.")
 	}
-	return asFault(db.gorm.WithContext(ctx).Exec(`UPDATE artifacts SET layout = ? WHERE kind = ? AND key = ?`, layout, kind, key).Error)
+	return asFault(db.gorm.WithContext(ctx).Exec(`WITH a AS (UPDATE artifacts SET layout = ? WHERE kind = ? AND key = ? RETURNING kind, key, head, layout)
+		INSERT INTO revision_layouts (kind, key, revision, layout) SELECT kind, key, head, layout FROM a WHERE head > 0
+		ON CONFLICT (kind, key, revision) DO UPDATE SET layout = excluded.layout`, layout, kind, key).Error)
+}
+
+// LayoutAt gives where the boxes of a flow stood while a revision was the newest; ""
+// when nobody had placed any by then.
+func (db *DB) LayoutAt(ctx context.Context, kind review.Kind, key string, revision int) (layout string, err error) {
+	err = db.gorm.WithContext(ctx).Raw(`SELECT layout FROM revision_layouts WHERE kind = ? AND key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1`, kind, key, revision).Scan(&layout).Error
+	return layout, asFault(err)
 }
 
 func newID(prefix string) string { return prefix + uuid.Must(uuid.NewV7()).String() }

@@ -1168,6 +1168,8 @@ type DiffPage struct {
 	Lines []ui.DiffLine
 	Same  bool
 	Pick  ui.Filters
+	// Drawn is the difference as a picture; nil for what cannot be drawn.
+	Drawn *DrawnDiff
 }
 
 // Diff is the page that compares two revisions.
@@ -1205,6 +1207,12 @@ func Diff(p DiffPage) templ.Component {
 		templ_7745c5c3_Err = ui.FilterBar(p.Pick).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
+		}
+		if p.Drawn != nil {
+			templ_7745c5c3_Err = ShowDrawnDiff(*p.Drawn).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		templ_7745c5c3_Err = Changes(p.Words, p.Lines, p.Same).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
@@ -1267,7 +1275,7 @@ func Changes(words []string, lines []ui.DiffLine, same bool) templ.Component {
 						var templ_7745c5c3_Var48 string
 						templ_7745c5c3_Var48, templ_7745c5c3_Err = templ.JoinStringErrs(w)
 						if templ_7745c5c3_Err != nil {
-							return templ.Error{Err: templ_7745c5c3_Err, FileName: `artifacts/artifacts.templ`, Line: 325, Col: 13}
+							return templ.Error{Err: templ_7745c5c3_Err, FileName: `artifacts/artifacts.templ`, Line: 330, Col: 13}
 						}
 						_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var48))
 						if templ_7745c5c3_Err != nil {

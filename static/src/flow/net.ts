@@ -6,8 +6,10 @@ export class Net {
 
   use(csrf: string): void { this.csrf = csrf; }
 
-  async get<T>(path: string): Promise<T> {
-    const r = await fetch(this.at(path), { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  get<T>(path: string): Promise<T> { return this.read<T>(this.at(path)); }
+
+  async read<T>(url: string): Promise<T> {
+    const r = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
     if (!r.ok) throw new Error((await r.json().catch(() => ({}))).detail || `The server answered ${r.status}.`);
     return r.json() as Promise<T>;
   }

@@ -55,6 +55,12 @@ export class Session {
   saveSentence = "";
   review: string;
   steps: ReadonlyMap<string, Step> = new Map();
+  /** shows is what a drawing that is only looked at can show or hide. */
+  shows = { moved: false };
+  /** center is set by the view: it brings a node into the middle. */
+  center: ((id: string) => void) | undefined;
+  /** enter is set by what stands beside the drawing: it takes the focus there. */
+  enter: (() => boolean) | undefined;
   private settling = false;
   private leaving = false;
 
@@ -210,6 +216,8 @@ export class Session {
     this.steps = new Map(Object.entries(steps ?? {}).filter(([id]) => findNode(this.editor.content, id)));
     this.editor.notify();
   }
+
+  show(what: Partial<Session["shows"]>): void { this.shows = { ...this.shows, ...what }; this.editor.notify(); }
 
   painted(id: string): Painted | undefined {
     const s = this.steps.get(id);

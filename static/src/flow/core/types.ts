@@ -1,4 +1,5 @@
 // The shapes that the server and the canvas share. Content is what is reviewed and hashed; layout stands beside it.
+import type { Mark } from "./diff";
 
 export interface Retry { attempts?: number; first?: string; max?: string }
 
@@ -75,6 +76,8 @@ export interface Start {
   csrf: string;
   review?: string;
   live?: number;
+  /** marks are what differs, where two revisions are compared; moved is where boxes stood before. */
+  marks?: { nodes: Record<string, Mark>; edges: Record<string, Mark>; moved: Record<string, Point> };
 }
 
 /** Catalog finds the spec of a node type. */

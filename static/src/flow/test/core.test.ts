@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as clip from "../core/clipboard";
-import { diff } from "../core/diff";
 import { Editor } from "../core/editor";
 import * as graph from "../core/graph";
 import { History } from "../core/history";
@@ -232,15 +231,6 @@ test("three-way merge: apart is merged, alike is chosen", () => {
   assert.equal(removed.clashes.length, 0);
   assert.ok(edges(removed.content).includes("branch.yes>stop"));
   assert.deepEqual(merge3(base, { ...base, name: "A" }, { ...base, name: "B" }).clashes.map((c) => c.part), ["flow:name"]);
-});
-
-test("a difference names nodes, fields and edges; places are no difference", () => {
-  const a = chain().content;
-  const b = graph.remove({ ...a, nodes: a.nodes.map((n) => (n.id === "branch" ? { ...n, name: "Choose" } : n)) }, "set");
-  const d = diff(a, b);
-  assert.deepEqual(d.nodes.filter((n) => n.mark !== "same").map((n) => [n.id, n.mark, n.fields.map((f) => f.field)]), [["branch", "changed", ["name"]], ["set", "removed", []]]);
-  assert.deepEqual(d.edges.filter((e) => e.mark !== "same").map((e) => [graph.edgeKey(e.edge), e.mark]), [["branch.yes>stop", "added"], ["branch.yes>set", "removed"], ["set.done>stop", "removed"]]);
-  assert.ok(diff(a, a).nodes.every((n) => n.mark === "same"));
 });
 
 /** bench is a saver with a clock, a store and a wire of our own. */

@@ -39,6 +39,7 @@ function Builder({ session }: { session: Session }) {
     const p = editor.doc.layout.nodes?.[id];
     if (p) void flow.setCenter(p.x + WIDTH / 2, p.y + HEIGHT / 2, { zoom: Math.max(flow.getZoom(), 0.7), duration: glide(180) });
   }, [editor, flow]);
+  useEffect(() => { session.center = center; }, [session, center]);
   const tools = useMemo<Tools>(() => ({ editor, session, start: session.start, ask, center, naming, setNaming }), [editor, session, center, naming]);
 
   const focusNode = useCallback(() => { requestAnimationFrame(() => {
@@ -78,7 +79,8 @@ function Builder({ session }: { session: Session }) {
       case "open":
         if (onButton) return false;
         if (onEdge) { editor.selectEdge(onEdge); return true; }
-        if (onNode && !editor.selected.has(onNode)) { editor.select([onNode]); return true; }
+        if (onNode && !editor.selected.has(onNode)) { editor.select([onNode]); if (!session.enter) return true; }
+        if (session.enter) return session.enter();
         root.current?.querySelector<HTMLElement>(".drawer input:not([type=hidden]), .drawer select, .drawer textarea")?.focus();
         return true;
       case "rename": if (one) setNaming(one.id); return true;
@@ -197,7 +199,7 @@ function Builder({ session }: { session: Session }) {
           <Said />
         </div>
         {sides.map((x) => x.Side && <x.Side key={x.name} />)}
-        <Drawer />
+        {!session.enter && <Drawer />}
       </div>
       {asked && <Picker what={asked} />}
       {help && <Suspense fallback={null}><Help close={() => setHelp(false)} edits={editor.edits} /></Suspense>}

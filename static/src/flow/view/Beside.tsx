@@ -41,3 +41,6 @@ export const Frame = memo(function Frame({ data }: { data: { group: Group } }) {
     </div>
   );
 });
+
+/** Ghost is where a box stood before. */
+export const Ghost = memo(function Ghost({ data }: { data: { title: string } }) { return <div className="ghost"><span>{data.title} stood here</span></div>; });

@@ -5,7 +5,7 @@ import { titleOf } from "../core/graph";
 import { portX } from "../core/place";
 import type { Finding } from "../core/problems";
 import type { FlowNode, Port, Spec } from "../core/types";
-import type { Mark } from "../core/diff";
+import { sign, type Mark } from "../core/diff";
 import { useTools } from "./context";
 import { Icon } from "./Icon";
 
@@ -21,7 +21,7 @@ export interface BoxData extends Record<string, unknown> {
   naming: boolean;
   trigger: boolean;
   width: number;
-  mark?: Mark;
+  mark?: Mark | "moved";
   run?: Painted;
 }
 
@@ -58,7 +58,7 @@ export const Box = memo(function Box({ data }: { data: BoxData }) {
       </span>
       {spec?.writes && !data.run && <span className="box-writes" title="Changes an outside system"><Icon name="pencil" /></span>}
       {data.findings && data.findings.length > 0 && <span className="box-bad" title={data.findings.map((f) => f.text).join("\n")}>{data.findings.length}</span>}
-      {data.mark && data.mark !== "same" && <span className={`box-mark mark-${data.mark}`}>{data.mark}</span>}
+      {data.mark && data.mark !== "same" && <span className={`box-mark mark-${data.mark}`}>{sign[data.mark]}</span>}
       {data.run && <span className={`box-run badge badge-${data.run.tone}`}>{data.run.word}</span>}
       {data.others && <span className="box-others">{data.others}</span>}
       {data.exits.map((p, i) => (

@@ -1,17 +1,16 @@
 // The drawing: React Flow over the editor. What is dragged lives here until it is let go; everything else is the editor's.
 import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, applyNodeChanges, useReactFlow, useStoreApi, type Connection, type Edge, type Node, type NodeChange } from "@xyflow/react";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type DragEvent } from "react";
-import type { Difference } from "../core/diff";
 import { findNode, edgeKey, edgesOf, split, whyNot } from "../core/graph";
 import { GRID, HEIGHT, snap } from "../core/place";
 import type { Point } from "../core/types";
 import { Box } from "./Box";
-import { Frame, NoteBox } from "./Beside";
+import { Frame, Ghost, NoteBox } from "./Beside";
 import { useEditor, useTools } from "./context";
 import { Scene, build, reframe } from "./scene";
 import { Wire } from "./Wire";
 
-const nodeTypes = { box: Box, note: NoteBox, frame: Frame };
+const nodeTypes = { box: Box, note: NoteBox, frame: Frame, ghost: Ghost };
 const edgeTypes = { wire: Wire };
 const CULL_FROM = 150;
 export const DRAGGED = "application/x-joinery-type";
@@ -20,7 +19,7 @@ const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 export const glide = (ms: number): number => (still() ? 0 : ms);
 const calm = { duration: 0 };
 
-export const Canvas = memo(function Canvas({ difference }: { difference?: Difference }) {
+export const Canvas = memo(function Canvas() {
   const { editor, session, ask, naming, center, setNaming } = useTools();
   const version = useEditor(editor);
   const flow = useReactFlow();
@@ -34,11 +33,11 @@ export const Canvas = memo(function Canvas({ difference }: { difference?: Differ
 
   useLayoutEffect(() => {
     if (dragging.current) return;
-    const made = build(editor, session, naming, { nodes: scene.current?.nodes ?? [], edges: scene.current?.edges ?? [] }, difference);
+    const made = build(editor, session, naming, { nodes: scene.current?.nodes ?? [], edges: scene.current?.edges ?? [] });
     scene.current = made;
     setNodes(made.nodes);
     setEdges(made.edges);
-  }, [version, naming, difference, editor, session]);
+  }, [version, naming, editor, session]);
 
   const onNodesChange = useCallback((all: NodeChange[]) => {
     const chosen = all.filter((c) => c.type === "select");
@@ -90,12 +89,13 @@ export const Canvas = memo(function Canvas({ difference }: { difference?: Differ
     first.current = false;
     requestAnimationFrame(() => performance.mark("canvas-ready"));
     const { width, height } = api.getState();
-    const b = flow.getNodesBounds(nodes.filter((n) => n.type !== "frame"));
+    const b = flow.getNodesBounds(nodes.filter((n) => n.type !== "frame" && n.type !== "ghost"));
     const zoom = Math.min(width / (b.width + 80), height / (b.height + 120), 1);
     if (zoom >= 0.6) { void flow.setViewport({ zoom, x: (width - b.width * zoom) / 2 - b.x * zoom, y: Math.max(60, (height - b.height * zoom) / 2) - b.y * zoom }, calm); return; }
-    const start = nodes.find((n) => n.id === editor.content.trigger) ?? nodes[0];
+    const chosen = nodes.find((n) => n.id === editor.one?.id);
+    const start = chosen ?? nodes.find((n) => n.id === editor.content.trigger) ?? nodes[0];
     const z = width < 600 ? 0.7 : 0.85;
-    void flow.setViewport({ zoom: z, x: width / 2 - (start.position.x + (start.width ?? 0) / 2) * z, y: 76 - start.position.y * z }, calm);
+    void flow.setViewport({ zoom: z, x: width / 2 - (start.position.x + (start.width ?? 0) / 2) * z, y: (chosen ? height / 2 - 30 : 76) - start.position.y * z }, calm);
   }, [nodes, flow, api, editor]);
 
   const edgeAt = (x: number, y: number) => {
@@ -158,8 +158,8 @@ function Follow({ center }: { center(id: string): void }) {
   const { editor } = useTools();
   useEditor(editor);
   const api = useStoreApi();
-  const last = useRef("");
   const one = editor.selected.size === 1 ? [...editor.selected][0] : "";
+  const last = useRef(one); // what is chosen at first is in sight
   useEffect(() => {
     if (!one || one === last.current) { last.current = one; return; }
     last.current = one;

@@ -1,6 +1,5 @@
 // Makes the view's nodes and edges of the document. What has not changed keeps its object, so that it is not drawn again.
 import { MarkerType, Position, type Edge, type Node } from "@xyflow/react";
-import type { Difference, Mark } from "../core/diff";
 import type { Editor } from "../core/editor";
 import { edgeKey, edgesOf, exitsOf, split, titleOf } from "../core/graph";
 import { lanes } from "../core/lanes";
@@ -28,7 +27,7 @@ const exits = (n: Parameters<typeof exitsOf>[0], spec: Parameters<typeof exitsOf
 };
 
 /** build makes the scene; before is the one that is shown now. */
-export function build(editor: Editor, session: Session, naming: string, before: Scene | undefined, difference?: Difference): Scene {
+export function build(editor: Editor, session: Session, naming: string, before: Scene | undefined): Scene {
   const { content, layout } = editor.doc;
   const was = new Map((before?.nodes ?? []).map((n) => [n.id, n]));
   const taken = new Map<string, Set<string>>();
@@ -37,7 +36,7 @@ export function build(editor: Editor, session: Session, naming: string, before: 
     if (!taken.has(id)) taken.set(id, new Set());
     taken.get(id)!.add(port);
   }
-  const marks = new Map((difference?.nodes ?? []).map((n) => [n.id, n.mark]));
+  const { marks } = session.start, moved = session.shows.moved ? marks?.moved ?? {} : {};
   const there = new Map<string, string[]>();
   for (const o of session.others) if (o.node) there.set(o.node, [...(there.get(o.node) ?? []), o.mine ? `${o.name} (other tab)` : o.name]);
   const roving = [...editor.selected].find((id) => content.nodes.some((n) => n.id === id)) ?? (content.trigger || content.nodes[0]?.id);
@@ -53,7 +52,7 @@ export function build(editor: Editor, session: Session, naming: string, before: 
     const oldData = old?.data as BoxData | undefined;
     let data: BoxData = {
       n, spec, exits: exits(n, spec), taken: [...(taken.get(n.id) ?? [])].join(" "), findings: editor.problemsOf.get(n.id), others: (there.get(n.id) ?? []).join(", "),
-      naming: naming === n.id, trigger: content.trigger === n.id, width: widthOf(n, editor.catalog), mark: marks.get(n.id), run: oldData?.run && JSON.stringify(oldData.run) === JSON.stringify(run) ? oldData.run : run,
+      naming: naming === n.id, trigger: content.trigger === n.id, width: widthOf(n, editor.catalog), mark: marks && (marks.nodes[n.id] === "same" && moved[n.id] ? "moved" : marks.nodes[n.id]), run: oldData?.run && JSON.stringify(oldData.run) === JSON.stringify(run) ? oldData.run : run,
     };
     if (oldData && shallow(oldData, data)) data = oldData;
     const position = layout.nodes?.[n.id] ?? { x: 0, y: 0 };
@@ -79,7 +78,11 @@ export function build(editor: Editor, session: Session, naming: string, before: 
     nodes.push({ ...(old ?? {}), id: note.id, type: "note", position: { x: note.x, y: note.y }, data: { note }, selected, width: note.w, height: note.h, focusable: false, zIndex: 0, className: "note-box",
       domAttributes: { tabIndex: -1, role: "group", "aria-roledescription": "note", "aria-label": `Note: ${note.text || "empty"}` } as Node["domAttributes"] });
   }
-  return { nodes, edges: edges(editor, session, before, difference) };
+  for (const [id, p] of Object.entries(moved)) {
+    const n = content.nodes.find((x) => x.id === id);
+    if (n) nodes.push(was.get(`was:${id}`) ?? { id: `was:${id}`, type: "ghost", position: p, data: { title: titleOf(n) }, width: widthOf(n, editor.catalog), height: HEIGHT, selectable: false, focusable: false, zIndex: -1, className: "ghost-box" });
+  }
+  return { nodes, edges: edges(editor, session, before) };
 }
 
 function frame(group: { id: string; title: string; nodes: string[] }, was: Map<string, Node>, place: (id: string) => { x: number; y: number; w: number; h: number } | undefined): Node {
@@ -100,7 +103,8 @@ export function reframe(nodes: Node[]): Node[] {
   return nodes.map((n) => (n.type === "frame" && !n.dragging ? frame((n.data as { group: { id: string; title: string; nodes: string[] } }).group, was, (id) => at.get(id)) : n));
 }
 
-const arrow = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-arrow)" };
+const arrow = { type: MarkerType.ArrowClosed, width: 24, height: 24, markerUnits: "userSpaceOnUse", color: "var(--edge-arrow)" };
+const come = { ...arrow, color: "var(--good)" }, gone = { ...arrow, color: "var(--bad)" };
 
 let lanesFor: { doc: unknown; ways: Map<string, number> } | undefined;
 /** lanesOf works the lanes out once for each document. */
@@ -109,10 +113,10 @@ function lanesOf(editor: Editor): Map<string, number> {
   return lanesFor.ways;
 }
 
-function edges(editor: Editor, session: Session, before: Scene | undefined, difference?: Difference): Edge[] {
+function edges(editor: Editor, session: Session, before: Scene | undefined): Edge[] {
   const { content } = editor.doc;
   const was = new Map((before?.edges ?? []).map((e) => [e.id, e]));
-  const marks = new Map<string, Mark>((difference?.edges ?? []).map((e) => [edgeKey(e.edge), e.mark]));
+  const { marks } = session.start;
   const names = new Map(content.nodes.map((n) => [n.id, titleOf(n)]));
   const bad = new Set(editor.problems.map((p) => p.edge).filter(Boolean));
   const painted = session.steps.size > 0;
@@ -124,14 +128,14 @@ function edges(editor: Editor, session: Session, before: Scene | undefined, diff
       const a = session.steps.get(source), b = session.steps.get(e.to);
       run = a && b && a.port === port && b.state !== "skipped" && b.state !== "pending" ? "edge-taken" : "edge-not-taken";
     }
-    const mark = marks.get(id);
+    const mark = marks?.edges[id];
     const className = ["wire", port === "error" ? "wire-error" : "", bad.has(id) ? "is-bad" : "", mark ? `is-${mark}` : "", run].filter(Boolean).join(" ");
     const selected = editor.edge === id;
     const tab = selected || editor.selected.has(source) ? 0 : -1;
     const label = `Edge from ${names.get(source)}, way out ${port}, to ${names.get(e.to)}${mark && mark !== "same" ? `, ${mark}` : ""}${run === "edge-taken" ? ", taken" : ""}`;
     const lane = ways.get(id);
     if (old && (old.data as { lane?: number }).lane === lane && old.className === className && old.selected === selected && old.ariaLabel === label && (old.domAttributes as { tabIndex?: number })?.tabIndex === tab) return old;
-    return { id, source, sourceHandle: port, target: e.to, type: "wire", data: { lane }, className, selected, ariaLabel: label, focusable: false, reconnectable: editor.edits, markerEnd: arrow, zIndex: selected ? 1 : 0,
+    return { id, source, sourceHandle: port, target: e.to, type: "wire", data: { lane, mark }, className, selected, ariaLabel: label, focusable: false, reconnectable: editor.edits, markerEnd: run === "edge-taken" || mark === "added" ? come : mark === "removed" ? gone : arrow, zIndex: selected ? 1 : 0,
       domAttributes: { tabIndex: tab, role: "group" } as Edge["domAttributes"] };
   });
 }
