@@ -150,6 +150,9 @@ func evil(act string) int {
 			return fine("REACHED")
 		}
 		return fine("refused")
+	case "deaf":
+		say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: 1, Name: "directory.find_account", Args: json.RawMessage(`["corp-ldap",{"uid":"x"}]`)}})
+		select {}
 	case "unknown call":
 		say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: 1, Name: "os.execute", Args: json.RawMessage(`["corp-ldap"]`)}})
 		r, err := readFrame(in)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,4 +87,27 @@ func idOf(t *testing.T, o Outcome) string {
 		t.Error(err, o.Sentence())
 	}
 	return r.ID
+}
+
+// A worker that asks and does not take the answer holds nobody up longer than the
+// call may last, and neither does one that takes no order.
+func TestPool_WorkerThatDoesNotRead_S53(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, act := range []string{"deaf", "silence"} {
+		if self != "" {
+			exe = self
+		}
+		p := open(t, Config{Command: []string{exe, evilCommand, act}, Warm: 1})
+		out := p.try(t, Call{Source: "return function() end", Input: json.RawMessage(`"` + strings.Repeat("x", 300<<10) + `"`), Grants: []string{"directory:corp-ldap:accounts.find"},
+			Limits: Limits{Compute: 200 * time.Millisecond}, Answer: func(context.Context, string, []json.RawMessage) (json.RawMessage, *HostFault) {
+				return json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`), nil // more than a pipe holds
+			}})
+		if out.Kind != Timeout || out.Took > 20*time.Second {
+			t.Errorf("%s: %s after %s", act, out.Kind, out.Took)
+		}
+	}
 }

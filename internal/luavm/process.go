@@ -1,6 +1,7 @@
 package luavm
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    io.Reader
+	ends   []*os.File // of the pipes, where waiting can be given an end
 	errs   *head
 	hello  hello
 	exited chan struct{}
@@ -66,12 +68,17 @@ func startProcess(command []string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
-	p.out = out
+	p.out = bufio.NewReaderSize(out, 8<<10)
+	for _, end := range []any{p.in, out} {
+		if f, ok := end.(*os.File); ok {
+			p.ends = append(p.ends, f)
+		}
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
 	late := time.AfterFunc(20*time.Second, p.kill)
-	f, err := readFrame(out)
+	f, err := readFrame(p.out)
 	if !late.Stop() && err == nil {
 		err = errors.New("it said hello too late")
 	}
@@ -85,6 +92,13 @@ func startProcess(command []string) (*process, error) {
 	}
 	p.hello = *f.Hello
 	return p, nil
+}
+
+// until gives reading from the worker and writing to it an end.
+func (p *process) until(at time.Time) {
+	for _, f := range p.ends {
+		_ = f.SetDeadline(at)
+	}
 }
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }

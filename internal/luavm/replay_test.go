@@ -43,7 +43,7 @@ func TestReplay_IsTheSameAgain_S54(t *testing.T) {
 		"answers":      taped(t, p, chancy, all),
 		"system away":  taped(t, p, chancy, map[string]string{"directory.username_taken": "false"}),
 		"no such":      taped(t, p, chancy, map[string]string{"directory.username_taken": "false", "hris.get_worker": "null"}),
-		"endless":      taped(t, p, "return function(input) while true do end end", nil),
+		"endless":      taped(t, p, `return function(input) while true do local s = ("x"):rep(1000000) end end`, nil),
 		"fails":        taped(t, p, `return function(input) fail("odd", "Ask " .. input.manager) end`, nil),
 		"not compiled": taped(t, p, "return function(input) if", nil),
 	} {
@@ -55,7 +55,7 @@ func TestReplay_IsTheSameAgain_S54(t *testing.T) {
 		if err := json.Unmarshal(raw, &back); err != nil {
 			t.Fatal(name, err)
 		}
-		source := map[string]string{"endless": "return function(input) while true do end end", "fails": `return function(input) fail("odd", "Ask " .. input.manager) end`, "not compiled": "return function(input) if"}[name]
+		source := map[string]string{"endless": `return function(input) while true do local s = ("x"):rep(1000000) end end`, "fails": `return function(input) fail("odd", "Ask " .. input.manager) end`, "not compiled": "return function(input) if"}[name]
 		if source == "" {
 			source = chancy
 		}

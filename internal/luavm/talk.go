@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,54 +29,41 @@ type heard struct {
 	err error
 }
 
-// hold sends the order and listens until the worker is done, dead or late.
+// hold sends the order and listens until the worker is done, dead or late. All of
+// it happens on one goroutine, because each change of goroutine costs as much as
+// the answer to a question. A worker that does not read would hold a write, and one
+// that says nothing a read: both have an end, and the caller's end is the worker's.
 func (t *talk) hold(ctx context.Context) {
-	frames := make(chan heard)
-	over := make(chan struct{})
-	defer close(over)
-	go func() {
-		for {
-			f, err := readFrame(t.w.out)
-			select {
-			case frames <- heard{f, err}:
-			case <-over:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	// A worker that does not read would hold the write; its death ends it.
-	sent := make(chan error, 1)
-	go func() { sent <- writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}) }()
+	stop := context.AfterFunc(ctx, t.w.kill)
+	defer stop()
 	left := t.order.Limits.Compute + grace + compileTime
-	for {
-		turn := time.Now()
-		timer := time.NewTimer(left)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			t.end(Timeout, "")
-			return
-		case <-timer.C:
-			t.end(Timeout, "")
-			return
-		case err := <-sent:
-			timer.Stop()
-			if err != nil {
-				t.died()
-				return
-			}
-			sent = nil
-		case h := <-frames:
-			timer.Stop()
-			left -= time.Since(turn)
-			if t.heard(ctx, h) {
-				return
-			}
+	began := time.Now()
+	t.w.until(began.Add(left))
+	if err := writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}); err != nil {
+		if !t.late(ctx, err) {
+			t.died()
 		}
+		return
 	}
+	for {
+		f, err := readFrame(t.w.out)
+		now := time.Now()
+		left -= now.Sub(began)
+		if err != nil && t.late(ctx, err) || t.heard(ctx, heard{f, err}) {
+			return
+		}
+		began = time.Now() // the time of the host's answer is the host's
+		t.w.until(began.Add(left))
+	}
+}
+
+// late ends a call whose time is over, or that its caller wants no more.
+func (t *talk) late(ctx context.Context, err error) bool {
+	if ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	t.end(Timeout, "")
+	return true
 }
 
 func (t *talk) end(kind Kind, message string) {
@@ -149,8 +138,11 @@ func (t *talk) answer(ctx context.Context, c hostCall) bool {
 		t.out.Retryable = true
 	}
 	t.out.Asked = append(t.out.Asked, asked)
+	t.w.until(time.Now().Add(grace + compileTime))
 	if err := writeFrame(t.w.in, frame{Type: frameRet, Nonce: t.nonce, Ret: &hostReturn{ID: c.ID, OK: asked.Answer, Fault: asked.Fault}}); err != nil {
-		t.died()
+		if !t.late(ctx, err) {
+			t.died()
+		}
 		return true
 	}
 	return false
