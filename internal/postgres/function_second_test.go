@@ -90,6 +90,24 @@ func TestSecondReviewer(t *testing.T) {
 	require.ErrorContains(t, err, "two reviewers")
 }
 
+// What its author goes on editing is not approved; taking the edit back is enough.
+func TestReview_AnEditAfterwardsHoldsAFunction(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	r := submitted(t, db, "one", "groups.find", 0)
+	kinds := artifact.Kinds{Connectors: all.New()}
+	doc, err := kinds.Read(review.Function, "place", []byte(`{"key":"place","name":"x","source":"return function() return {a = 1} end","cases":[{"name":"one","output":{"a":1}}]}`))
+	require.NoError(t, err)
+	_, err = db.SaveRevision(t.Context(), anna, postgres.Save{Doc: doc, Base: 1, Via: "api"})
+	require.NoError(t, err)
+	_, err = db.ApproveReview(t.Context(), ben, r.ID, r.Hash, "")
+	require.ErrorContains(t, err, "Revision 2 was saved after this one was submitted")
+	_, err = db.RestoreRevision(t.Context(), anna, review.Function, "place", 1, 2, "api")
+	require.NoError(t, err)
+	_, err = db.ApproveReview(t.Context(), ben, r.ID, r.Hash, "")
+	require.NoError(t, err)
+}
+
 // Rules that ask for less need a second administrator; both acts are on record.
 func TestFunctionRules_LooserOnesNeedTwo(t *testing.T) {
 	t.Parallel()

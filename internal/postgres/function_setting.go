@@ -125,6 +125,18 @@ func (db *DB) changeFunctionRules(ctx context.Context, by Actor, action string, 
 	})
 }
 
+// newerOf finds the newest revision of a function when it is later than the one that
+// is reviewed and holds something else: code that its author still edits is not
+// approved. 0 for the other kinds.
+func newerOf(tx *gorm.DB, r review.Review) (newer int, err error) {
+	if r.Kind != review.Function {
+		return 0, nil
+	}
+	err = tx.Raw(`SELECT coalesce((SELECT v.revision FROM artifacts a JOIN revisions v ON v.kind = a.kind AND v.key = a.key AND v.revision = a.head
+		WHERE a.kind = ? AND a.key = ? AND a.head > ? AND v.hash <> ?), 0)`, r.Kind, r.Key, r.Revision, r.Hash).Scan(&newer).Error
+	return newer, asFault(err)
+}
+
 // secondOf finds whether a review needs a second reviewer, and who said yes.
 func (db *DB) secondOf(tx *gorm.DB, r review.Review) (review.Second, error) {
 	var out review.Second

@@ -116,6 +116,9 @@ func (db *DB) Review(ctx context.Context, id string) (ReviewDetail, error) {
 	if r.rule.Backtest, err = db.backtestOf(tx, r.rule.Kind, r.rule.Key, r.rule.Revision); err != nil {
 		return ReviewDetail{}, err
 	}
+	if r.rule.Newer, err = newerOf(tx, r.rule); err != nil {
+		return ReviewDetail{}, err
+	}
 	if r.rule.Second, err = db.secondOf(tx, r.rule); err != nil {
 		return ReviewDetail{}, err
 	}

@@ -27,6 +27,9 @@ func (db *DB) decide(ctx context.Context, id string, rule func(*review.Review) e
 		if r.rule.Backtest, err = db.backtestOf(tx, r.rule.Kind, r.rule.Key, r.rule.Revision); err != nil {
 			return err
 		}
+		if r.rule.Newer, err = newerOf(tx, r.rule); err != nil {
+			return err
+		}
 		if r.rule.Second, err = db.secondOf(tx, r.rule); err != nil {
 			return err
 		}

@@ -75,6 +75,8 @@ type Review struct {
 	Checks   []Check
 	Backtest Backtest
 	Second   Second
+	// Newer is a later revision of a function with other content; 0 when there is none.
+	Newer    int
 	OpenedBy string
 	OpenedAt time.Time
 }

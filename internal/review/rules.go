@@ -23,6 +23,9 @@ func (r *Review) Approve(by auth.Actor, hash string) error {
 	if hash != r.Hash || r.Head != r.Hash {
 		return fault.New(fault.Conflict, "The content is not the one you saw: its hash is %s and not %s. Open the review again and look at what it holds now.", short(r.Hash), short(hash))
 	}
+	if r.Newer > 0 {
+		return fault.New(fault.Conflict, "Revision %d was saved after this one was submitted, so its authors are not done. Let them submit it, or restore this one.", r.Newer)
+	}
 	for _, c := range r.Checks {
 		if !c.Passed {
 			return fault.New(fault.Conflict, "The check “%s” is not green: %s", c.Name, c.Detail)

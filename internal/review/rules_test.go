@@ -40,6 +40,8 @@ func TestApprove(t *testing.T) {
 		"red check is refused":              {by: ben, hash: "h1", change: func(r *Review) { r.Checks = []Check{{Name: "content", Detail: "x"}} }, want: fault.Conflict},
 		"approved twice is refused":         {by: ben, hash: "h1", change: func(r *Review) { r.State = Approved }, want: fault.Conflict},
 		"closed is refused":                 {by: ben, hash: "h1", change: func(r *Review) { r.State = Closed }, want: fault.Conflict},
+		"a later revision is refused":       {by: ben, hash: "h1", change: func(r *Review) { r.Newer = 4 }, want: fault.Conflict},
+		"the same person twice is refused":  {by: ben, hash: "h1", change: func(r *Review) { r.Second = Second{Why: []string{"writes"}, By: []string{"u_ben"}} }, want: fault.Conflict},
 		"another release since is refused":  {by: ben, hash: "h1", change: func(r *Review) { r.Live = "h5" }, want: fault.Conflict},
 		"second author of several, refused": {by: ben, hash: "h1", change: func(r *Review) { r.Authors = []string{"u_anna", "u_ben"} }, want: fault.Forbidden},
 	} {
@@ -85,4 +87,16 @@ func TestBillOfMaterials(t *testing.T) {
 	require.NotEqual(t, r1, r3)
 	empty, _, _ := BillOfMaterials("h", nil)
 	require.Equal(t, "[]", empty)
+}
+
+// Where two are needed, the first yes leaves the review open and the second closes it.
+func TestApprove_TwoReviewers(t *testing.T) {
+	t.Parallel()
+	r := open()
+	r.Second.Why = []string{"writes groups in dir"}
+	require.NoError(t, r.Approve(person("u_ben", auth.Reviewer), "h1"))
+	require.Equal(t, Open, r.State)
+	r.Second.By = []string{"u_ben"}
+	require.NoError(t, r.Approve(person("u_dan", auth.Reviewer), "h1"))
+	require.Equal(t, Approved, r.State)
 }
