@@ -25,12 +25,13 @@ func (s *Server) reviewFunction(ctx context.Context, d postgres.ReviewDetail, wh
 		return nil, err
 	}
 	var before function.Content
-	out := &reviews.Function{Against: "a function that has no grants: nothing of it is live"}
+	out := &reviews.Function{Against: "Nothing of it is live, so all that it may do is new.", Same: "Nothing of it is live, and it asks for nothing."}
 	if d.BaseContent != "" {
 		if before, err = function.Decode([]byte(d.BaseContent)); err != nil {
 			return nil, err
 		}
-		out.Against = fmt.Sprintf("revision %d", d.BaseRevision)
+		out.Against = fmt.Sprintf("Compared with revision %d.", d.BaseRevision)
+		out.Same = fmt.Sprintf("It may do exactly what revision %d may, no more and no less.", d.BaseRevision)
 	}
 	out.More, out.Less = function.Changed(before.Manifest, now.Manifest)
 	e, found, err := s.DB.Examination(ctx, d.Hash)

@@ -38,7 +38,8 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
-			return toCode(ask(ctx, name, args))
+			raw, wrong := toCode(ask(ctx, name, args))
+			return t.withoutSecrets(ctx, args, raw, wrong)
 		},
 	}
 	out, err := k.e.Functions.Call(seated(ctx, nil), call)
@@ -77,6 +78,28 @@ func (b *boundary) recordCall(key string, f pinnedFunction, tape luavm.Tape) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls = append(b.calls[:0], postgres.FunctionCall{Node: b.node.ID, Function: key, Revision: f.revision, Hash: f.hash, At: tape.Now, Tape: string(raw)})
+}
+
+// withoutSecrets takes the credentials of the asked connection out of what code gets,
+// should its system send them back.
+func (t *try) withoutSecrets(ctx context.Context, args []json.RawMessage, raw json.RawMessage, wrong *luavm.HostFault) (json.RawMessage, *luavm.HostFault) {
+	var connection, said string
+	if len(args) == 0 || json.Unmarshal(args[0], &connection) != nil {
+		return raw, wrong
+	}
+	answer := string(raw)
+	if wrong != nil {
+		said = wrong.Message
+	}
+	t.k.e.Pool.WithoutSecrets(ctx, t.k.rel.connections[connection].settings.Type, connection, &answer, &said)
+	if wrong != nil {
+		clean := *wrong
+		clean.Message, wrong = said, &clean
+	}
+	if raw == nil {
+		return nil, wrong
+	}
+	return json.RawMessage(answer), wrong
 }
 
 // toCode turns an answer of a connected system into what the code gets.
