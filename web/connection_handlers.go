@@ -157,7 +157,7 @@ func (p ConnectionPages) show(c *fiber.Ctx, s ConnectionState, findings []connec
 	}
 	page.Poll = p.poll(s, info)
 	if p.MayPause(c) {
-		if page.Poll != nil && s.Live > 0 && !s.Paused {
+		if s.Poll != nil && s.Live > 0 && !s.Paused {
 			page.Poll.NowURL = at + "/poll"
 		}
 		page.PauseURL, page.PauseText, page.PauseHelp = at+"/pause", "Pause this connection", "While it is paused, runs that need this connection wait. Nothing is lost."
