@@ -180,6 +180,7 @@ func (b *tab) until(what, js string) {
 			return
 		}
 	}
+	b.shot("not-in-time")
 	b.t.Fatalf("not in time: %s; the page says:\n%s", what, b.text())
 }
 

@@ -25,6 +25,7 @@ func (b *tab) spotOf(selector string) spot {
 	var out spot
 	raw := eval[string](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e) return ""; const r = e.getBoundingClientRect(); return JSON.stringify({X: r.x + r.width / 2, Y: r.y + r.height / 2}); })()`, selector))
 	if raw == "" {
+		b.shot("failed")
 		b.t.Fatalf("there is no %s in:\n%s", selector, b.text())
 	}
 	require.NoError(b.t, json.Unmarshal([]byte(raw), &out))

@@ -18,13 +18,17 @@ func TestFlow_CoreAndTypes(t *testing.T) {
 	}
 	_, err := os.Stat("node_modules/typescript")
 	require.NoError(t, err, "The packages of static are not installed. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
-	out := filepath.Join(t.TempDir(), "core.test.mjs")
+	edits, err := filepath.Abs("../internal/flow/testdata/edits.json") // what the outline is held to
+	require.NoError(t, err)
+	out := t.TempDir()
 	run := func(name string, args ...string) {
 		t.Helper()
-		text, err := exec.Command(name, args...).CombinedOutput()
+		cmd := exec.Command(name, args...)
+		cmd.Env = append(os.Environ(), "EDITS="+edits)
+		text, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", name, text)
 	}
 	run("node_modules/.bin/tsc", "-p", ".")
-	run("node_modules/.bin/esbuild", "src/flow/test/core.test.ts", "--bundle", "--platform=node", "--format=esm", "--log-level=warning", "--outfile="+out)
-	run("node", "--test", out)
+	run("node_modules/.bin/esbuild", "src/flow/test/core.test.ts", "src/flow/test/shared.test.ts", "--bundle", "--platform=node", "--format=esm", "--out-extension:.js=.mjs", "--log-level=warning", "--outdir="+out)
+	run("node", "--test", filepath.Join(out, "core.test.mjs"), filepath.Join(out, "shared.test.mjs"))
 }

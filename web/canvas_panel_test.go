@@ -175,6 +175,22 @@ func TestPanel_ReadsAndJudges(t *testing.T) {
 	}
 }
 
+// A field that a default calls for is there before anybody says so.
+func TestPanel_ShowsWhatTheDefaultNeeds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "plain")
+	content := `{"key":"c-flow","name":"F","trigger":"back","nodes":[{"id":"back","type":"hris.write_back"},{"id":"find","type":"account.find"}],"edges":[]}`
+	status, form := panelOf(t, w.bo, "/flows/c-flow/canvas/panel", map[string]any{"content": json.RawMessage(content), "node": "back"})
+	require.Equal(t, 200, status)
+	require.Contains(t, form.HTML, `data-show-field="p_do" data-show-in="write "`)
+	status, form = panelOf(t, w.bo, "/flows/c-flow/canvas/panel", map[string]any{"content": json.RawMessage(content), "node": "find"})
+	require.Equal(t, 200, status)
+	require.Contains(t, form.HTML, `data-show-field="p_by" data-show-in="attribute"`)
+	status, form = panelOf(t, w.bo, "/flows/c-flow/canvas/panel", map[string]any{"content": json.RawMessage(content), "node": "back", "values": map[string]string{"p_values.one": "true", "p_values.all": ""}})
+	require.Equal(t, 200, status)
+	require.Regexp(t, `name="p_values.one"[^>]* checked`, form.HTML, "the place for the expression stays while it is empty")
+}
+
 // Readers see the form and cannot use it; who may not see runs gets the made-up joiner only.
 func TestPanel_Permissions(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,9 @@ func (s *Server) canvasShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	p := artifacts.CanvasPage{Head: ui.Head{Title: a.Name, Badges: artifactBadges(a), Actions: s.submitButton(who, a)}, Tabs: artifactTabs(review.Flow, a.Key, "Canvas"), Flow: a.Key, Mode: "view", OutlineURL: "/flows/" + a.Key,
+	drawn := a
+	drawn.Live = nil // what is drawn next can be submitted without loading the page anew
+	p := artifacts.CanvasPage{Head: ui.Head{Title: a.Name, Badges: artifactBadges(a), Actions: s.submitButton(who, drawn)}, Tabs: artifactTabs(review.Flow, a.Key, "Canvas"), Flow: a.Key, Mode: "view", OutlineURL: "/flows/" + a.Key,
 		Drawing: drawing(flow.Draw(f, layoutOf(a), s.Nodes), a.Name)}
 	if who.Can(auth.ArtifactWrite) {
 		p.Mode = "edit"

@@ -30,6 +30,9 @@ func (s *Server) nodeForm(c *fiber.Ctx, e editing, f sent, r read, problems []fa
 		if err != nil {
 			return p, err
 		}
+		if shownByDefault(e.spec, x) {
+			input.ShowIn += " " // what is not said counts as the default
+		}
 		p.Fields = append(p.Fields, input)
 	}
 	p.Problems, p.Exits, p.About, p.Tries = rest, exitFields(e), aboutFields(e), triesFields(e)
@@ -201,4 +204,13 @@ func shownValue(v any) string {
 // nodeProblems judges the flow as the form has it.
 func (s *Server) nodeProblems(c *fiber.Ctx, e editing) ([]fault.Problem, error) {
 	return s.problems(c.UserContext(), review.Flow, contentOf(e.flow))
+}
+
+// shownByDefault tells whether a field that depends on another one is shown while
+// nothing is said there.
+func shownByDefault(spec flow.Spec, x form.Field) bool {
+	return x.ShowWhen != nil && slices.ContainsFunc(spec.Fields, func(f form.Field) bool {
+		text, ok := f.Default.(string)
+		return ok && f.Key == x.ShowWhen.Field && slices.Contains(x.ShowWhen.In, text)
+	})
 }

@@ -108,7 +108,7 @@ func entriesField(x form.Field, v any, f sent) ui.Field {
 	e.Blank = entryLine(x, "BLANK", nil)
 	if oneForAll(x) {
 		one := "One expression gives all of them"
-		e.One = &ui.Field{Name: name + ".one", Label: one, Input: "check", Checked: whole}
+		e.One = &ui.Field{Name: name + ".one", Label: one, Input: "check", Checked: whole || f.has(name+".one")}
 		e.All = &ui.Field{Name: name + ".all", Label: "Expression", Input: "lines", Rows: 1, Expr: "field", Value: all, Placeholder: x.Placeholder, ShowField: name + ".one", ShowIn: "true"}
 		if !strings.HasPrefix(x.Placeholder, "=") {
 			e.All.Placeholder = ""

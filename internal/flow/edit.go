@@ -42,38 +42,45 @@ func (c Content) freeID(kind string) NodeID {
 	}
 }
 
-// Remove takes a node out. When one thing led to it and one followed, they are
-// joined; other edges of the node go with it.
+// Remove takes a node out. When one thing followed it, what led to it leads there;
+// other edges of the node go with it. Without its start a flow waits for another.
 func (c Content) Remove(id NodeID) Content {
 	c = c.clone()
 	c.Nodes = slices.DeleteFunc(c.Nodes, func(n Node) bool { return n.ID == id })
-	var in, out, rest []Edge
+	heir := c.heir(id)
+	var edges []Edge
 	for _, e := range c.Edges {
-		from, port := e.Split()
+		from, _ := e.Split()
+		healed := Edge{From: e.From, To: heir}
 		switch {
-		case e.To == id:
-			in = append(in, e)
-		case from == id && port != ErrorPort:
-			out = append(out, e)
 		case from == id:
-		default:
-			rest = append(rest, e)
+		case e.To != id:
+			edges = append(edges, e)
+		case heir != "" && !slices.Contains(c.Edges, healed):
+			edges = append(edges, healed)
 		}
 	}
-	if len(out) == 1 {
-		for _, e := range in {
-			rest = append(rest, Edge{From: e.From, To: out[0].To})
-		}
-	}
-	c.Edges = rest
+	c.Edges = edges
 	if c.Trigger == id {
 		c.Trigger = ""
-		if len(out) == 1 {
-			c.Trigger = out[0].To
-			c.Edges = slices.DeleteFunc(c.Edges, func(e Edge) bool { return e.To == out[0].To })
-		}
 	}
 	return c
+}
+
+// heir is the one thing that follows a node where nothing fails; "" when there are
+// several or none.
+func (c Content) heir(id NodeID) NodeID {
+	var heir NodeID
+	for _, e := range c.Edges {
+		if from, port := e.Split(); from != id || port == ErrorPort {
+			continue
+		}
+		if heir != "" && heir != e.To {
+			return ""
+		}
+		heir = e.To
+	}
+	return heir
 }
 
 // Rename gives a node another id; edges follow, and so do expressions of other

@@ -254,7 +254,7 @@ func EditNode(p NodePage) templ.Component {
 }
 
 // Panel is the form of one node beside the canvas, which sends what is typed and takes
-// the node that comes back. It has its own ways to connect and to name a node.
+// the node that comes back. The canvas has its own ways to connect.
 func Panel(p NodeForm) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -395,7 +395,7 @@ func Panel(p NodeForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Inputs(p.About[:1]).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Inputs(p.About).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

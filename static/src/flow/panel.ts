@@ -1,13 +1,12 @@
 // The server's form of a node, beside the drawing. What is typed is sent with the unsaved flow, and the flow that comes back is
 // taken over; the form that comes back is put in place without disturbing who types.
-import type { Editor } from "./core/editor";
 import { edgesOf, findNode, setNode, split } from "./core/graph";
 import { merge3 } from "./core/merge";
 import type { Content, FlowNode } from "./core/types";
-import type { Net } from "./net";
+import type { Session } from "./session";
 import { morph } from "./view/morph";
 
-type Values = Record<string, string | string[]>;
+export type Values = Record<string, string | string[]>;
 
 const away = "Joinery does not answer, so the fields cannot be changed at the moment. What you drew is kept.";
 
@@ -16,16 +15,25 @@ export class PanelForm {
   private shown = ""; // what of the flow the form shows
   private timer = 0;
   private pending = false;
+  private flying: Promise<void> | undefined; // the newest question to the server, until it is answered
   private turn = 0;
+  private id = ""; // another id for the node, until the server has answered about it
+  private awaited = false; // the first field gets the focus as soon as it is there
   private readonly posts = new Map<string, number>();
   private readonly off: () => void;
+  private get editor() { return this.session.editor; }
+  private get net() { return this.session.net; }
 
-  constructor(private readonly place: HTMLElement, private readonly editor: Editor, private readonly net: Net, private readonly trouble: (text: string) => void) {
+  constructor(private readonly place: HTMLElement, private readonly session: Session, private readonly trouble: (text: string) => void) {
+    const { editor } = this;
+    const settle = () => this.settle();
+    session.typing.add(settle);
     const typed = (e: Event) => this.soon(350, e), done = (e: Event) => this.soon(0, e), send = (e: Event) => { e.preventDefault(); this.soon(0); };
     const ask = (e: Event) => { (e as CustomEvent<{ content?: unknown }>).detail.content = editor.content; };
-    const all = [["input", typed], ["change", done], ["submit", send], ["joinery:node-ask", ask]] as const;
+    const focus = () => { this.awaited = true; this.focus(); };
+    const all = [["input", typed], ["change", done], ["submit", send], ["joinery:node-ask", ask], ["joinery:focus-form", focus]] as const;
     for (const [type, act] of all) place.addEventListener(type, act);
-    this.off = () => { for (const [type, act] of all) place.removeEventListener(type, act); };
+    this.off = () => { session.typing.delete(settle); for (const [type, act] of all) place.removeEventListener(type, act); };
   }
 
   /** show brings up a node's form, or brings it up to date. */
@@ -35,6 +43,8 @@ export class PanelForm {
     if (n.id !== this.node) {
       this.flush();
       this.node = n.id;
+      this.id = "";
+      this.awaited = false;
       this.place.replaceChildren();
       this.trouble("");
     }
@@ -43,14 +53,23 @@ export class PanelForm {
     window.setTimeout(() => { if (mine === this.turn) void this.fetch(n.id, mine); }, 50);
   }
 
-  /** rename asks for another id; whatever reads the node's results follows. */
-  rename(id: string): void { void this.post({ ...this.values(), id }); }
+  private focus(): void {
+    const first = this.awaited && this.place.querySelector<HTMLElement>("form fieldset :is(input:not([type=hidden]), select, textarea):not(:disabled)");
+    if (!first) return;
+    this.awaited = false;
+    first.focus();
+  }
 
   /** flush sends what waits to be sent. */
   flush(): void {
     if (!this.pending) return;
     clearTimeout(this.timer);
-    void this.post(this.values());
+    this.flying = this.post(this.values());
+  }
+
+  /** settle ends when all that was typed is in the flow. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 3 && (this.pending || this.flying); i++) { this.flush(); await this.flying; }
   }
 
   end(): void { this.flush(); this.turn++; this.off(); }
@@ -58,10 +77,14 @@ export class PanelForm {
   private stateOf(c: Content, id: string): string { return JSON.stringify([findNode(c, id), edgesOf(c).filter((e) => split(e.from)[0] === id)]); }
 
   private soon(wait: number, e?: Event): void {
-    if (e?.target instanceof Element && e.target.closest("[data-panel-own]")) return;
+    if (e?.target instanceof HTMLInputElement && e.target.name === "id") {
+      if (e.type !== "change") return; // half an id is none
+      this.id = e.target.value.trim();
+    }
     this.pending = true;
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => { void this.post(this.values()); }, wait);
+    this.session.typed({ node: this.node, values: this.values() ?? {} });
+    this.timer = window.setTimeout(() => { this.flying = this.post(this.values()); }, wait);
   }
 
   private values(): Values | undefined {
@@ -69,7 +92,7 @@ export class PanelForm {
     if (!form) return undefined;
     const out: Values = {};
     for (const [k, v] of new FormData(form)) {
-      if (typeof v !== "string" || k === "_csrf") continue;
+      if (typeof v !== "string" || k === "_csrf" || k === "id") continue;
       const was = out[k];
       out[k] = was === undefined ? v : Array.isArray(was) ? [...was, v] : [was, v];
     }
@@ -90,6 +113,7 @@ export class PanelForm {
     if (!values) return;
     const id = this.node, before = this.editor.content, sent = JSON.stringify(this.values());
     if (!findNode(before, id)) return;
+    if (this.id && this.id !== id) values.id = this.id; // whatever reads the node's results follows
     const turn = (this.posts.get(id) ?? 0) + 1;
     this.posts.set(id, turn);
     this.turn++;
@@ -100,16 +124,18 @@ export class PanelForm {
       return;
     }
     if (this.posts.get(id) !== turn || !findNode(this.editor.content, id)) return;
+    this.flying = undefined;
+    if (!this.pending) this.session.typed(undefined);
     if (answer.status !== 200) return this.trouble(answer.body.detail ?? "This was not taken.");
     const made = answer.body.node as FlowNode;
     const content = (answer.body.content as Content | undefined) ?? setNode(before, id, made);
     const now = this.editor.content;
     const next = before === now ? content : merge3(before, now, content).content; // what was drawn meanwhile stays
     const here = this.node === id;
-    if (here) { this.node = made.id; this.shown = this.stateOf(next, made.id); }
+    if (here) { this.id = ""; this.node = made.id; this.shown = this.stateOf(next, made.id); }
     this.editor.over(next, id, made.id);
     if (!here) return;
-    this.trouble(typeof values.id === "string" && values.id !== made.id ? answer.body.marks?.id?.error ?? "This id cannot be used." : "");
+    this.trouble("");
     if (!this.pending && JSON.stringify(this.values()) === sent) this.put(answer.body.html ?? "");
   }
 
@@ -117,5 +143,6 @@ export class PanelForm {
     if (this.place.firstChild) morph(this.place, html);
     else this.place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
     this.place.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
+    this.focus();
   }
 }

@@ -7,6 +7,7 @@ import { at, free } from "./core/place";
 import { Kept, SaveState, Saver, Store, left } from "./core/save";
 import { Catalog, Content, Doc, Head, Layout, Start } from "./core/types";
 import { Net } from "./net";
+import type { Values } from "./panel";
 
 export interface Other { tab: string; name: string; node: string; edits: boolean; mine: boolean }
 
@@ -54,6 +55,8 @@ export class Session {
   saveState: SaveState = "saved";
   saveSentence = "";
   review: string;
+  /** typing holds, for each open form, what waits until all that was typed is in the flow. */
+  readonly typing = new Set<() => Promise<void>>();
   steps: ReadonlyMap<string, Step> = new Map();
   /** shows is what a drawing that is only looked at can show or hide. */
   shows = { moved: false };
@@ -83,8 +86,32 @@ export class Session {
     const editor = new Editor({ ...start, layout }, mode);
     const session = new Session(net, editor, start, editor.doc, mode);
     void first;
-    if (mode === "edit") { session.recover(); session.attend(); }
+    if (mode === "edit") { session.recover(); void session.retype(); session.attend(); }
     return session;
+  }
+
+  /** save takes what is still being typed, and saves without waiting; true when the server has everything. */
+  async save(): Promise<boolean> {
+    for (const settle of this.typing) await settle();
+    return this.saver.now();
+  }
+
+  private get typedKey(): string { return `joinery:typed:${this.net.flow}`; }
+
+  /** typed keeps what was typed into a node's form and is not in the flow yet, for this tab. */
+  typed(what: { node: string; values: Values } | undefined): void {
+    try { if (what) sessionStorage.setItem(this.typedKey, JSON.stringify(what)); else sessionStorage.removeItem(this.typedKey); } catch { /* full or forbidden */ }
+  }
+
+  /** retype puts into the flow what was typed just before the page was loaded anew. */
+  private async retype(): Promise<void> {
+    try {
+      const { node, values } = JSON.parse(sessionStorage.getItem(this.typedKey) ?? "{}");
+      this.typed(undefined);
+      if (!node || !findNode(this.editor.content, node)) return;
+      const { status, body } = await this.net.send("POST", "canvas/panel", { content: this.editor.content, node, values });
+      if (status === 200) this.editor.over(body.content, node, body.node.id);
+    } catch { /* what cannot be read or asked about is lost: a field, not a drawing */ }
   }
 
   private async put(body: unknown) {

@@ -46,16 +46,18 @@ export function asSnippet(v: unknown): Snippet | undefined {
   return { nodes: x.nodes, edges: Array.isArray(x.edges) ? x.edges.filter(isEdge) : [], at, notes, groups: Array.isArray(x.groups) ? x.groups.filter((g) => Array.isArray(g?.nodes)) : [] };
 }
 
-/** paste puts a snippet into a document; ids that are taken are renewed, also where expressions of the snippet name them. */
+/** paste puts a snippet into a document; ids that are taken are renewed, also where expressions of the snippet name them. A second start is left out. */
 export function paste(doc: Doc, cat: Catalog, s: Snippet, move: (p: Point) => Point): { doc: Doc; ids: string[] } {
   const now = new Map<string, string>();
   const taken = new Set(doc.content.nodes.map((n) => n.id));
-  for (const n of s.nodes) {
-    const id = taken.has(n.id) ? freeID((x) => taken.has(x) || s.nodes.some((m) => m.id === x), n.id.replace(/_\d+$/, "")) : n.id;
+  let started = !!findNode(doc.content, doc.content.trigger);
+  const pasted = s.nodes.filter((n) => { const start = !!cat.spec(n.type)?.trigger; if (start && started) return false; started ||= start; return true; }); // a flow has one start
+  for (const n of pasted) {
+    const id = taken.has(n.id) ? freeID((x) => taken.has(x), n.id.replace(/\d+$/, "").replace(/_$/, "")) : n.id;
     taken.add(id);
     now.set(n.id, id);
   }
-  const nodes = s.nodes.map((n) => ({ ...n, id: now.get(n.id)!, params: renamed(n.params, now) as FlowNode["params"] }));
+  const nodes = pasted.map((n) => ({ ...n, id: now.get(n.id)!, ...(n.params ? { params: renamed(n.params, now) as FlowNode["params"] } : {}) }));
   const edges = s.edges.filter((e) => now.has(split(e.from)[0]) && now.has(e.to))
     .map((e) => { const [from, port] = split(e.from); return { from: `${now.get(from)}.${port}`, to: now.get(e.to)! }; });
   let content: Content = { ...doc.content, nodes: [...doc.content.nodes, ...nodes], edges: [...edgesOf(doc.content), ...edges] };
@@ -64,7 +66,7 @@ export function paste(doc: Doc, cat: Catalog, s: Snippet, move: (p: Point) => Po
     if (start) content = { ...content, trigger: start.id };
   }
   const layout: Layout = { ...doc.layout, nodes: { ...doc.layout.nodes } };
-  for (const n of s.nodes) { const p = s.at?.[n.id]; if (p) layout.nodes![now.get(n.id)!] = move(p); }
+  for (const n of pasted) { const p = s.at?.[n.id]; if (p) layout.nodes![now.get(n.id)!] = move(p); }
   const notes = (s.notes ?? []).map((n) => ({ ...n, ...move(n), id: fresh("note") }));
   layout.notes = [...(doc.layout.notes ?? []), ...notes];
   layout.groups = [...(doc.layout.groups ?? []), ...(s.groups ?? []).map((g) => ({ ...g, id: fresh("group"), nodes: g.nodes.map((id) => now.get(id) ?? "").filter(Boolean) }))];

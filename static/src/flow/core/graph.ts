@@ -46,11 +46,8 @@ export function freeID(taken: (id: string) => boolean, kind: string): string {
   }
 }
 
-function newNode(c: Content, spec: Spec): FlowNode {
-  const params: Record<string, unknown> = {};
-  for (const f of spec.fields ?? []) if (f.default !== undefined && f.default !== null) params[f.key] = f.default;
-  return { id: freeID((id) => !!findNode(c, id), spec.kind), type: spec.kind, params };
-}
+/** newNode says nothing yet: what is not said counts as the type's default. */
+const newNode = (c: Content, spec: Spec): FlowNode => ({ id: freeID((id) => !!findNode(c, id), spec.kind), type: spec.kind });
 
 /** add puts a new node behind a port; what followed the port follows the new node's first port. With from "" it stands alone. */
 export function add(c: Content, spec: Spec, from = ""): { content: Content; id: string } {
@@ -69,39 +66,27 @@ export function add(c: Content, spec: Spec, from = ""): { content: Content; id: 
   return { content: { ...out, edges: [...kept, { from, to: n.id }] }, id: n.id };
 }
 
-/** insert puts a new node on one edge; other edges of the same port stay. */
+/** insert puts a new node on one edge, at the edge's place in the list; other edges of the same port stay. */
 export function insert(c: Content, spec: Spec, on: FlowEdge): { content: Content; id: string } {
   const n = newNode(c, spec);
-  const first = spec.ports?.[0]?.name;
-  const kept: FlowEdge[] = [];
-  for (const e of edgesOf(c)) {
-    if (e.from !== on.from || e.to !== on.to) kept.push(e);
-    else if (first && !spec.ends) kept.push({ from: `${n.id}.${first}`, to: e.to });
-  }
-  return { content: { ...c, nodes: [...c.nodes, n], edges: [...kept, { from: on.from, to: n.id }] }, id: n.id };
+  const first = spec.ends ? undefined : spec.ports?.[0]?.name;
+  const edges = edgesOf(c).flatMap((e) => (e.from !== on.from || e.to !== on.to ? [e] : [{ from: on.from, to: n.id }, ...(first ? [{ from: `${n.id}.${first}`, to: on.to }] : [])]));
+  return { content: { ...c, nodes: [...c.nodes, n], edges }, id: n.id };
 }
 
-/** remove takes a node out. When one thing followed it, what led to it leads there. */
+/** remove takes a node out. When one thing followed it, what led to it leads there. Without its start a flow waits for another. */
 export function remove(c: Content, id: string): Content {
-  const into: FlowEdge[] = [], out: FlowEdge[] = [], rest: FlowEdge[] = [];
+  const next = new Set(edgesOf(c).filter((e) => { const [from, port] = split(e.from); return from === id && port !== ERROR; }).map((e) => e.to));
+  const heir = next.size === 1 ? [...next][0] : "";
+  const there = new Set(edgesOf(c).map(edgeKey));
+  const edges: FlowEdge[] = [];
   for (const e of edgesOf(c)) {
-    const [from, port] = split(e.from);
-    if (e.to === id) into.push(e);
-    else if (from === id) { if (port !== ERROR) out.push(e); } else rest.push(e);
+    if (split(e.from)[0] === id) continue;
+    if (e.to !== id) { edges.push(e); continue; }
+    const healed = { from: e.from, to: heir };
+    if (heir && !there.has(edgeKey(healed))) edges.push(healed);
   }
-  const targets = new Set(out.map((e) => e.to));
-  const heir = targets.size === 1 ? out[0].to : "";
-  if (heir) {
-    for (const e of into) {
-      if (!rest.some((x) => x.from === e.from && x.to === heir)) rest.push({ from: e.from, to: heir });
-    }
-  }
-  let trigger = c.trigger, edges = rest;
-  if (trigger === id) {
-    trigger = heir;
-    if (heir) edges = edges.filter((e) => e.to !== heir);
-  }
-  return { ...c, trigger, nodes: c.nodes.filter((n) => n.id !== id), edges };
+  return { ...c, trigger: c.trigger === id ? "" : c.trigger, nodes: c.nodes.filter((n) => n.id !== id), edges };
 }
 
 export const removeAll = (c: Content, ids: Iterable<string>): Content => [...ids].reduce(remove, c);
@@ -111,10 +96,11 @@ export const disconnect = (c: Content, gone: FlowEdge): Content =>
 
 export const connect = (c: Content, from: string, to: string): Content => ({ ...c, edges: [...edgesOf(c), { from, to }] });
 
-/** lead makes a port lead to one node only, or to none with "". */
+/** lead makes a port lead to one node only, or to none with "". The edge keeps its place. */
 export function lead(c: Content, from: string, to: string): Content {
-  const edges = edgesOf(c).filter((e) => e.from !== from);
-  return { ...c, edges: to ? [...edges, { from, to }] : edges };
+  const own = edgesOf(c).filter((e) => e.from === from), kept = own.find((e) => e.to === to) ?? own[0];
+  if (!kept) return to ? connect(c, from, to) : c;
+  return { ...c, edges: edgesOf(c).filter((e) => e.from !== from || (to && e === kept)).map((e) => (e === kept && e.to !== to ? { from, to } : e)) };
 }
 
 /** reconnect moves an edge, keeping its place in the list. */

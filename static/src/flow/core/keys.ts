@@ -4,8 +4,7 @@ export interface Binding { id: string; keys: string[]; text: string; group: stri
 
 /** Keys are written as they are shown: Mod is Ctrl, or Cmd on a Mac. */
 export const bindings: Binding[] = [
-  { id: "find-type", keys: ["/"], text: "Add a node: search", group: "Add and connect", edits: true },
-  { id: "add-after", keys: ["Tab"], text: "Add after the chosen node", group: "Add and connect", edits: true },
+  { id: "find-type", keys: ["/"], text: "Add a node, after the chosen one", group: "Add and connect", edits: true },
   { id: "connect", keys: ["c"], text: "Connect the chosen node to another", group: "Add and connect", edits: true },
   { id: "note", keys: ["Shift+s"], text: "Add a note", group: "Add and connect", edits: true },
   { id: "open", keys: ["Enter"], text: "Open the node's fields", group: "Change", edits: false },
@@ -20,6 +19,8 @@ export const bindings: Binding[] = [
   { id: "group", keys: ["Mod+g"], text: "Group, or free a group", group: "Change", edits: true },
   { id: "tidy", keys: ["Shift+Alt+t"], text: "Tidy up", group: "Change", edits: true },
   { id: "save", keys: ["Mod+s"], text: "Save now", group: "Change", edits: true },
+  { id: "submit", keys: ["Mod+Shift+Enter"], text: "Submit for review", group: "Change", edits: true },
+  { id: "settings", keys: [","], text: "Settings of the flow", group: "Change", edits: true },
   { id: "all", keys: ["Mod+a"], text: "Choose everything", group: "Choose and move" },
   { id: "none", keys: ["Escape"], text: "Choose nothing, close what is open", group: "Choose and move" },
   { id: "walk", keys: ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"], text: "Go to the next node", group: "Choose and move" },

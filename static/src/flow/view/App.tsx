@@ -34,6 +34,7 @@ function Builder({ session }: { session: Session }) {
   const [list, setList] = useState(false);
   const [at, setAt] = useState(-1);
   const pointer = useRef<Point>(undefined);
+  const ready = useRef(false); // everything is saved and judged: the form may be sent
 
   const center = useCallback((id: string) => {
     const p = editor.doc.layout.nodes?.[id];
@@ -81,7 +82,7 @@ function Builder({ session }: { session: Session }) {
         if (onEdge) { editor.selectEdge(onEdge); return true; }
         if (onNode && !editor.selected.has(onNode)) { editor.select([onNode]); if (!session.enter) return true; }
         if (session.enter) return session.enter();
-        root.current?.querySelector<HTMLElement>(".drawer input:not([type=hidden]), .drawer select, .drawer textarea")?.focus();
+        if (root.current?.querySelector(".panel-place")?.dispatchEvent(new CustomEvent("joinery:focus-form")) === undefined) root.current?.querySelector<HTMLElement>(".drawer :is(button, summary, a)")?.focus();
         return true;
       case "rename": if (one) setNaming(one.id); return true;
       case "remove": editor.remove(); return true;
@@ -90,7 +91,13 @@ function Builder({ session }: { session: Session }) {
       case "duplicate": editor.duplicate(); return true;
       case "group": editor.group(); return true;
       case "tidy": void loadTidy().then((t) => editor.tidy(t)); return true;
-      case "save": void session.saver.now().then((all) => { if (all) editor.say(`Saved as revision ${session.saver.base}.`); }); return true;
+      case "save": void session.save().then((all) => { if (all) editor.say(`Saved as revision ${session.saver.base}.`); }); return true;
+      case "settings": location.assign(session.net.at("settings")); return true;
+      case "submit": {
+        const form = document.querySelector<HTMLFormElement>('form[action$="/reviews"]');
+        if (form) form.requestSubmit(); else editor.say(session.review ? "It is being reviewed already." : "There is nothing to submit.");
+        return true;
+      }
       case "all": editor.selectAll(); return true;
       case "none": editor.select([]); setList(false); return true;
       case "walk": case "walk-more":
@@ -105,8 +112,8 @@ function Builder({ session }: { session: Session }) {
       case "find": ask({ kind: "find" }); return true;
       case "fit": void flow.fitView({ padding: 0.12, maxZoom: 1, ...ms }); return true;
       case "actual": void flow.zoomTo(1, ms); return true;
-      case "in": void flow.zoomIn(ms); return true;
-      case "out": void flow.zoomOut(ms); return true;
+      case "in": void flow.zoomIn(); return true; // without gliding, so that quick presses add up
+      case "out": void flow.zoomOut(); return true;
       case "problem": goProblem(false); return true;
       case "problem-back": goProblem(true); return true;
       case "help": setHelp(true); return true;
@@ -121,7 +128,7 @@ function Builder({ session }: { session: Session }) {
       const inside = root.current?.contains(document.activeElement) || document.activeElement === document.body || document.activeElement?.id === "main";
       const b = find(e.altKey && e.code === "KeyT" ? { key: "t", ctrlKey: e.ctrlKey, metaKey: e.metaKey, shiftKey: e.shiftKey, altKey: true } : e, editor.edits);
       if (!b || !inside || document.querySelector("dialog[open]")) return;
-      if (inField(e.target) && !["save", "problem", "problem-back"].includes(b.id)) {
+      if (inField(e.target) && !["save", "submit", "problem", "problem-back"].includes(b.id)) {
         if (b.id === "none") { (e.target as HTMLElement).blur(); focusNode(); e.preventDefault(); }
         return;
       }
@@ -169,17 +176,19 @@ function Builder({ session }: { session: Session }) {
     const submit = (e: SubmitEvent) => {
       const form = e.target as HTMLFormElement;
       if (!editor.edits || !form.getAttribute("action")?.endsWith("/reviews")) return;
-      if (editor.problems.length > 0) {
-        e.preventDefault(); e.stopPropagation();
-        setList(true);
-        goProblem(false);
-        editor.say(`${editor.problems.length === 1 ? "One problem" : `${editor.problems.length} problems`} to solve before it can be submitted.`);
-        return;
-      }
       const field = form.elements.namedItem("revision");
-      if (session.saver.clean && field instanceof HTMLInputElement) { field.value = String(session.saver.base); return; }
+      if (ready.current && field instanceof HTMLInputElement) { ready.current = false; field.value = String(session.saver.base); return; }
       e.preventDefault(); e.stopPropagation();
-      void session.saver.now().then((all) => { if (all) form.requestSubmit(); else editor.say("It is not saved yet, so it cannot be submitted."); });
+      void session.save().then((all) => {
+        if (!all) return editor.say("It is not saved yet, so it cannot be submitted.");
+        if (editor.problems.length > 0) {
+          setList(true);
+          goProblem(false);
+          return editor.say(`${editor.problems.length === 1 ? "One problem" : `${editor.problems.length} problems`} to solve before it can be submitted.`);
+        }
+        ready.current = true;
+        form.requestSubmit();
+      });
     };
     document.addEventListener("submit", submit, true);
     return () => document.removeEventListener("submit", submit, true);

@@ -71,9 +71,9 @@ export const Zoom = memo(function Zoom() {
   const ms = { duration: glide(160) };
   return (
     <div className="zoom" role="group" aria-label="Zoom">
-      <Act icon="plus" label="Larger" keys="+" onClick={() => { void flow.zoomIn(ms); }} />
+      <Act icon="plus" label="Larger" keys="+" onClick={() => { void flow.zoomIn(); }} />
       <button type="button" className="button button-quiet zoom-now" title={`Actual size (0)`} aria-label={`Zoom ${zoom} percent. Actual size`} onClick={() => { void flow.zoomTo(1, ms); }}>{zoom}%</button>
-      <Act icon="minus" label="Smaller" keys="-" onClick={() => { void flow.zoomOut(ms); }} />
+      <Act icon="minus" label="Smaller" keys="-" onClick={() => { void flow.zoomOut(); }} />
       <Act icon="maximize" label="Show the whole flow" keys="1" onClick={() => { void flow.fitView({ padding: 0.12, maxZoom: 1, ...ms }); }} />
     </div>
   );

@@ -2,7 +2,7 @@
 import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, applyNodeChanges, useReactFlow, useStoreApi, type Connection, type Edge, type Node, type NodeChange } from "@xyflow/react";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type DragEvent } from "react";
 import { findNode, edgeKey, edgesOf, split, whyNot } from "../core/graph";
-import { GRID, HEIGHT, snap } from "../core/place";
+import { GRID, HEIGHT, WIDTH, snap } from "../core/place";
 import type { Point } from "../core/types";
 import { Box } from "./Box";
 import { Frame, Ghost, NoteBox } from "./Beside";
@@ -85,6 +85,11 @@ export const Canvas = memo(function Canvas() {
   // The first look is the whole flow, when it can be read then; else the start at a readable size.
   const first = useRef(true);
   useEffect(() => {
+    if (first.current && editor.content.nodes.length === 0) { // what is put here stays where it was put
+      first.current = false;
+      void flow.setViewport({ zoom: 1, x: api.getState().width / 2 - WIDTH / 2, y: 96 }, calm);
+      return;
+    }
     if (!first.current || nodes.length === 0) return;
     first.current = false;
     requestAnimationFrame(() => performance.mark("canvas-ready"));

@@ -61,23 +61,15 @@ function Fields({ node }: { node: FlowNode }) {
   const place = useRef<HTMLDivElement>(null);
   const form = useRef<PanelForm>(undefined);
   const [trouble, setTrouble] = useState("");
-  const [id, setID] = useState(node.id);
   useEffect(() => {
-    const made = form.current = new PanelForm(place.current!, editor, session.net, setTrouble);
+    const made = form.current = new PanelForm(place.current!, session, setTrouble);
     return () => made.end();
-  }, [editor, session]);
-  useEffect(() => { form.current?.show(node); setID(node.id); }, [node, editor.content]);
-  const rename = () => { const now = id.trim(); if (now && now !== node.id) form.current?.rename(now); else setID(node.id); };
+  }, [session]);
+  useEffect(() => { form.current?.show(node); }, [node, editor.content]);
   return (
     <>
       {trouble && <p className="notice notice-warn">{trouble}</p>}
       <div ref={place} className="panel-place" />
-      <div className="field drawer-id">
-        <label htmlFor="node-id">Id</label>
-        <input id="node-id" className="code" value={id} maxLength={63} spellCheck={false} autoComplete="off" onChange={(e) => setID(e.target.value)} onBlur={rename}
-          onKeyDown={(e) => { if (e.key === "Enter") rename(); }} />
-        <p className="hint">Expressions read its results as steps.{node.id}, and follow when it changes.</p>
-      </div>
     </>
   );
 }

@@ -1,7 +1,10 @@
 // Puts new HTML in place of old and keeps what the reader has: focus, caret, and what they type in.
 
-const same = (a: Element, b: Element): boolean =>
-  a.tagName === b.tagName && a.id === b.id && a.getAttribute("name") === b.getAttribute("name") && a.getAttribute("type") === b.getAttribute("type");
+/** mark tells what an element is among its siblings: what it is called, or which input it holds. */
+function mark(e: Element): string {
+  const name = e.id || e.getAttribute("name") || (e.matches("[data-line]") ? "" : e.querySelector("[name]")?.getAttribute("name") ?? "");
+  return [e.tagName, name, e.getAttribute("type"), e.classList[0]].join("|");
+}
 
 export function morph(place: Element, html: string): void {
   const parsed = new DOMParser().parseFromString(html, "text/html");
@@ -9,24 +12,39 @@ export function morph(place: Element, html: string): void {
 }
 
 function children(old: Element, now: Element): void {
-  const wanted = [...now.childNodes];
+  const wanted = [...now.childNodes], marks = wanted.map((w) => (w instanceof Element ? mark(w) : ""));
   let at: ChildNode | null = old.firstChild;
-  for (const want of wanted) {
-    if (at instanceof Element && want instanceof Element) {
-      let found: Element | null = same(at, want) ? at : null;
-      if (!found && (want.id || want.getAttribute("name"))) {
-        for (let s = at.nextElementSibling; s; s = s.nextElementSibling) if (same(s, want)) { found = s; break; }
-        while (found && at !== found) { const gone: ChildNode = at!; at = at!.nextSibling; gone.remove(); }
+  wanted.forEach((want, i) => {
+    if (want instanceof Element) {
+      const found = next(at, marks[i]);
+      // What stands before it goes, unless it is wanted further down: then this one is new.
+      const keep = found && between(at, found).some((e) => e instanceof Element && marks.indexOf(mark(e), i + 1) >= 0);
+      if (found && !keep) {
+        for (const gone of between(at, found)) gone.remove();
+        element(found, want);
+        at = found.nextSibling;
+        return;
       }
-      if (found) { element(found, want); at = found.nextSibling; continue; }
-    } else if (at && at.nodeType === Node.TEXT_NODE && want.nodeType === Node.TEXT_NODE) {
+    } else if (at && at.nodeType === want.nodeType) {
       if (at.textContent !== want.textContent) at.textContent = want.textContent;
       at = at.nextSibling;
-      continue;
+      return;
     }
     old.insertBefore(document.importNode(want, true), at);
-  }
+  });
   while (at) { const gone: ChildNode = at; at = at.nextSibling; gone.remove(); }
+}
+
+/** next is the nearest sibling from here on with this mark. */
+function next(at: ChildNode | null, wanted: string): Element | undefined {
+  for (let s = at; s; s = s.nextSibling) if (s instanceof Element && mark(s) === wanted) return s;
+  return undefined;
+}
+
+function between(from: ChildNode | null, to: Element): ChildNode[] {
+  const out: ChildNode[] = [];
+  for (let s = from; s && s !== to; s = s.nextSibling) out.push(s);
+  return out;
 }
 
 function element(old: Element, now: Element): void {
