@@ -21,7 +21,7 @@ end`
 // taped runs code with answers and gives its tape.
 func taped(t *testing.T, p *Pool, source string, answers map[string]string) Tape {
 	t.Helper()
-	c := Call{Source: source, Input: json.RawMessage(`{"manager":"9"}`), Now: time.Date(2026, 12, 1, 23, 30, 0, 0, time.UTC), Seed: "seed of the step", RunID: "rn_1",
+	c := Call{Source: source, Input: json.RawMessage(`{"manager":"9"}`), Now: time.Date(2026, 12, 1, 23, 30, 0, 0, time.UTC), Seed: "seed of the step", RunID: "rn_1", Limits: Limits{Steps: 50_000},
 		Grants: []string{"directory:corp:names.taken", "hris:hr:workers.get", "directory:corp:accounts.set"},
 		Answer: func(_ context.Context, name string, _ []json.RawMessage) (json.RawMessage, *HostFault) {
 			a, ok := answers[name]
@@ -43,7 +43,7 @@ func TestReplay_IsTheSameAgain_S54(t *testing.T) {
 		"answers":      taped(t, p, chancy, all),
 		"system away":  taped(t, p, chancy, map[string]string{"directory.username_taken": "false"}),
 		"no such":      taped(t, p, chancy, map[string]string{"directory.username_taken": "false", "hris.get_worker": "null"}),
-		"endless":      taped(t, p, `return function(input) while true do local s = ("x"):rep(1000000) end end`, nil),
+		"endless":      taped(t, p, "return function(input) while true do end end", nil),
 		"fails":        taped(t, p, `return function(input) fail("odd", "Ask " .. input.manager) end`, nil),
 		"not compiled": taped(t, p, "return function(input) if", nil),
 	} {
@@ -55,7 +55,7 @@ func TestReplay_IsTheSameAgain_S54(t *testing.T) {
 		if err := json.Unmarshal(raw, &back); err != nil {
 			t.Fatal(name, err)
 		}
-		source := map[string]string{"endless": `return function(input) while true do local s = ("x"):rep(1000000) end end`, "fails": `return function(input) fail("odd", "Ask " .. input.manager) end`, "not compiled": "return function(input) if"}[name]
+		source := map[string]string{"endless": "return function(input) while true do end end", "fails": `return function(input) fail("odd", "Ask " .. input.manager) end`, "not compiled": "return function(input) if"}[name]
 		if source == "" {
 			source = chancy
 		}
