@@ -23,8 +23,9 @@ import (
 
 // demo is the program itself, started the way a newcomer starts it.
 type demo struct {
-	base, hris string
-	passwords  map[string]string
+	base, hris    string
+	passwords     map[string]string
+	program, data string
 }
 
 var printedPassword = regexp.MustCompile(`(\S+@demo\.example)\s+password (\S+)`)
@@ -42,7 +43,7 @@ func startDemo(t *testing.T) *demo {
 	program, err := program()
 	require.NoError(t, err)
 	port := freePorts(t, 4)
-	d := &demo{base: fmt.Sprintf("http://127.0.0.1:%d", port), hris: fmt.Sprintf("http://127.0.0.1:%d", port+1), passwords: map[string]string{}}
+	d := &demo{base: fmt.Sprintf("http://127.0.0.1:%d", port), hris: fmt.Sprintf("http://127.0.0.1:%d", port+1), passwords: map[string]string{}, program: program, data: filepath.Join(dir, "data")}
 	cmd := exec.Command(program, "serve", "--demo")
 	cmd.Env = append(os.Environ(), "JOINERY_DATA_DIR="+filepath.Join(dir, "data"), fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", port), "JOINERY_BASE_URL="+d.base,
 		"JOINERY_LOG_LEVEL=warn")
