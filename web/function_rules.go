@@ -35,7 +35,7 @@ func (s *Server) functionRulesPage(c *fiber.Ctx, who auth.Actor, refused error) 
 		own.Form = &sections.Form{Action: "/system/functions", Submit: "Save", Fields: ruleFields(set.Rules)}
 	}
 	p.Wide = append(p.Wide, own)
-	p.Narrow = []sections.Section{{Title: "Isolation on this machine", Pairs: s.shelter(c.UserContext())}}
+	p.Wide = append(p.Wide, sections.Section{Title: "Isolation on this machine", Pairs: s.shelter(c.UserContext())})
 	status := 0
 	if refused != nil {
 		p.Notices, status = []ui.Notice{refusal(refused)}, http.StatusUnprocessableEntity

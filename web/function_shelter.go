@@ -29,13 +29,27 @@ func (s *Server) shelter(ctx context.Context) []ui.Pair {
 		out[0] = ui.Pair{Label: "Isolation", Value: s.reducedWords(ctx), Badge: &ui.Badge{Tone: "bad", Text: "Reduced"}}
 	}
 	for _, l := range layers {
-		pair := ui.Pair{Label: strings.ToUpper(l.Name[:1]) + l.Name[1:], Value: "in effect", Badge: &ui.Badge{Tone: "good", Text: "On"}}
+		label, value := layerWords(l.Name)
+		pair := ui.Pair{Label: label, Value: value, Badge: &ui.Badge{Tone: "good", Text: "On"}}
 		if !l.Active {
-			pair.Value, pair.Badge = l.Why, &ui.Badge{Tone: "warn", Text: "Off"}
+			pair.Value, pair.Badge = value+": "+l.Why, &ui.Badge{Tone: "warn", Text: "Off"}
 		}
 		out = append(out, pair)
 	}
 	return out
+}
+
+// layerWords parts a layer's name into a short label and what it does.
+func layerWords(name string) (label, does string) {
+	if does, label, ok := strings.Cut(strings.TrimSuffix(name, ")"), " ("); ok {
+		return label, does
+	}
+	for _, word := range []string{"process ", "memory "} {
+		if rest, ok := strings.CutPrefix(name, word); ok {
+			return capitalFirst(strings.TrimSpace(word)), rest
+		}
+	}
+	return "Privileges", name
 }
 
 func (s *Server) reducedWords(ctx context.Context) string {
