@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The canvas' core has no framework in it, so Node can run its tests; the types of
-// all of it are right.
+// The core of the canvas and of the editor has no page in it, so Node can run its
+// tests; the types of all of it are right.
 func TestFlow_CoreAndTypes(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -31,4 +31,7 @@ func TestFlow_CoreAndTypes(t *testing.T) {
 	run("node_modules/.bin/tsc", "-p", ".")
 	run("node_modules/.bin/esbuild", "src/flow/test/core.test.ts", "src/flow/test/shared.test.ts", "--bundle", "--platform=node", "--format=esm", "--out-extension:.js=.mjs", "--log-level=warning", "--outdir="+out)
 	run("node", "--test", filepath.Join(out, "core.test.mjs"), filepath.Join(out, "shared.test.mjs"))
+	editor := filepath.Join(out, "function.test.mjs")
+	run("node_modules/.bin/esbuild", "src/function/test/core.test.ts", "--bundle", "--platform=node", "--format=esm", "--log-level=warning", "--outfile="+editor)
+	run("node", "--test", editor)
 }

@@ -203,9 +203,13 @@ func (s *Server) functionAutosave(c *fiber.Ctx, who auth.Actor) error {
 	case len(problems) > 0:
 		return sendJSON(c, http.StatusUnprocessableEntity, functionSaved{Detail: "Not saved: a field cannot be read yet.", Problems: s.functionProblems(d, problems)})
 	case fault.Is(err, fault.Conflict):
-		_, two, again := s.functionConflict(c.UserContext(), d)
+		now, two, again := s.functionConflict(c.UserContext(), d)
 		if again != nil {
 			return again
+		}
+		if doc, _, _, err := d.doc(s.kinds()); err == nil && doc.Hash == now.HeadHash {
+			// A page that went away sent the same just before.
+			return sendJSON(c, http.StatusOK, functionSaved{Revision: now.Head, Hash: now.HeadHash, Problems: []functionProblem{}})
 		}
 		out := functionSaved{Detail: two.Text, Problems: []functionProblem{}}
 		if out.Conflict, err = s.fragment(c)(c.UserContext(), functions.ConflictOf(*two)); err != nil {

@@ -86,7 +86,7 @@ export class CodeEditor {
           autocompletion({ override: [library.complete], maxRenderedOptions: 60 }), hoverTooltip((view, pos) => this.hover(view, pos)),
           EditorState.readOnly.of(readOnly), EditorView.editable.of(!readOnly),
           EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
-          EditorView.domEventHandlers({ keydown: (e, view) => { if (e.key === "Escape" && completionStatus(view.state) === null) events.say("Tab now leaves the code."); return false; } }),
+          EditorView.domEventHandlers({ keydown: (e, view) => { if (e.key === "Escape" && completionStatus(view.state) === null) events.say("Tab now leaves the code."); return false; }, beforeinput: replaced }),
           keymap.of([
             { key: "Mod-s", run: act(() => events.save()), preventDefault: true }, { key: "Mod-Enter", run: act(() => events.test()) }, { key: "Mod-Shift-Enter", run: act(() => events.run()) },
             { key: "F1", run: (view) => { this.explainAt(view); return true; }, preventDefault: true },
@@ -146,6 +146,18 @@ export class CodeEditor {
     const f = w && this.library.find(w.name);
     this.events.explain(f ? this.library.explain(f) : null);
   }
+}
+
+/** replaced puts typed text in the place of a selection itself: browsers would keep the look of what was there by a style
+ * attribute, which the content security policy refuses. */
+function replaced(event: Event, view: EditorView): boolean {
+  const e = event as InputEvent, { from, to, empty } = view.state.selection.main;
+  if (e.inputType !== "insertText" || e.data === null || empty || view.composing || view.state.readOnly || !e.cancelable) return false;
+  e.preventDefault();
+  const text = e.data;
+  const plain = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+  if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, text, plain))) view.dispatch(plain());
+  return true;
 }
 
 /** units counts the characters of a text that a number of its bytes makes. */

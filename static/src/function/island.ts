@@ -117,9 +117,8 @@ async function start(form: HTMLFormElement): Promise<void> {
     clearTimeout(timer);
     const buttons = [...form!.querySelectorAll<HTMLButtonElement>(`button[data-op="${CSS.escape(op)}"]`)];
     for (const b of buttons) b.setAttribute("aria-busy", "true");
-    if (op === "mutants") state("Trying small changes…");
+    if (op === "mutants") one("[data-results]").textContent = "Trying small changes…";
     await judge(op);
-    if (op === "mutants") state("");
     for (const b of buttons) b.removeAttribute("aria-busy");
   }
 
