@@ -28,8 +28,12 @@ func TestDemo_FunctionEditor(t *testing.T) {
 		b.key("a", ctrl)
 		b.typed(text)
 	}
-	state := func(text string) { b.until(text, fmt.Sprintf(`document.querySelector("[data-state]").textContent.includes(%q)`, text)) }
-	findings := func(text string) { b.until(text, fmt.Sprintf(`document.querySelector("[data-findings]").innerText.includes(%q)`, text)) }
+	state := func(text string) {
+		b.until(text, fmt.Sprintf(`document.querySelector("[data-state]").textContent.includes(%q)`, text))
+	}
+	findings := func(text string) {
+		b.until(text, fmt.Sprintf(`document.querySelector("[data-findings]").innerText.includes(%q)`, text))
+	}
 	source := func() string { return eval[string](b, `document.querySelector("[name=source]").value`) }
 
 	typed("return function(input)\n  if input.department == \"\" then fail(\"no-department\", \"Fill it in.\") end\n  local group = \"dept-\" .. text.slugg(input.department)\n  return {group = group}\nend\n")
