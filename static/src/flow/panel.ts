@@ -108,19 +108,19 @@ export class PanelForm {
     } catch { if (mine === this.turn) this.trouble(away); }
   }
 
-  private async post(values: Values | undefined): Promise<void> {
-    this.pending = false;
+  private async post(values: Values | undefined, id = this.node): Promise<void> {
+    if (this.node === id) this.pending = false;
     if (!values) return;
-    const id = this.node, before = this.editor.content, sent = JSON.stringify(this.values());
+    const before = this.editor.content, sent = JSON.stringify(this.values());
     if (!findNode(before, id)) return;
-    if (this.id && this.id !== id) values.id = this.id; // whatever reads the node's results follows
+    if (this.node === id && this.id && this.id !== id) values.id = this.id; // whatever reads the node's results follows
     const turn = (this.posts.get(id) ?? 0) + 1;
     this.posts.set(id, turn);
     this.turn++;
-    let answer: { status: number; body: any };
-    try { answer = await this.net.send("POST", "canvas/panel", { content: before, node: id, values }); } catch {
+    const answer: { status: number; body: any } = await this.net.send("POST", "canvas/panel", { content: before, node: id, values }).catch(() => ({ status: 0, body: {} }));
+    if (answer.status === 0 || answer.status === 429 || answer.status >= 500) { // what was typed is asked about until there is an answer, also when another node is chosen by then
       this.trouble(away);
-      if (this.node === id) this.soon(3_000); // what was typed is asked about until there is an answer
+      window.setTimeout(() => { if (this.posts.get(id) === turn) this.flying = this.post(values, id); }, 3_000);
       return;
     }
     if (this.posts.get(id) !== turn || !findNode(this.editor.content, id)) return;
