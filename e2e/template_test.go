@@ -35,4 +35,20 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.says("Hold the names")
 	b.visit("/policies/std-names")
 	b.says("Standard names")
+
+	// Out as a file, and in again as something else: judged first.
+	b.visit("/flows/future-hire/export")
+	b.says("policies/std-names.yaml")
+	b.everySize("export")
+	b.visit("/import")
+	b.everySize("import")
+	b.fill("text", "key: future-hire\nname: Future hire, ours\ntrigger: start\nnodes:\n  - {id: start, type: manual, params: {connection: nothing}}\n---\nkey: mine\nname: Mine\ntype: groups\ngroups: {rows: [{groups: [all-staff]}]}\n")
+	b.press("Look at it")
+	b.says("its revision 1 is another one")
+	b.says("Line 5: nodes.start.params.connection")
+	eval[bool](b, `(document.querySelector("main details").open = true)`)
+	b.everySize("import-looked")
+	b.expect = append(b.expect, "422")
+	b.press("Save as revisions")
+	b.says("Future hire, ours")
 }

@@ -85,6 +85,9 @@ func (s *Server) textPage(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, tex
 	if a.Kind != review.Connection {
 		p.Tabs = artifactTabs(a.Kind, a.Key, "YAML")
 	}
+	if a.Kind == review.Flow {
+		p.Head.Actions = append(p.Head.Actions, ui.Button{Text: "Export", Icon: "download", URL: at + "/export"})
+	}
 	p.Head.Actions = append(p.Head.Actions, s.submitButton(who, a)...)
 	return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(a.Kind), Status: status}, artifacts.Text(p))
 }

@@ -18,8 +18,8 @@ import (
 	"joinery/views/ui"
 )
 
-// uploadPath is the one place that takes a form with a file.
-var uploadPath = regexp.MustCompile(`^/flows/[^/?]+/bulk$`)
+// uploadPath are the places that take a form with a file.
+var uploadPath = regexp.MustCompile(`^/(flows/[^/?]+/bulk|import)$`)
 
 // uploaded gives a field of a form with a file; ok is false elsewhere.
 func uploaded(c *fasthttp.RequestCtx, name string) (value []byte, ok bool) {

@@ -104,6 +104,11 @@ func (s *Server) routes() []route {
 		// Flows: the outline, and one node's form; those that are offered to begin with.
 		{get, "/templates/:template", auth.ArtifactWrite, s.templateShow},
 		{post, "/templates/:template", auth.ArtifactWrite, s.templateTake},
+		{get, "/import", auth.ArtifactWrite, s.importNew},
+		{post, "/import", auth.ArtifactWrite, s.importTake},
+		{get, "/flows/:key/export", auth.ArtifactRead, s.exportShow},
+		{get, "/flows/:key/export.yaml", auth.ArtifactRead, s.exportText},
+		{get, "/flows/:key/export.zip", auth.ArtifactRead, s.exportZip},
 		{get, "/flows/:key/canvas", auth.ArtifactRead, s.canvasShow},
 		{get, "/flows/:key/canvas.json", auth.ArtifactRead, s.canvasRead},
 		{get, "/flows/:key/canvas/diff", auth.ArtifactRead, s.canvasDiff},

@@ -203,6 +203,10 @@ func (w *world) flowActs(add func(func() act)) {
 		return act{route: "POST /connections/:key/poll", by: w.ada, path: "/connections/hr/poll", form: fields(), records: []string{"connection.poll"}}
 	})
 	add(func() act {
+		const text = "key: from-file\nname: From a file\ntype: groups\ngroups: {rows: [{groups: [a]}]}\n"
+		return act{route: "POST /import", by: w.bo, path: "/import", form: fields("op", "save", "text", text, "seen", seenHash(text), "message", "why"), records: []string{"revision.save"}}
+	})
+	add(func() act {
 		doc, err := w.server.kinds().ReadText(review.Connection, "", []byte("key: t-dir\nname: Directory\ntype: scim\nsettings: {base_url: https://dir.example.com}\n"))
 		require.NoError(w.t, err)
 		_, err = w.server.DB.SaveRevision(w.t.Context(), w.boWho, postgres.Save{Doc: doc, Base: postgres.AnyBase, Via: "console"})

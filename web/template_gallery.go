@@ -31,6 +31,7 @@ func (s *Server) flowNew(c *fiber.Ctx, who auth.Actor) error {
 	for _, t := range all {
 		p.Choices = append(p.Choices, s.galleryCard(t, own))
 	}
+	p.Head.Actions = []ui.Button{{Text: "Import", Icon: "upload", URL: "/import"}}
 	p.Blank = []artifacts.Choice{
 		{Title: "Empty canvas", Text: "Nothing yet. Draw it: nodes from a palette, edges between them, each with its fields.", URL: "/templates/canvas"},
 		{Title: "Empty", Text: "A small flow as text, with one event and one account.", URL: "/templates/empty"},

@@ -142,10 +142,23 @@ func (db *DB) RestoreRevision(ctx context.Context, by Actor, kind review.Kind, k
 
 // Problems finds what keeps content from being submitted, knowing which
 // connections there are.
-func (db *DB) Problems(ctx context.Context, kind review.Kind, content []byte) ([]fault.Problem, error) {
+// Policies and functions that come with it, and are not there yet, count as there.
+func (db *DB) Problems(ctx context.Context, kind review.Kind, content []byte, beside ...artifact.Doc) ([]fault.Problem, error) {
 	known, err := db.known(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, d := range beside {
+		switch d.Kind {
+		case review.Policy:
+			known.Policies[d.Key] = db.artifacts.PolicyType(d.Content)
+			delete(known.Contracts, d.Key)
+			if fields := db.artifacts.Contract(d.Content); fields != nil {
+				known.Contracts[d.Key] = fields
+			}
+		case review.Function:
+			known.Functions[d.Key] = true
+		}
 	}
 	k := artifact.Known{Known: known}
 	if k.Schemas, err = db.schemas(ctx, kind, content); err != nil {
