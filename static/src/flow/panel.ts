@@ -132,7 +132,7 @@ export class PanelForm {
     const now = this.editor.content;
     const next = before === now ? content : merge3(before, now, content).content; // what was drawn meanwhile stays
     const here = this.node === id;
-    if (here) { this.id = ""; this.node = made.id; this.shown = this.stateOf(next, made.id); }
+    if (here) { if (this.id === values.id) this.id = ""; this.node = made.id; this.shown = this.stateOf(next, made.id); }
     this.editor.over(next, id, made.id);
     if (!here) return;
     this.trouble("");

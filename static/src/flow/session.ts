@@ -186,7 +186,7 @@ export class Session {
 
   private hear({ others, head, review }: { others: Other[]; head: Head; review: string }): void {
     if (!same(others, this.others) || review !== this.review) { this.others = others; this.review = review; this.editor.notify(); }
-    if (head.revision > this.saver.base && head.hash !== this.saver.hash && this.saveState !== "saving") void this.settle(head);
+    if (head.revision > this.saver.base && head.hash !== this.saver.hash && !this.saver.busy) void this.settle(head);
   }
 
   /** settle takes what somebody else saved. */

@@ -44,6 +44,9 @@ export class Saver {
 
   get clean(): boolean { return this.doc === this.acknowledged; }
 
+  /** busy tells that a save is under way, whose answer may be behind what others say. */
+  get busy(): boolean { return this.flying; }
+
   /** changed is told of every change. */
   changed(doc: Doc): void {
     this.doc = doc;
