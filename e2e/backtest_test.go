@@ -102,6 +102,24 @@ func TestConsole_TryAndBacktest(t *testing.T) {
 	b.says("Message “Hopper comes” to one person")
 	b.everySize("try-result")
 
+	// The same on the canvas: what came of each node stands on the drawing, a pinned output decides the way.
+	b.atCanvas("arrivals")
+	b.press("Try here")
+	b.until("the form", `document.querySelector(".try-side [name=payload]") !== null`)
+	eval[bool](b, `document.querySelector(".try-side [name=payload]").value = '{"worker": "9", "joiner": {"first_name": "Grace", "last_name": "Hopper", "department": "Sales"}}', true`)
+	b.press("Try it")
+	b.says("It would come through. Nothing was written.")
+	b.until("the way it would go", `document.querySelector(".react-flow__edge[data-id='dept.sales>tell']").classList.contains("edge-taken") && document.querySelector(".react-flow__node[data-id=other]").classList.contains("run-is-skipped")`)
+	b.says("Message “Hopper comes” to one person")
+	b.everySize("canvas-try")
+	eval[bool](b, `document.querySelector(".react-flow__node[data-id=dept]").click(); true`)
+	b.press("Pin an output")
+	eval[bool](b, `(() => { const e = document.querySelector("#pin-port"); Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value").set.call(e, "default"); e.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`)
+	b.press("Pin it")
+	b.press("Try it")
+	b.until("the other way", `document.querySelector(".react-flow__edge[data-id='dept.default>other']").classList.contains("edge-taken")`)
+	b.look("canvas-try-pinned")
+
 	// A change, submitted: it cannot be approved before it is tested.
 	n := save(review.Flow, strings.Replace(testedFlow, `joiner.department == "Sales"`, `joiner.department == "Ops"`, 1))
 	r, err := s.DB.OpenReview(ctx, bo, review.Flow, "arrivals", n, "Ops instead")

@@ -67,7 +67,7 @@ type tryBody struct {
 	Event   string          `json:"event"`
 	Payload json.RawMessage `json:"payload"`
 	Until   flow.NodeID     `json:"until"`
-	// Pins are kept with the layout; they are no content.
+	// Pins are kept by whoever draws; they are no content.
 	Pins map[flow.NodeID]engine.Pin `json:"pins"`
 	// Signoffs says approved, rejected or expired, by node.
 	Signoffs map[flow.NodeID]string `json:"signoffs"`

@@ -3,6 +3,7 @@
 // started with. Add a part by one line here.
 import type { ComponentType } from "react";
 import type { FlowNode } from "./core/types";
+import { TryBar, TryNode, TrySide } from "./try/Try";
 
 export interface Extension {
   name: string;
@@ -16,4 +17,6 @@ export interface Extension {
   Node?: ComponentType<{ node: FlowNode }>;
 }
 
-export const extensions: Extension[] = [];
+export const extensions: Extension[] = [
+  { name: "try", modes: ["edit", "view"], Bar: TryBar, Side: TrySide, Node: TryNode },
+];

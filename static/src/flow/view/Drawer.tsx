@@ -91,7 +91,7 @@ function StepView({ node }: { node: FlowNode }) {
     <section className="step-view" aria-label="What happened here">
       <p><span className={`badge badge-${p.tone}`}>{p.word}</span>{s.port ? <> left by <code>{s.port}</code></> : null}{s.pinned ? <span className="badge badge-violet">pinned</span> : null}</p>
       {s.error && <p className="error">{s.error}</p>}
-      {(s.changes ?? []).length > 0 && <><h3>Planned changes</h3><ul className="lines">{s.changes!.map((c, i) => <li key={i}>{typeof c === "string" ? c : <code>{plain(c)}</code>}</li>)}</ul></>}
+      {(s.changes ?? []).length > 0 && <><h3>Planned changes</h3><ul className="lines">{s.changes!.map((c, i) => <li key={i}>{typeof c === "string" ? c : (c as { sentence?: string }).sentence ?? <code>{plain(c)}</code>}</li>)}</ul></>}
       {s.output !== undefined && s.output !== null && <details open><summary>Output</summary><pre className="code" tabIndex={0} aria-label="Output">{JSON.stringify(s.output, null, 2)}</pre></details>}
       {(s.log ?? []).length > 0 && <details><summary>Log</summary><pre className="code" tabIndex={0} aria-label="Log">{s.log!.join("\n")}</pre></details>}
     </section>
