@@ -116,6 +116,7 @@ func TestCanvas_ARunIsPainted(t *testing.T) {
 	b.until("the choice stays", `document.querySelector(".canvas-aside [aria-current]")?.id === "step-dept"`)
 	for _, sc := range screens() {
 		b.use(sc)
+		b.visit("/runs/" + string(id)) // another page, so that the next one is opened anew
 		b.visit("/runs/" + string(id) + "/canvas#step-look")
 		b.until("the canvas", `document.querySelector(".canvas-aside [aria-current]")?.id === "step-look"`)
 		b.look("canvas-run-" + sc.name)

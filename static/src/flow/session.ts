@@ -249,7 +249,7 @@ export class Session {
   painted(id: string): Painted | undefined {
     const s = this.steps.get(id);
     if (!s) return undefined;
-    const took = s.ms !== undefined && s.ms >= 0 ? ` · ${duration(s.ms)}` : "";
+    const took = s.ms !== undefined && s.ms >= 1 ? ` · ${duration(s.ms)}` : "";
     return { state: s.state, tone: s.tone ?? tones[s.state] ?? "neutral", word: `${s.word ?? words[s.state] ?? s.state}${took}`, port: s.port, ms: s.ms, error: s.error, changes: s.changes?.length };
   }
 }
