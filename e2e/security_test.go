@@ -145,7 +145,7 @@ func TestS15_NothingWrittenBecomesScript(t *testing.T) {
 		if strings.Contains(eval[string](b, `document.body.textContent`), "window.pwned=1") {
 			found++
 		}
-		for _, link := range eval[[]string](b, `[...document.querySelectorAll("a[href]")].map((a) => a.href)`) {
+		for _, link := range eval[[]string](b, `[...document.querySelectorAll("a[href]")].map((a) => new URL(a.getAttribute("href"), location.href).href)`) {
 			u, err := url.Parse(link)
 			if err != nil || !strings.HasPrefix(link, base) || strings.HasPrefix(u.Path, "/static/") {
 				continue
