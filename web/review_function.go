@@ -9,7 +9,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
-	"joinery/internal/fault"
 	"joinery/internal/function"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
@@ -190,9 +189,6 @@ func reviewSecond(p *reviews.Page, d postgres.ReviewDetail) {
 
 // reviewExamine is POST /reviews/:id/examine.
 func (s *Server) reviewExamine(c *fiber.Ctx, who auth.Actor) error {
-	if s.Functions == nil {
-		return fault.New(fault.Unavailable, "This process runs no functions.")
-	}
 	if err := s.DB.AskExamination(c.UserContext(), who, c.Params("id")); err != nil {
 		return err
 	}

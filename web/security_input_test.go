@@ -143,8 +143,8 @@ func TestS97_SQLInjection(t *testing.T) {
 	require.NotContains(t, try("/api/v1/joiners?q="+url.QueryEscape(`zzz%`)), `"worker"`)
 }
 
-// A list to be imported is judged by what it holds, and bounded; nothing is offered
-// as a file, so there are no file names and no cells for a spreadsheet to run.
+// A list to be imported is judged by what it holds, and bounded; only flows are offered
+// as files, named by their key, so there are no cells for a spreadsheet to run.
 func TestS22_ImportsAndExports(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "=1+1")
@@ -164,7 +164,7 @@ func TestS22_ImportsAndExports(t *testing.T) {
 	require.Equal(t, before, w.digest(), "all or nothing")
 	for route, at := range w.pages() {
 		a := w.ada.get(t, at)
-		require.Empty(t, a.header.Get("Content-Disposition"), route)
+		require.Regexp(t, `^$|^attachment; filename="c-flow\.(zip|yaml)"$`, a.header.Get("Content-Disposition"), route)
 		require.NotContains(t, a.header.Get("Content-Type"), "csv", route)
 	}
 }
