@@ -70,6 +70,8 @@ func (g *gathered) change(c Change, s ForecastStep, title string) {
 		g.attributes(c)
 	case opRename:
 		g.one(backtest.Login, c.Connection, "login", text(s.Output["name"]), time.Time{})
+	case opMove:
+		g.attributes(c)
 	case opEnable:
 		g.add(backtest.Account, c.Connection, "account enabled", "", s.Began)
 	case opDisable:

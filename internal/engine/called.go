@@ -104,6 +104,11 @@ func (d countedDirectory) RenameAccount(ctx context.Context, id, name string) (b
 	return before, err
 }
 
+func (d countedDirectory) MoveAccount(ctx context.Context, m connector.Move) (out connector.Moved, err error) {
+	err = d.k.called(ctx, d.key, opMove, func(ctx context.Context) error { out, err = connector.MoveAccount(ctx, d.dir, m); return err })
+	return out, err
+}
+
 func (d countedDirectory) FindGroup(ctx context.Context, name string) (g connector.Group, found bool, err error) {
 	err = d.k.called(ctx, d.key, opFindGroup, func(ctx context.Context) error { g, found, err = d.dir.FindGroup(ctx, name); return err })
 	return g, found, err

@@ -191,6 +191,13 @@ func (d guardedDirectory) RenameAccount(ctx context.Context, id, name string) (s
 	return connector.Rename(ctx, d.Directory, id, name)
 }
 
+func (d guardedDirectory) MoveAccount(ctx context.Context, m connector.Move) (connector.Moved, error) {
+	if err := d.g.write(ctx); err != nil {
+		return connector.Moved{}, err
+	}
+	return connector.MoveAccount(ctx, d.Directory, m)
+}
+
 func (d guardedDirectory) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {
 	ask := d.g.write
 	if enabled {

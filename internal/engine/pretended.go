@@ -182,6 +182,25 @@ func (p *pretended) RenameAccount(ctx context.Context, id, name string) (string,
 	return before, nil
 }
 
+// MoveAccount plans another common name. The pretended account keeps its id.
+func (p *pretended) MoveAccount(ctx context.Context, m connector.Move) (connector.Moved, error) {
+	a, err := p.account(ctx, m.ID)
+	if err != nil {
+		return connector.Moved{}, err
+	}
+	before, _ := a.Attributes["cn"].(string)
+	if before == m.Name {
+		return connector.Moved{ID: a.ID, Before: before}, nil
+	}
+	p.plan(opMove, a.Name, fmt.Sprintf("The common name of %s would be %s in %s", a.Name, m.Name, p.key), []connector.Change{{Attribute: "cn", Before: a.Attributes["cn"], After: m.Name}})
+	if a.Attributes = maps.Clone(a.Attributes); a.Attributes == nil {
+		a.Attributes = map[string]any{}
+	}
+	a.Attributes["cn"] = m.Name
+	p.remember(a)
+	return connector.Moved{ID: a.ID, Before: before, Changed: true}, nil
+}
+
 func (p *pretended) SetEnabled(ctx context.Context, id string, enabled bool) (bool, error) {
 	a, err := p.account(ctx, id)
 	if err != nil || a.Enabled == enabled {

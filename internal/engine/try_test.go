@@ -87,6 +87,10 @@ func (d tattlingDirectory) RenameAccount(context.Context, string, string) (strin
 	return "", d.told.wrote("RenameAccount")
 }
 
+func (d tattlingDirectory) MoveAccount(context.Context, connector.Move) (connector.Moved, error) {
+	return connector.Moved{}, d.told.wrote("MoveAccount")
+}
+
 func (d tattlingDirectory) EnsureMember(context.Context, string, string) (bool, error) {
 	return false, d.told.wrote("EnsureMember")
 }
@@ -157,7 +161,7 @@ func tryParams() map[string]string {
 		"hris.write_back": `{connection: hr, policy: back, values: {work_email: "ada@x.example"}}`, "name.generate": `{policy: std}`,
 		"manager.resolve": `{directory: dir, connection: hr, attribute: manager, manager: "1"}`, "groups.resolve": `{policy: groups, directory: dir}`, "attributes.map": `{policy: map}`,
 		"account.find": `{directory: dir}`, "account.ensure": `{directory: dir, name: new, attributes: {mail: "a@x.example"}}`, "account.update": `{directory: dir, attributes: {title: new}}`,
-		"function": `{function: place, input: {a: b}}`, "account.enable": `{directory: dir}`, "account.rename": `{directory: dir, name: countess}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
+		"function": `{function: place, input: {a: b}}`, "account.enable": `{directory: dir}`, "account.rename": `{directory: dir, name: countess, common_name: Ada King}`, "account.disable": `{directory: dir}`, "group.add": `{directory: dir, groups: [all-staff]}`, "group.remove": `{directory: dir, groups: [old]}`,
 		"group.sync": `{directory: dir, groups: [all-staff], others: remove}`, "notify.email": `{to: [it@x.example], subject: s, text: t}`, "http.request": `{url: "https://api.example.com/x", method: POST, body: b}`,
 	}
 }

@@ -123,6 +123,16 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, wh
 		return false, "", err
 	}
 	defer back()
+	if r.Account != "" {
+		// It may have another id than when that was done.
+		now, err := k.e.DB.AccountNow(ctx, k.c.JoinerID, e.Connection, r.Account)
+		if err != nil {
+			return false, "", err
+		}
+		if now != "" {
+			r.Account = now
+		}
+	}
 	if e.Operation == opAdopt {
 		return true, "", k.giveAccountBack(ctx, e, r, conn)
 	}
@@ -147,6 +157,8 @@ func (k *carrier) undoOne(ctx context.Context, e postgres.Effect) (done bool, wh
 		_, err = dir.EnsureMember(ctx, r.Group, r.Account)
 	case opRename:
 		_, err = connector.Rename(ctx, dir, r.Account, r.Name)
+	case opMove:
+		err = k.undoMove(ctx, dir, e.Connection, r)
 	case opUpdate:
 		set := map[string]any{}
 		for _, c := range r.Changes {

@@ -248,6 +248,9 @@ func writeAccounts(q *pgx.Batch, items []Checkpoint) error {
 			if a == nil {
 				continue
 			}
+			if a.moved() {
+				q.Queue(moveAccount, a.moveArgs()...)
+			}
 			q.Queue(`INSERT INTO joiner_accounts AS x (joiner_id, connection, account_id, name, enabled, created, groups, granted, run_id)
 				VALUES ($1, $2, $3, $4, coalesce($5, false), $6, $7, $10, $8)
 				ON CONFLICT (joiner_id, connection, account_id) DO UPDATE SET name = CASE WHEN excluded.name = '' THEN x.name ELSE excluded.name END,

@@ -87,6 +87,7 @@ type AccountRow struct {
 	JoinerID   string
 	Connection string
 	AccountID  string
+	Was        string // the account's id until now; "" when it stays
 	Name       string
 	Enabled    *bool
 	Created    bool

@@ -179,6 +179,11 @@ func (c clumsyDirectory) RenameAccount(ctx context.Context, id, name string) (be
 	return before, err
 }
 
+func (c clumsyDirectory) MoveAccount(ctx context.Context, m connector.Move) (out connector.Moved, err error) {
+	err = c.w.call(ctx, "MoveAccount", func() error { out, err = connector.MoveAccount(ctx, c.d, m); return err })
+	return out, err
+}
+
 type clumsyWorkers struct {
 	w *clumsy
 	h connector.Workers

@@ -179,8 +179,7 @@ func get(e *goldap.Entry, name string) string { return e.GetEqualFoldAttributeVa
 // dn builds the DN of a new account and reads it back, so that no name can be
 // more than one step below the people base.
 func (c *conn) dn(value string) (string, error) {
-	// An equals sign needs no escape by RFC 4514, but Samba wants one.
-	text := c.set.rdn + "=" + strings.ReplaceAll(goldap.EscapeDN(value), "=", `\3D`) + "," + c.set.peopleBase
+	text := c.rdnText(value) + "," + c.set.peopleBase
 	base, err := goldap.ParseDN(c.set.peopleBase)
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "The people base is not a DN.")
@@ -194,6 +193,12 @@ func (c *conn) dn(value string) (string, error) {
 		return "", f
 	}
 	return text, nil
+}
+
+// rdnText writes the name of an entry. An equals sign needs no escape by RFC 4514,
+// but Samba wants one.
+func (c *conn) rdnText(value string) string {
+	return c.set.rdn + "=" + strings.ReplaceAll(goldap.EscapeDN(value), "=", `\3D`)
 }
 
 // inside reports whether a DN lies below a base.
