@@ -84,6 +84,41 @@ func TestMove_F10_FollowedAndUndone(t *testing.T) {
 	require.Empty(t, s.Groups["sales"])
 }
 
+// An account without a mark, beside the joiner's own: steps that name it stay with it,
+// also once it is on record. A DN that came free and was given to somebody else is theirs,
+// and the joiner's steps that name it go on with the joiner's account.
+func TestMove_F10_NeverSomebodyElses(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	require.NoError(t, fake.Change(h.dir, func(s *fake.State) {
+		s.Groups["all-staff"], s.Groups["sales"] = nil, nil
+		s.Accounts["a1"] = connector.Account{ID: "a1", Name: "ann", Stamp: "hr:1", Enabled: true, Attributes: map[string]any{"cn": "Ann Smiht"}}
+		s.Accounts["a9"] = connector.Account{ID: "a9", Name: "admin-ann", Enabled: true, Attributes: map[string]any{"cn": "Admin"}}
+	}))
+	h.live(review.Flow, "move", strings.Replace(fmt.Sprintf(moveFlow, "hr", "dir"), "edges:", `  - {id: other, type: group.add, params: {directory: dir, account: a9, groups: [all-staff]}}
+  - {id: again, type: group.add, params: {directory: dir, account: a9, groups: [sales]}}
+  - {id: pause, type: wait.until, params: {date: joiner.start_date, time: "00:00"}}
+  - {id: late, type: group.add, params: {directory: dir, account: =steps.find.account_id, groups: [engineering]}}
+edges:
+  - {from: second.done, to: other}
+  - {from: other.done, to: again}
+  - {from: again.done, to: pause}
+  - {from: pause.due, to: late}`, 1))
+	h.start()
+	h.person("1", map[string]any{"first_name": "Ann", "last_name": "Smith", "start_date": h.clock.Now().AddDate(0, 0, 2).Format(time.DateOnly), "time_zone": "UTC"})
+	h.event("mend", "worker.updated", "1")
+	h.until(run.Waiting)
+	require.Equal(t, []string{"cn=Ann Smith", "a9"}, h.state().Groups["all-staff"])
+	require.Equal(t, []string{"cn=Ann Smith", "a9"}, h.state().Groups["sales"])
+	require.NoError(t, fake.Change(h.dir, func(s *fake.State) {
+		s.Accounts["a1"] = connector.Account{ID: "a1", Name: "heir", Stamp: "hr:5", Attributes: map[string]any{"cn": "Ann Smiht"}}
+	}))
+	h.clock.Forward(72 * time.Hour)
+	h.e.Kick()
+	h.until(run.Succeeded)
+	require.Equal(t, []string{"cn=Ann Smith"}, h.state().Groups["engineering"])
+}
+
 // A process that dies around the renaming of an entry: one entry, by the new name, in
 // both groups, and the record names it.
 func TestKilledMoving(t *testing.T) {

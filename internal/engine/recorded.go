@@ -37,15 +37,8 @@ var _ connector.Directory = (*recorded)(nil)
 
 func (r *recorded) FindAccount(ctx context.Context, by connector.Lookup) (connector.Account, bool, error) {
 	a, found, err := r.dir.FindAccount(ctx, by)
-	if stamp := r.b.k.c.Ref.Stamp(); err == nil && by.ID != "" && (!found || a.Stamp != stamp) {
-		// The joiner's account may have another id by now, and somebody else its old one.
-		now, e := r.b.k.e.DB.AccountNow(ctx, r.b.k.c.JoinerID, r.key, by.ID)
-		if e != nil {
-			return a, false, e
-		}
-		if now != "" {
-			a, found, err = r.dir.FindAccount(ctx, connector.Lookup{Stamp: stamp})
-		}
+	if err == nil && by.ID != "" && (!found || a.Stamp != r.b.k.c.Ref.Stamp()) {
+		a, found, err = r.elsewhere(ctx, by.ID, a, found)
 	}
 	if err == nil && found {
 		r.b.saw(r.key, a)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"joinery/internal/connector"
+	"joinery/internal/fault"
 	"joinery/internal/postgres"
 )
 
@@ -29,7 +30,10 @@ func (r *recorded) MoveAccount(ctx context.Context, m connector.Move) (connector
 			r.b.isCalled(k.nowCalled("", called))
 			return connector.Moved{ID: m.ID, Before: m.Name}, nil
 		}
-		if err = e; err == nil {
+		if err = e; err == nil && !found {
+			err = fault.New(fault.NotFound, "There is no account %s in %s. Somebody may have renamed or removed it.", m.ID, r.key)
+		}
+		if err == nil {
 			row.Name, row.Enabled = a.Name, &a.Enabled
 			m.Was, err = m.ID, k.e.DB.KnowAccount(ctx, row)
 		}
@@ -59,6 +63,21 @@ func (r *recorded) MoveAccount(ctx context.Context, m connector.Move) (connector
 			Attributes: []connector.Change{{Attribute: "cn", Before: out.Before, After: m.Name}}})
 	}
 	return out, nil
+}
+
+// elsewhere looks by the mark for an account of the joiner that has another id by now;
+// somebody else may have its old one. Without one, what the id found stays.
+func (r *recorded) elsewhere(ctx context.Context, id string, a connector.Account, found bool) (connector.Account, bool, error) {
+	k := r.b.k
+	now, err := k.e.DB.AccountNow(ctx, k.c.JoinerID, r.key, id)
+	if err != nil || now == "" || found && now == id {
+		return a, found, err
+	}
+	mine, there, err := r.dir.FindAccount(ctx, connector.Lookup{Stamp: k.c.Ref.Stamp()})
+	if err != nil || !there {
+		return a, found, err
+	}
+	return mine, true, nil
 }
 
 // undoMove gives an account its common name from before, and keeps the id it has then.
