@@ -1,6 +1,6 @@
 // The server's form of a node, beside the drawing. What is typed is sent with the unsaved flow, and the flow that comes back is
 // taken over; the form that comes back is put in place without disturbing who types.
-import { edgesOf, findNode, setNode, split } from "./core/graph";
+import { edgeKey, edgesOf, findNode, rename, setNode, split } from "./core/graph";
 import { merge3 } from "./core/merge";
 import type { Content, FlowNode } from "./core/types";
 import type { Session } from "./session";
@@ -130,7 +130,7 @@ export class PanelForm {
     const made = answer.body.node as FlowNode;
     const content = (answer.body.content as Content | undefined) ?? setNode(before, id, made);
     const now = this.editor.content;
-    const next = before === now ? content : merge3(before, now, content).content; // what was drawn meanwhile stays
+    const next = before === now ? content : after(rename(before, id, made.id), rename(now, id, made.id), content);
     const here = this.node === id;
     if (here) { if (this.id === values.id) this.id = ""; this.node = made.id; this.shown = this.stateOf(next, made.id); }
     this.editor.over(next, id, made.id);
@@ -145,4 +145,12 @@ export class PanelForm {
     this.place.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
     this.focus();
   }
+}
+
+/** after takes what a form says into what was drawn meanwhile: that stays, and everything keeps its place in the lists. */
+function after(before: Content, now: Content, said: Content): Content {
+  const merged = merge3(before, now, said).content;
+  const order = new Map([...now.nodes.map((n) => n.id), ...edgesOf(now).map(edgeKey)].map((k, i) => [k, i]));
+  const by = <T>(key: (x: T) => string) => (a: T, b: T) => (order.get(key(a)) ?? order.size) - (order.get(key(b)) ?? order.size);
+  return { ...merged, nodes: merged.nodes.toSorted(by((n) => n.id)), ...(merged.edges ? { edges: merged.edges.toSorted(by(edgeKey)) } : {}) };
 }

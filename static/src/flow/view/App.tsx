@@ -177,7 +177,7 @@ function Builder({ session }: { session: Session }) {
       const form = e.target as HTMLFormElement;
       if (!editor.edits || !form.getAttribute("action")?.endsWith("/reviews")) return;
       const field = form.elements.namedItem("revision");
-      if (ready.current && field instanceof HTMLInputElement) { ready.current = false; field.value = String(session.saver.base); return; }
+      if (ready.current && field instanceof HTMLInputElement) { field.value = String(session.saver.base); return; }
       e.preventDefault(); e.stopPropagation();
       void session.save().then((all) => {
         if (!all) return editor.say("It is not saved yet, so it cannot be submitted.");
@@ -186,8 +186,8 @@ function Builder({ session }: { session: Session }) {
           goProblem(false);
           return editor.say(`${editor.problems.length === 1 ? "One problem" : `${editor.problems.length} problems`} to solve before it can be submitted.`);
         }
-        ready.current = true;
-        form.requestSubmit();
+        // A form that is just being submitted cannot be submitted again, so this waits until that is over.
+        setTimeout(() => { ready.current = true; form.requestSubmit(); ready.current = false; }, 0);
       });
     };
     document.addEventListener("submit", submit, true);
