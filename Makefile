@@ -16,7 +16,7 @@ test: ## everything, end to end; installs what it needs
 	go test -vet=off -timeout 10m -run '$(PLAIN)' ./web ./internal/engine || status=1; e2e/setup.sh unproven; exit $$status
 
 # What measures, or takes minutes under the race detector, runs without it.
-PLAIN := TestPolicyForm_AnswersWhileTyping|TestBacktest_TwoHundredJoiners|TestShippedFlows_Many
+PLAIN := TestPolicyForm_AnswersWhileTyping|TestHTTPRequest_LearnsThePace|TestBacktest_TwoHundredJoiners|TestShippedFlows_Many
 CHAOS ?= 10m
 chaos: ## the whole campaign of faults, about half an hour; CHAOS=2m shortens its loops, JOINERY_CHAOS_SEED=n repeats one
 	@e2e/setup.sh

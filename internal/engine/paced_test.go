@@ -19,6 +19,7 @@ import (
 	"joinery/internal/connector/fake"
 	"joinery/internal/joiner"
 	"joinery/internal/node"
+	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -91,6 +92,7 @@ func TestHTTPRequest_LearnsThePace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs in real time")
 	}
+	pgtest.WithoutRaceDetector(t)
 	t.Parallel()
 	h := open(t)
 	l := &limited{taken: map[string]int{}, rate: 1e9}
