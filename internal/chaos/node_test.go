@@ -189,7 +189,8 @@ func (n node) startBinary(t *testing.T, binary string) *process {
 	raw, err := json.Marshal(n)
 	require.NoError(t, err)
 	cmd := exec.Command(binary, "-test.run=^$")
-	cmd.Env = append(os.Environ(), childVariable+"="+string(raw))
+	// Memory is collected as it is in production, whatever the tests around it do.
+	cmd.Env = append(os.Environ(), childVariable+"="+string(raw), "GOGC=100")
 	cmd.Stderr = os.Stderr
 	_, err = cmd.StdinPipe()
 	require.NoError(t, err)
