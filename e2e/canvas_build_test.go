@@ -26,6 +26,8 @@ type hand interface {
 	hit(what, js string)
 	// choose takes an option of the focused select by its text.
 	choose(label string)
+	// command does at the canvas what has a button, and a key.
+	command(words, key string, with int64)
 }
 
 // drawer builds a flow on the canvas the way a hand does, and counts what it did.
@@ -229,7 +231,7 @@ func (d *drawer) finish(s *web.Server, want flow.Content, began time.Time) {
 	d.t.Helper()
 	from, acts := time.Now(), d.acts
 	d.savedAs(s, want.Key)
-	d.hit("Settings", button("Settings of the flow"))
+	d.command("Settings of the flow", ",", 0)
 	d.pageIs("/flows/employee/settings")
 	d.settings(want)
 	d.hit("Save", button("Save as a revision"))
@@ -267,7 +269,7 @@ func (d *drawer) finish(s *web.Server, want flow.Content, began time.Time) {
 	d.took("settings and invariants", from, acts)
 	d.atCanvas(want.Key)
 	d.until("nothing wrong", `document.querySelector(".canvas-fine") !== null`)
-	d.hit("Submit", button("Submit for review"))
+	d.command("Submit for review", "Enter", ctrl|shift)
 	d.pageIs("/reviews/")
 	d.took("all", began, 0)
 }

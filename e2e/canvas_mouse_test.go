@@ -65,6 +65,8 @@ func (m mouse) choose(label string) {
 	eval[bool](m.d.tab, fmt.Sprintf(`(() => { const e = document.activeElement, o = [...e.options].find((o) => o.text === %q); e.value = o.value; for (const t of ["input", "change"]) e.dispatchEvent(new Event(t, {bubbles: true})); return true; })()`, label))
 }
 
+func (m mouse) command(words, _ string, _ int64) { m.d.t.Helper(); m.hit(words, button(words)) }
+
 // button finds what can be clicked by its words.
 func button(words string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("main a, main button")].find((e) => e.checkVisibility() && ((e.getAttribute("aria-label") ?? "") === %q || e.innerText.trim() === %[1]q))`, words)

@@ -222,6 +222,15 @@ const focused = `e = document.activeElement, name = e.name ?? "", text = (e.getA
 	col = e.matches("textarea, select, input") ? e.closest("[data-col]")?.dataset.col : undefined, r = e.closest("[data-row]"), row = r ? [...r.parentElement.children].indexOf(r) : -1,
 	sheet = e.closest("[data-sheet]")?.dataset.sheet`
 
+// unseen says why what has the focus cannot be seen; nothing where it can. An edge shows it by its line.
+const unseen = `(e) => {
+	const box = e.getBoundingClientRect(), style = getComputedStyle(e), says = e.outerHTML.slice(0, 150);
+	if (e.matches(".react-flow__edge")) return getComputedStyle(e.querySelector(".react-flow__edge-path")).strokeWidth === "3px" ? "" : "not to be seen: " + says;
+	if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) === 0) return "not to be seen: " + says;
+	const x = box.left + Math.min(box.width / 2, 12), y = box.top + Math.min(box.height / 2, 10), hit = document.elementFromPoint(x, y);
+	return hit && (e.contains(hit) || hit.closest("label")?.contains(e)) ? "" : "covered: " + says + " by " + (hit?.outerHTML ?? "nothing").slice(0, 150);
+}`
+
 // wanted is the condition for "field name", "link text", "button text" and "cell table row column".
 func wanted(what string) string {
 	kind, rest, _ := strings.Cut(what, " ")
@@ -246,10 +255,7 @@ func (b *tab) walk(what string, with int64) {
 	b.t.Helper()
 	js := `(() => { const ` + focused + `;
 		if (e === document.body) return "lost";
-		const box = e.getBoundingClientRect(), style = getComputedStyle(e), says = e.outerHTML.slice(0, 150);
-		if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) === 0) return "not to be seen: " + says;
-		const x = box.left + Math.min(box.width / 2, 12), y = box.top + Math.min(box.height / 2, 10), hit = document.elementFromPoint(x, y);
-		if (!hit || !(e.contains(hit) || hit.closest("label")?.contains(e))) return "covered: " + says + " by " + (hit?.outerHTML ?? "nothing").slice(0, 150);
+		const unseen = (` + unseen + `)(e); if (unseen) return unseen;
 		return (` + wanted(what) + `) ? "there" : ""; })()`
 	passed := 0
 	for range 400 {

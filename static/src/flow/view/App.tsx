@@ -48,6 +48,18 @@ function Builder({ session }: { session: Session }) {
     if (id) root.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true });
   }); }, [editor]);
 
+  // The node that has the focus may be drawn anew under another id, or be gone. Then the chosen one gets it, or the one that Tab leads to.
+  const held = useRef<Element>(null);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      if (!held.current || held.current.isConnected) return;
+      held.current = null;
+      const id = [...editor.selected].at(-1), node = (css: string) => root.current?.querySelector<HTMLElement>(`.react-flow__node${css}`);
+      if (document.activeElement === document.body) (id && node(`[data-id="${CSS.escape(id)}"]`) || node('[tabindex="0"]'))?.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [editor, editor.version]);
+
   const goProblem = useCallback((back: boolean) => {
     const i = next(editor.problems.length, at, back);
     if (i < 0) { editor.say("There are no problems."); return; }
@@ -65,7 +77,7 @@ function Builder({ session }: { session: Session }) {
   const act = useCallback((id: string, e: KeyboardEvent): boolean => {
     const one = editor.one;
     const ms = { duration: glide(160) };
-    const focused = document.activeElement instanceof HTMLElement ? document.activeElement : undefined;
+    const focused = document.activeElement; // an edge is no HTMLElement
     const onNode = focused?.closest<HTMLElement>(".react-flow__node")?.dataset.id, onEdge = focused?.closest(".react-flow__edge")?.getAttribute("data-id");
     const onButton = !!focused?.closest("button, a, summary");
     switch (id) {
@@ -197,7 +209,7 @@ function Builder({ session }: { session: Session }) {
   const sides = extensions.filter((x) => x.Side && (x.modes ?? ["edit"]).includes(editor.mode));
   return (
     <Context.Provider value={tools}>
-      <div ref={root} className={`builder-grid mode-${editor.mode}`} onPointerMove={(e) => { if ((e.target as Element).closest?.(".react-flow__pane, .react-flow__node")) pointer.current = flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }); }}>
+      <div ref={root} className={`builder-grid mode-${editor.mode}`} onFocus={(e) => { held.current = e.target.closest(".react-flow__node"); }} onPointerMove={(e) => { if ((e.target as Element).closest?.(".react-flow__pane, .react-flow__node")) pointer.current = flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }); }}>
         {editor.edits && <Palette />}
         <div className="canvas-place">
           <Canvas />

@@ -158,7 +158,7 @@ export const Canvas = memo(function Canvas() {
   );
 });
 
-/** Follow keeps what was chosen by keyboard in sight, and the focus on it. */
+/** Follow keeps in sight what was chosen by keyboard, or added. */
 function Follow({ center }: { center(id: string): void }) {
   const { editor } = useTools();
   useEditor(editor);
@@ -169,11 +169,15 @@ function Follow({ center }: { center(id: string): void }) {
     if (!one || one === last.current) { last.current = one; return; }
     last.current = one;
     const { nodeLookup, transform: [x, y, z], width, height } = api.getState();
-    const n = nodeLookup.get(one);
+    const n = nodeLookup.get(one), p = editor.doc.layout.nodes?.[one];
+    if (!n && p) { // just added, and not drawn yet; where somebody dropped it, its middle is in sight
+      const midX = (p.x + WIDTH / 2) * z + x, midY = (p.y + HEIGHT / 2) * z + y;
+      if (midX < 0 || midY < 40 || midX > width || midY > height) center(one);
+    }
     if (!n) return;
     const left = n.position.x * z + x, top = n.position.y * z + y;
     if (left < 0 || top < 40 || left + (n.width ?? 0) * z > width || top + (n.height ?? 0) * z > height) center(one);
-  }, [one, api, center]);
+  }, [one, api, center, editor]);
   return null;
 }
 
