@@ -19,6 +19,7 @@ export class PanelForm {
   private turn = 0;
   private id = ""; // another id for the node, until the server has answered about it
   private awaited = false; // the first field gets the focus as soon as it is there
+  private scrolled = false; // the reader has scrolled away from the field that has the focus
   private readonly posts = new Map<string, number>();
   private readonly off: () => void;
   private get editor() { return this.session.editor; }
@@ -33,7 +34,14 @@ export class PanelForm {
     const focus = () => { this.awaited = true; this.focus(); };
     const all = [["input", typed], ["change", done], ["submit", send], ["joinery:node-ask", ask], ["joinery:focus-form", focus]] as const;
     for (const [type, act] of all) place.addEventListener(type, act);
-    this.off = () => { session.typing.delete(settle); for (const [type, act] of all) place.removeEventListener(type, act); };
+    const away = () => { this.scrolled = true; }, back = () => { this.scrolled = false; };
+    const around = place.parentElement ?? place, moves = [["wheel", away], ["touchmove", away], ["pointerdown", away], ["keydown", back], ["focusin", back]] as const;
+    for (const [type, act] of moves) around.addEventListener(type, act, { passive: true });
+    this.off = () => {
+      session.typing.delete(settle);
+      for (const [type, act] of all) place.removeEventListener(type, act);
+      for (const [type, act] of moves) around.removeEventListener(type, act);
+    };
   }
 
   /** show brings up a node's form, or brings it up to date. */
@@ -58,6 +66,14 @@ export class PanelForm {
     if (!first) return;
     this.awaited = false;
     first.focus();
+  }
+
+  /** keep holds the field that has the focus in sight when what stands above it grows; the browser's own anchoring comes first. */
+  keep(): void {
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      const e = document.activeElement;
+      if (e && !this.scrolled && this.place.contains(e)) e.scrollIntoView({ block: "nearest" });
+    }));
   }
 
   /** flush sends what waits to be sent. */
@@ -144,6 +160,7 @@ export class PanelForm {
     else this.place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
     this.place.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
     this.focus();
+    this.keep();
   }
 }
 

@@ -66,6 +66,7 @@ function Fields({ node }: { node: FlowNode }) {
     return () => made.end();
   }, [session]);
   useEffect(() => { form.current?.show(node); }, [node, editor.content]);
+  useEffect(() => { form.current?.keep(); }); // problems come and go above the fields
   return (
     <>
       {trouble && <p className="notice notice-warn">{trouble}</p>}
