@@ -104,7 +104,12 @@ func TestCanvas_NothingIsLost(t *testing.T) {
 	// A reload before anything could be saved.
 	b.savedAs(r.s, "small")
 	eval[bool](b, `window.fetch = ((f) => (u, o) => o?.method === "PUT" ? new Promise(() => {}) : f(u, o))(window.fetch); true`)
-	b.click(`.react-flow__node[data-id="end"]`)
+	b.key("f", ctrl) // the drawing has followed the copies
+	b.until("the list", `document.activeElement.matches("dialog.picker[open] input")`)
+	b.typed("end")
+	b.until("it is found", `document.querySelector("dialog.picker [aria-selected=true] .picker-text > span")?.innerText === "The end"`)
+	b.key("Enter", 0)
+	b.until("it is chosen", `document.querySelector('.react-flow__node.selected[data-id="end"]') !== null && !document.querySelector("dialog[open]")`)
 	b.key("Delete", 0)
 	b.until("it is gone", `document.querySelector('.react-flow__node[data-id="end"]') === null`)
 	b.do(chromedp.Reload())
