@@ -151,8 +151,7 @@ func TestWriteBack_SignoffPerContract(t *testing.T) {
 			_, err = h.db.DecideSignoff(t.Context(), ben, open[0].ID, c.approve, "", nil)
 			require.NoError(t, err)
 			first := open[0].RunID
-			pgtest.Eventually(t, 20*time.Second, "the run ends", func() bool {
-				h.e.Kick()
+			h.later("the run ends", time.Second, func() bool {
 				d, err := h.db.RunDetail(t.Context(), first)
 				return err == nil && d.State == run.Succeeded
 			})
