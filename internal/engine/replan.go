@@ -166,7 +166,8 @@ func (k *carrier) given(outputs map[string]map[string]any, connection string, r 
 }
 
 // decidedBefore answers a question that a person has answered in an earlier round
-// of this run, when it is asked in the same words.
+// of this run, or while news from HR had the step look again, when it is asked in
+// the same words.
 func (t *try) decidedBefore(ctx context.Context, typ node.Type, params node.Params, asked node.Result) (node.Result, error) {
 	all, err := t.k.e.DB.SignoffDecisions(ctx, t.k.c.ID)
 	if err != nil {

@@ -132,7 +132,7 @@ func (t *try) run(ctx context.Context) (r stepResult) {
 	ctx, cancel := context.WithTimeout(ctx, run.Timeout(t.node))
 	defer cancel()
 	r.result, r.err = typ.Run(ctx, t.call(params))
-	if r.err == nil && r.result.Wait != nil && r.result.Wait.Signoff != nil && t.k.c.Round > 0 && t.k.sim == nil {
+	if r.err == nil && r.result.Wait != nil && r.result.Wait.Signoff != nil && (t.k.c.Round > 0 || t.wake.Reason == "event") && t.k.sim == nil {
 		r.result, r.err = t.decidedBefore(ctx, typ, params, r.result)
 	}
 	for n := 0; n < mostPretended && r.err == nil && r.result.Wait != nil && t.k.sim != nil; n++ {
