@@ -46,6 +46,11 @@ func (h heldNames) Stamps(ctx context.Context) ([]string, error) {
 	return append(out, h.b.k.c.Ref.Stamp()), err
 }
 
+// Former lists what the joiner was called before.
+func (h heldNames) Former(ctx context.Context, policy string) (map[string][]string, error) {
+	return h.b.k.e.DB.FormerNames(ctx, h.b.k.c.JoinerID, policy)
+}
+
 // Found records a name that is in use.
 func (h heldNames) Found(ctx context.Context, n naming.Name, connection, stamp string) error {
 	return h.b.k.e.DB.FoundName(ctx, n, connection, stamp)

@@ -41,6 +41,7 @@ func (NameGenerate) Spec() flow.Spec {
 			{Name: "names", Type: "map", Help: "Every name by its space: names.login."},
 			{Name: "login", Type: "string", Help: "The name of the first space of kind Active Directory login or POSIX."},
 			{Name: "upn", Type: "string", Help: "Of the first space of user principal names."}, {Name: "mail", Type: "string", Help: "Of the first space of e-mail addresses."}, {Name: "cn", Type: "string", Help: "Of the first space of common names."},
+			{Name: "former", Type: "map", Help: "By space, the names of this policy that the joiner had in use before, oldest first: former.mail."},
 			{Name: "reasons", Type: "list", Help: "Every candidate that was tried, and who holds it."},
 		},
 	}
@@ -83,7 +84,11 @@ func (NameGenerate) Run(ctx context.Context, call Call) (Result, error) {
 		}
 		if len(taken) == 0 && !again {
 			tell(call, o)
-			return Result{Port: "done", Output: nameOutput(rules, o)}, nil
+			former, err := call.Names.Former(ctx, p.Key)
+			if err != nil {
+				return Result{}, err
+			}
+			return Result{Port: "done", Output: nameOutput(rules, o, former)}, nil
 		}
 	}
 	return Result{}, fault.New(fault.Unavailable, "Too many joiners want the same names at this moment.")
@@ -127,12 +132,22 @@ func tell(call Call, o policy.Outcome) {
 	}
 }
 
-func nameOutput(rules *policy.Naming, o policy.Outcome) map[string]any {
-	names := map[string]any{}
+func nameOutput(rules *policy.Naming, o policy.Outcome, former map[string][]string) map[string]any {
+	names, before := map[string]any{}, map[string]any{}
+	for _, s := range rules.Spaces {
+		before[s.Space] = []any{}
+	}
 	for _, n := range o.Names {
 		names[n.Space] = n.Name
+		old := []any{}
+		for _, f := range former[n.Space] {
+			if f != n.Name {
+				old = append(old, f)
+			}
+		}
+		before[n.Space] = old
 	}
-	out := map[string]any{"names": names, "reasons": reasonList(o)}
+	out := map[string]any{"names": names, "former": before, "reasons": reasonList(o)}
 	for _, s := range rules.Spaces {
 		key := map[naming.Kind]string{naming.ADLogin: "login", naming.POSIX: "login", naming.UPN: "upn", naming.MailSpace: "mail", naming.CN: "cn"}[naming.Kind(s.Kind)]
 		if _, there := out[key]; key != "" && !there {

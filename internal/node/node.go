@@ -90,6 +90,9 @@ type Reservations interface {
 	// Claim holds all names or none. It gives those that are taken; again says that
 	// the joiner got other names meanwhile, so that the choice has to be made anew.
 	Claim(ctx context.Context, c NameClaim) (taken []naming.Name, again bool, err error)
+	// Former lists by space the names of a policy that the joiner had in use, oldest
+	// first.
+	Former(ctx context.Context, policy string) (map[string][]string, error)
 }
 
 // NameClaim asks for all names of a joiner at once.

@@ -107,6 +107,19 @@ func ownNames(ctx context.Context, q querier, joinerID string, id run.ID, chosen
 	return out, asFault(err)
 }
 
+// FormerNames lists by space the names of a policy that a joiner had in use, oldest
+// first; the one in use now is among them.
+func (db *DB) FormerNames(ctx context.Context, joinerID, policy string) (map[string][]string, error) {
+	rows, err := db.hot.Query(ctx, `SELECT space, name FROM reservations WHERE joiner_id = $1 AND joiner_id <> '' AND policy = $2 AND state IN ('confirmed', 'tombstone') ORDER BY claimed_at, id`, joinerID, policy)
+	if err != nil {
+		return nil, asFault(fmt.Errorf("find former names: %w", err))
+	}
+	out := map[string][]string{}
+	var space, name string
+	_, err = pgx.ForEachRow(rows, []any{&space, &name}, func() error { out[space] = append(out[space], name); return nil })
+	return out, asFault(err)
+}
+
 // Live looks nowhere.
 func (Names) Live(context.Context, naming.Name, policy.SpaceRow, string) (string, error) {
 	return "", nil
