@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"internal/template":             4,
 	"internal/node":                 3,
 	"internal/artifact":             3,
+	"internal/author":               3,
 	"internal/connector/hris":       3,
 	"internal/run":                  2,
 	"internal/connector":            2,

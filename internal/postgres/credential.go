@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"joinery/internal/artifact"
+	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/secret"
 )
@@ -65,6 +66,9 @@ func (c NewCredential) check(now time.Time) error {
 	if artifact.CheckKey(c.Connection) != nil {
 		add("connection", "This is not the key of a connection.")
 	}
+	if c.Connection == author.CredentialPlace && c.Name != author.CredentialName {
+		add("name", "The language model has one key only: "+author.CredentialName+".")
+	}
 	if !credentialName.MatchString(c.Name) {
 		add("name", "Use lower-case letters, digits and underscores.")
 	}
@@ -106,8 +110,10 @@ func (db *DB) SetCredential(ctx context.Context, by Actor, c NewCredential) (Cre
 		return Credential{}, fmt.Errorf("seal credential: %w", err)
 	}
 	err = db.tx(ctx, func(tx *gorm.DB) error {
-		if _, _, err := lockArtifact(tx, "connection", c.Connection); err != nil {
-			return err
+		if c.Connection != author.CredentialPlace {
+			if _, _, err := lockArtifact(tx, "connection", c.Connection); err != nil {
+				return err
+			}
 		}
 		owner, err := activePerson(tx, "owner", c.Owner)
 		if err != nil {

@@ -44,6 +44,8 @@ type Config struct {
 	Reached func(place string)
 	// Metrics counts shared commits; nil counts nothing.
 	Metrics *metric.Set
+	// Author says which language model the environment names.
+	Author AuthorDefaults
 }
 
 // Places on the way of a write.
@@ -78,6 +80,7 @@ type DB struct {
 	batches   batches
 	tell      func(place string)
 	metrics   *metric.Set
+	author    AuthorDefaults
 }
 
 // Open connects as joinery_app: directly when the URL says so, else by SET ROLE
@@ -121,7 +124,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		hot.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db = &DB{pool: pool, hot: hot, gorm: g, sql: sqlDB, log: cfg.Log, own: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics}
+	db = &DB{pool: pool, hot: hot, gorm: g, sql: sqlDB, log: cfg.Log, own: cfg.Now, artifacts: cfg.Artifacts, sealer: cfg.Sealer, tell: cfg.Reached, metrics: cfg.Metrics, author: cfg.Author}
 	return db, nil
 }
 

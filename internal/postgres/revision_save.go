@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"joinery/internal/artifact"
+	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/review"
@@ -93,6 +94,9 @@ func (db *DB) SaveTogether(ctx context.Context, by Actor, all []Save) ([]Saved, 
 
 func saveRevision(tx *gorm.DB, by Actor, s Save) (Saved, error) {
 	d := s.Doc
+	if d.Kind == review.Connection && d.Key == author.CredentialPlace {
+		return Saved{}, problem("key", "This key is kept for the language model. Choose another key.")
+	}
 	err := tx.Exec(`INSERT INTO artifacts (kind, key, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, d.Kind, d.Key, d.Name).Error
 	if err != nil {
 		return Saved{}, fmt.Errorf("add artifact: %w", err)
