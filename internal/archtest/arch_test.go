@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"internal/connector/all":        5,
 	"internal/demo":                 5,
 	"internal/look":                 5,
+	"internal/author/eval":          5,
 	"internal/postgres":             4,
 	"internal/luavm":                4,
 	"internal/connector/ldap":       4,

@@ -1,0 +1,88 @@
+package eval
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/function"
+	"joinery/internal/luavm"
+)
+
+// worker is the small program that functions run in, built as it ships: the tests run
+// hundreds, and this one starts in a fraction of the time.
+var worker = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "joinery-eval-")
+	if err != nil {
+		return "", err
+	}
+	at := filepath.Join(dir, "joinery-worker")
+	cmd := exec.Command("go", "build", "-tags", "worker", "-o", at, "joinery/cmd/joinery-worker")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return at, os.Chmod(dir, 0o755)
+})
+
+func open(t testing.TB) *luavm.Pool {
+	t.Helper()
+	at, err := worker()
+	require.NoError(t, err)
+	p, err := luavm.Open(luavm.Config{Command: []string{at, luavm.SandboxCommand}, AllowReduced: true, Warm: 4})
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// Every item is sound: its solution is a function that could be submitted, needs no
+// more than the item allows, and passes every hidden test without a forbidden effect.
+func TestItems_Sound(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	items, err := Items()
+	require.NoError(t, err)
+	for _, item := range items {
+		t.Run(item.Key, func(t *testing.T) {
+			t.Parallel()
+			content := item.Solved()
+			for _, p := range function.Check(content) {
+				t.Errorf("%s: %s", p.Path, p.Detail)
+			}
+			v, err := item.Judge(t.Context(), pool, content)
+			require.NoError(t, err)
+			require.Equal(t, Verdict{Tests: len(item.Tests)}, v)
+		})
+	}
+}
+
+// The set is large, and what joiner logic goes wrong at is in it.
+func TestItems_Cover(t *testing.T) {
+	t.Parallel()
+	items, err := Items()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(items), 40)
+	about, tests, writing := map[string]int{}, 0, 0
+	for _, item := range items {
+		require.GreaterOrEqual(t, len(item.Tests), 7, item.Key)
+		require.NotEmpty(t, item.Title, item.Key)
+		require.NotContains(t, item.Request, "\n")
+		for _, a := range item.About {
+			about[a]++
+		}
+		tests += len(item.Tests)
+		if len(item.Never) > 0 {
+			writing++
+		}
+	}
+	for _, a := range []string{"no-last-name", "non-latin", "collisions", "rehire", "leap-day", "zones", "contractor", "manager", "groups", "write-back", "privacy"} {
+		require.Positive(t, about[a], a)
+	}
+	require.Greater(t, tests, 500)
+	require.Greater(t, writing, 20, "many forbid something")
+}
