@@ -160,6 +160,13 @@ func evil(act string) int {
 			return fine("REACHED")
 		}
 		return fine("refused")
+	case "no arguments":
+		say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: 1, Name: "directory.find_account", Args: json.RawMessage(`["corp-ldap",`)}})
+		time.Sleep(time.Minute)
+	case "question as json":
+		raw := fmt.Appendf(nil, `{"type":"call","nonce":%q,"call":{"id":1,"name":"directory.find_account","args":["corp-ldap",{}]}}`, f.Nonce)
+		_, _ = os.Stdout.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(raw))), raw...))
+		time.Sleep(time.Minute)
 	case "wrong id":
 		say(frame{Type: frameCall, Nonce: f.Nonce, Call: &hostCall{ID: 7, Name: "directory.find_account", Args: json.RawMessage(`["corp-ldap",{}]`)}})
 		time.Sleep(time.Minute)
@@ -215,6 +222,7 @@ func TestWorkerTakenOver_S51_S52(t *testing.T) {
 		{"calls", []Kind{Security, Timeout}, false}, {"result large", []Kind{Security}, false}, {"clone", []Kind{OK, Security}, true}, {"noise", []Kind{Crashed}, false},
 		{"quiet exit", []Kind{Crashed}, false}, {"length", []Kind{Security}, false}, {"not json", []Kind{Security}, false}, {"cut", []Kind{Crashed}, false},
 		{"unknown", []Kind{Security}, false}, {"nonce", []Kind{Security}, false}, {"ungranted", []Kind{OK}, false}, {"unknown call", []Kind{OK}, false},
+		{"no arguments", []Kind{Security}, false}, {"question as json", []Kind{Security}, false},
 		{"wrong id", []Kind{Security}, false}, {"plan", []Kind{Denied}, false}, {"plan nonsense", []Kind{Security}, false}, {"plan after failure", []Kind{Security}, false},
 		{"kind", []Kind{Security}, false}, {"message", []Kind{Security}, false}, {"log", []Kind{Security}, false}, {"hello twice", []Kind{Security}, false},
 	} {

@@ -95,15 +95,23 @@ func hostLib() []entry {
 	}
 }
 
+// arguments are all that the function was called with, as a list in JSON.
+func (c *call) arguments() json.RawMessage {
+	list := []byte{'['}
+	for i := range c.L.GetTop() {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, c.json(c.L.Get(i+1), maxArgument)...)
+	}
+	return append(list, ']')
+}
+
 // askHost sends the arguments to the host and gives its answer. What it refuses is
 // an error table {code, message, retryable}, for pcall; denied calls end the code.
 func (c *call) askHost() {
 	g := &c.m.given
-	args := make([]lua.LValue, c.L.GetTop())
-	var parts []string
-	for i := range args {
-		parts = append(parts, string(c.json(c.L.Get(i+1), maxArgument)))
-	}
+	args := c.arguments()
 	if !c.has(1) {
 		c.wrong(1, "the key of a connection")
 	}
@@ -111,7 +119,7 @@ func (c *call) askHost() {
 		c.m.end(Denied, "", fmt.Sprintf("The function asked more than %d times.", c.m.budget.limits.HostCalls), c.line())
 	}
 	began := time.Now()
-	raw, wrong := g.ask(c.name, json.RawMessage("["+strings.Join(parts, ",")+"]"), c.line())
+	raw, wrong := g.ask(c.name, args, c.line())
 	c.m.budget.waited += time.Since(began)
 	c.m.charge(c.L, 100+len(raw)/8)
 	switch {
@@ -159,11 +167,7 @@ func planLib() []entry {
 
 func (c *call) planned() {
 	g := &c.m.given
-	var parts []string
-	for i := range c.L.GetTop() {
-		parts = append(parts, string(c.json(c.L.Get(i+1), maxArgument)))
-	}
-	args := json.RawMessage("[" + strings.Join(parts, ",") + "]")
+	args := c.arguments()
 	if !g.granted[c.name] {
 		c.m.end(Denied, "", c.name+" needs a grant that this function does not have.", c.line())
 	}

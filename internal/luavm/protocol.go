@@ -11,17 +11,17 @@ import (
 // maxFrame bounds a frame in both directions, in bytes.
 const maxFrame = 1 << 20
 
-// A frame is a length (4 bytes, big-endian) and JSON. The host sends exec and
-// then ret for every call; the worker sends hello, then call and log, then
-// done, once. Every frame bears the nonce of its call.
+// A frame is a length (4 bytes, big-endian) and JSON, or what packed.go makes of
+// call and ret. The host sends exec and then ret for every call; the worker sends
+// hello, then call and log, then done, once. Every frame bears the nonce of its call.
 type frame struct {
 	Type  string `json:"type"`
 	Nonce string `json:"nonce,omitempty"`
 
 	Hello *hello      `json:"hello,omitempty"`
 	Exec  *order      `json:"exec,omitempty"`
-	Call  *hostCall   `json:"call,omitempty"`
-	Ret   *hostReturn `json:"ret,omitempty"`
+	Call  *hostCall   `json:"-"`
+	Ret   *hostReturn `json:"-"`
 	Log   *Line       `json:"log,omitempty"`
 	Done  *done       `json:"done,omitempty"`
 }
@@ -62,16 +62,16 @@ const (
 )
 
 type hostCall struct {
-	ID   int             `json:"id"`
-	Name string          `json:"name"`
-	Args json.RawMessage `json:"args"`
-	Line int             `json:"line"`
+	ID   int
+	Name string
+	Args json.RawMessage // JSON only where the worker is honest
+	Line int
 }
 
 type hostReturn struct {
-	ID    int             `json:"id"`
-	OK    json.RawMessage `json:"ok,omitempty"`
-	Fault *HostFault      `json:"fault,omitempty"`
+	ID    int
+	OK    json.RawMessage
+	Fault *HostFault
 }
 
 // HostFault is why the host did not answer a call.
@@ -113,17 +113,25 @@ type done struct {
 var errFrame = errors.New("the worker broke the protocol")
 
 func writeFrame(w io.Writer, f frame) error {
-	raw, err := json.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("write frame: %w", err)
+	out := make([]byte, 4, 256)
+	switch {
+	case f.Call != nil:
+		out = appendCall(out, f.Nonce, *f.Call)
+	case f.Ret != nil:
+		out = appendReturn(out, f.Nonce, *f.Ret)
+	default:
+		raw, err := json.Marshal(f)
+		if err != nil {
+			return fmt.Errorf("write frame: %w", err)
+		}
+		out = append(out, raw...)
 	}
-	if len(raw) > maxFrame {
-		return fmt.Errorf("write frame: %d bytes: %w", len(raw), errFrame)
+	n := len(out) - 4
+	if n > maxFrame {
+		return fmt.Errorf("write frame: %d bytes: %w", n, errFrame)
 	}
-	out := make([]byte, 4+len(raw))
-	binary.BigEndian.PutUint32(out, uint32(len(raw)))
-	copy(out[4:], raw)
-	_, err = w.Write(out)
+	binary.BigEndian.PutUint32(out, uint32(n))
+	_, err := w.Write(out)
 	return err
 }
 
@@ -141,9 +149,15 @@ func readFrame(r io.Reader) (frame, error) {
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return frame{}, err
 	}
+	switch raw[0] {
+	case packedCall:
+		return readCall(raw[1:])
+	case packedReturn:
+		return readReturn(raw[1:])
+	}
 	var f frame
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return frame{}, fmt.Errorf("a frame that is not JSON: %w", errFrame)
+	if err := json.Unmarshal(raw, &f); err != nil || f.Type == frameCall || f.Type == frameRet {
+		return frame{}, fmt.Errorf("a frame that cannot be read: %w", errFrame)
 	}
 	return f, nil
 }

@@ -22,6 +22,9 @@ type talk struct {
 	nonce  string
 	out    Outcome
 	lines  int
+
+	left  time.Duration // for the worker, from since on
+	since time.Time
 }
 
 type heard struct {
@@ -36,9 +39,8 @@ type heard struct {
 func (t *talk) hold(ctx context.Context) {
 	stop := context.AfterFunc(ctx, t.w.kill)
 	defer stop()
-	left := t.order.Limits.Compute + grace + compileTime
-	began := time.Now()
-	t.w.until(began.Add(left))
+	t.left = t.order.Limits.Compute + grace + compileTime
+	t.resume()
 	if err := writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}); err != nil {
 		if !t.late(ctx, err) {
 			t.died()
@@ -47,14 +49,16 @@ func (t *talk) hold(ctx context.Context) {
 	}
 	for {
 		f, err := readFrame(t.w.out)
-		now := time.Now()
-		left -= now.Sub(began)
 		if err != nil && t.late(ctx, err) || t.heard(ctx, heard{f, err}) {
 			return
 		}
-		began = time.Now() // the time of the host's answer is the host's
-		t.w.until(began.Add(left))
 	}
+}
+
+// resume gives the worker the time that is left. The time of the host's answers is the host's.
+func (t *talk) resume() {
+	t.since = time.Now()
+	t.w.until(t.since.Add(t.left))
 }
 
 // late ends a call whose time is over, or that its caller wants no more.
@@ -122,10 +126,11 @@ func (t *talk) log(l Line) bool {
 // answer judges a question by the grants that were approved, whatever the worker
 // thought of it, and has it answered.
 func (t *talk) answer(ctx context.Context, c hostCall) bool {
-	if t.order.Mode != modeRun || c.ID != len(t.out.Asked)+1 || len(c.Args) > maxArgument*2 {
+	if t.order.Mode != modeRun || c.ID != len(t.out.Asked)+1 || len(c.Args) > maxArgument*2 || !json.Valid(c.Args) {
 		t.broke("asked out of turn")
 		return true
 	}
+	t.left -= time.Since(t.since)
 	asked := Asked{Name: c.Name, Args: c.Args, Line: c.Line}
 	asked.Answer, asked.Fault = t.judge(ctx, c)
 	if len(asked.Answer) > maxAnswer {
@@ -138,7 +143,7 @@ func (t *talk) answer(ctx context.Context, c hostCall) bool {
 		t.out.Retryable = true
 	}
 	t.out.Asked = append(t.out.Asked, asked)
-	t.w.until(time.Now().Add(grace + compileTime))
+	t.resume()
 	if err := writeFrame(t.w.in, frame{Type: frameRet, Nonce: t.nonce, Ret: &hostReturn{ID: c.ID, OK: asked.Answer, Fault: asked.Fault}}); err != nil {
 		if !t.late(ctx, err) {
 			t.died()

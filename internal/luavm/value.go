@@ -20,6 +20,14 @@ const exact = 1 << 53
 // them in that order; null is left out; a whole number that Lua cannot hold
 // exactly becomes the text of its digits.
 func (m *machine) fromJSON(raw []byte) (lua.LValue, error) {
+	switch string(raw) { // what most questions are answered
+	case "true":
+		return lua.LTrue, nil
+	case "false":
+		return lua.LFalse, nil
+	case "null":
+		return lua.LNil, nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
@@ -82,7 +90,7 @@ func (m *machine) fromGo(v any, depth int, left *int) (lua.LValue, error) {
 // toJSON writes a Lua value as JSON with sorted keys. An empty table is
 // written as {}; where the schema wants a list, the host reads it as one.
 func toJSON(v lua.LValue, most int) ([]byte, error) {
-	w := &writer{most: most, left: maxResultSize, path: map[*lua.LTable]bool{}}
+	w := &writer{most: most, left: maxResultSize}
 	if err := w.value(v, 0); err != nil {
 		return nil, err
 	}
@@ -118,6 +126,9 @@ func (w *writer) value(v lua.LValue, depth int) error {
 		if depth >= maxResultDeep {
 			return fmt.Errorf("the value is nested deeper than %d levels", maxResultDeep)
 		}
+		if w.path == nil {
+			w.path = map[*lua.LTable]bool{}
+		}
 		w.path[v] = true
 		err := w.table(v, depth)
 		delete(w.path, v)
@@ -150,12 +161,28 @@ func (w *writer) text(s string) error {
 	if w.b.Len()+len(s) > w.most {
 		return fmt.Errorf("the value has more than %d kB", w.most>>10)
 	}
+	if plain(s) {
+		w.b.WriteByte('"')
+		w.b.WriteString(s)
+		w.b.WriteByte('"')
+		return nil
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s)
 	w.b.Write(bytes.TrimRight(b.Bytes(), "\n"))
 	return nil
+}
+
+// plain says whether JSON has a text as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *writer) table(t *lua.LTable, depth int) error {
