@@ -1,17 +1,10 @@
 package connector
 
-import (
-	"context"
-	"encoding/json"
-	"strings"
-)
+import "context"
 
-// unseen stands where a credential stood; leastSecret is how short one may be that is
-// looked for: shorter ones would be found in words.
-const (
-	unseen      = "••••••"
-	leastSecret = 6
-)
+// leastSecret is how short a credential may be that is looked for everywhere: shorter
+// ones would be found in words.
+const leastSecret = 6
 
 // WithoutSecrets takes the credentials of a connection out of texts that came from its
 // system, for readers who must never see one: some systems send back what they were
@@ -26,10 +19,8 @@ func (p *Pool) WithoutSecrets(ctx context.Context, kind, connection string, text
 		if err != nil || len(v.Reveal()) < leastSecret {
 			continue // none is set, or it cannot have been sent
 		}
-		quoted, _ := json.Marshal(v.Reveal())
 		for _, text := range texts {
-			*text = strings.ReplaceAll(*text, v.Reveal(), unseen)
-			*text = strings.ReplaceAll(*text, string(quoted[1:len(quoted)-1]), unseen)
+			*text = string(Hide([]byte(*text), v))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"joinery/internal/fault"
 	"joinery/internal/function"
@@ -14,9 +15,12 @@ import (
 	"joinery/internal/postgres"
 )
 
-// function runs a pinned function for a step, in a worker of its own. The clock
-// stands at the beginning of the run and chance follows from the run and the step,
-// so that a step that is tried again chooses the same.
+// knownClock is where a step that waits for another try keeps its function's clock.
+const knownClock = "clock"
+
+// function runs a pinned function for a step, in a worker of its own. The clock is that
+// of the step's first try and chance follows from the run and the step, so that a step
+// that is tried again chooses the same.
 func (t *try) function(ctx context.Context, key string, input map[string]any, ask node.Ask) (node.FunctionEnd, error) {
 	k := t.k
 	content, ok := k.rel.functions[key]
@@ -35,7 +39,7 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 	}
 	defer seatOf(ctx).away()()
 	call := luavm.Call{
-		Source: content.Source, Input: raw, Now: k.now(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
+		Source: content.Source, Input: raw, Now: t.clock(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
 			raw, wrong := toCode(ask(ctx, name, args))
@@ -52,6 +56,15 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 	t.b.logf("function %s: %d steps in %s, %s sandbox", key, out.Steps, out.Took.Round(100_000), out.Level)
 	t.b.recordCall(key, content, luavm.Record(call, out))
 	return ended(content.Content, key, out)
+}
+
+func (t *try) clock() time.Time {
+	if s, ok := t.memory[knownClock].(string); ok {
+		if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return at
+		}
+	}
+	return t.k.now()
 }
 
 // mostTape bounds what is kept of a call, in bytes. Beyond it the answers of systems

@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -82,12 +84,14 @@ func TestS61_CodeSeesNoCredential(t *testing.T) {
 	h.live(review.Function, "place", functionOf(t, pool, h))
 	h.live(review.Flow, "join", functionFlow)
 	h.start()
-	h.person("9", map[string]any{"last_name": "Boss " + token})
+	b64 := base64.StdEncoding.EncodeToString
+	h.person("9", map[string]any{"last_name": strings.Join([]string{"Boss", token, b64([]byte(token)), "Basic", b64([]byte("joinery:" + token + "!")), base64.RawURLEncoding.EncodeToString([]byte("x" + token)), url.QueryEscape(token)}, " ")})
 	h.hire("1", map[string]any{"manager_id": "9"})
 	h.until(run.Succeeded)
 	id, _ := h.groupsOf("hr:1")
 	title, _ := h.state().Accounts[id].Attributes["title"].(string)
-	require.True(t, strings.HasPrefix(title, "Reports to Boss ••"), title)
+	dots := secret.Value{}.String()
+	require.Equal(t, strings.Join([]string{"Reports to Boss", dots, dots, "Basic", dots, dots, dots}, " "), title)
 }
 
 // What is submitted is examined by the engine, and what that showed is of its content.

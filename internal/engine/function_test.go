@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,6 +13,7 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
+	"joinery/internal/pgtest"
 	"joinery/internal/review"
 	"joinery/internal/run"
 )
@@ -150,6 +152,40 @@ func (h *house) replays(id, text string) {
 	require.NoError(t, err)
 	require.Len(t, r.Differences, 1)
 	require.Contains(t, r.Differences[0].Now, "Works for Boss")
+}
+
+// A step that is tried again tells its function the moment of the first try, and the
+// same chance: whether a question had no answer, or a change could not be made.
+func TestFunction_TriesAgainWithTheSameClock(t *testing.T) {
+	t.Parallel()
+	h := open(t, "FindGroup#1:fail", "EnsureMember#1:fail")
+	h.live(review.Function, "place", functionOf(t, h.functions(), h))
+	h.live(review.Flow, "join", functionFlow)
+	h.start()
+	h.person("9", map[string]any{"last_name": "Boss"})
+	h.hire("1", map[string]any{"manager_id": "9"})
+	pgtest.Eventually(t, 30*time.Second, "the third try succeeds", func() bool {
+		h.clock.Forward(time.Minute)
+		h.e.Kick()
+		return h.runs()[0].State == run.Succeeded
+	})
+	calls, err := h.db.FunctionCalls(t.Context(), h.runs()[0].ID)
+	require.NoError(t, err)
+	require.Len(t, calls, 3)
+	for _, c := range calls {
+		require.Equal(t, calls[0].At, c.At)
+	}
+	tapes := [3]luavm.Tape{}
+	for i := range tapes {
+		kept, err := h.db.FunctionCall(t.Context(), h.runs()[0].ID, "place", i+1)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal([]byte(kept.Tape), &tapes[i]))
+	}
+	require.Equal(t, tapes[0].Now, tapes[2].Now)
+	require.JSONEq(t, string(tapes[1].End.Result), string(tapes[2].End.Result), "the same chance")
+	d, err := h.db.RunDetail(t.Context(), h.runs()[0].ID)
+	require.NoError(t, err)
+	require.NotContains(t, output(t, d, "place"), "clock")
 }
 
 // fail stops the step with the sentence of the code; nothing that was planned before is made.

@@ -243,8 +243,8 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 			return cp, err
 		}
 	}
-	if r.err != nil && row.State == run.StepWaiting && old.State == run.StepWaiting {
-		row.Output = old.Output // what the step knows must outlast a try that failed
+	if r.err != nil && row.State == run.StepWaiting {
+		row.Output = r.known(old) // what the step knows must outlast a try that failed
 	}
 	row.Error = k.hide(row.Error)
 	if k.foresees != nil {
@@ -284,6 +284,19 @@ func (k *carrier) hide(text string) string {
 		return text
 	}
 	return joiner.HideValues(text, joiner.PersonalValues(k.worker.Attributes))
+}
+
+// known is what a later try of the step must know after this one failed: what it knew
+// before, and the moment that its function was told.
+func (r stepResult) known(old postgres.StepRow) json.RawMessage {
+	if calls := r.boundary.calls; len(calls) > 0 {
+		raw, _ := json.Marshal(map[string]any{knownClock: calls[0].At})
+		return raw
+	}
+	if old.State == run.StepWaiting {
+		return old.Output
+	}
+	return nil
 }
 
 // outcome is what metrics call the end of a try: ports are of the flow's making

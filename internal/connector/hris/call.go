@@ -93,7 +93,7 @@ func (a *API) Call(ctx context.Context, method, path string, query url.Values, b
 		return Answer{}, fault.New(fault.TooLarge, "%s answered more than %d MiB.", a.Vendor, limit>>20)
 	}
 	for _, v := range hidden {
-		raw = connector.Hide(raw, v, "")
+		raw = connector.Hide(raw, v)
 	}
 	if resp.StatusCode == http.StatusNotModified {
 		return Answer{Status: resp.StatusCode}, nil
@@ -152,7 +152,7 @@ func (a *API) explain(resp *http.Response, raw []byte, hidden []secret.Value) er
 	if a.Says != nil {
 		text := []byte(a.Says(resp.Header, raw))
 		for _, v := range hidden {
-			text = connector.Hide(text, v, "")
+			text = connector.Hide(text, v)
 		}
 		if s := strings.TrimRight(Short(string(text)), ". "); s != "" {
 			said = " It says: " + s + "."

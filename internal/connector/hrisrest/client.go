@@ -78,7 +78,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if len(raw) > maxAnswer {
 		return nil, "", fault.New(fault.TooLarge, "The HRIS answered more than 8 MiB.")
 	}
-	raw = connector.Hide(raw, key, c.set.user)
+	raw = connector.Hide(raw, key)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, "", c.explain(resp, raw)
 	}

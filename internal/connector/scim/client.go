@@ -76,7 +76,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return answer{}, err
 	}
-	data = connector.Hide(data, key, c.set.user)
+	data = connector.Hide(data, key)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return answer{}, c.explain(resp, data)
 	}
