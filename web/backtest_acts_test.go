@@ -11,8 +11,7 @@ import (
 
 // backtestActs are the acts that try a flow, and test it against past joiners.
 func (w *world) backtestActs(add func(func() act)) {
-	eng := &engine.Engine{DB: w.server.DB, Nodes: w.server.Nodes, Pool: w.server.Pool, Now: w.server.Now, Log: slog.New(slog.DiscardHandler), MarkKey: []byte("marks")}
-	w.server.Try = eng.Try
+	w.tries()
 	w.live(review.Flow, "key: tried\nname: Tried\ntrigger: by_hand\nnodes:\n  - {id: by_hand, type: manual, params: {connection: hr}}\n  - {id: over, type: stop}\nedges:\n  - {from: by_hand.started, to: over}\n")
 	add(func() act {
 		return act{route: "POST /flows/:key/try", by: w.bo, path: "/flows/tried/try", form: fields("payload", `{"worker":"1","joiner":{"first_name":"Ada"}}`), records: []string{"flow.try"}}
@@ -31,6 +30,12 @@ func (w *world) backtestActs(add func(func() act)) {
 		w.noBacktest()
 		return act{route: "POST /api/v1/flows/:key/revisions/:n/backtests", by: w.bo, path: "/api/v1/flows/tried/revisions/1/backtests", json: obj{"joiners": 5}, records: []string{"backtest.ask"}}
 	})
+}
+
+// tries lets flows be tried.
+func (w *world) tries() {
+	eng := &engine.Engine{DB: w.server.DB, Nodes: w.server.Nodes, Pool: w.server.Pool, Now: w.server.Now, Log: slog.New(slog.DiscardHandler), MarkKey: []byte("marks")}
+	w.server.Try = eng.Try
 }
 
 // noBacktest ends what is under way, because a flow has one backtest at a time.

@@ -111,10 +111,15 @@ func (s *Server) nodeMove(c *fiber.Ctx, who auth.Actor) error {
 	})(c, who)
 }
 
-// edgeAdd is POST /flows/:key/edges.
+// edgeAdd is POST /flows/:key/edges: an edge more, or one in the place of another.
 func (s *Server) edgeAdd(c *fiber.Ctx, who auth.Actor) error {
 	return s.edit(func(c *fiber.Ctx, e editing) (flow.Content, string, string, error) {
-		f, err := e.flow.Link(s.Nodes, c.FormValue("from"), flow.NodeID(c.FormValue("to")))
+		now := flow.Edge{From: c.FormValue("from"), To: flow.NodeID(c.FormValue("to"))}
+		if from, to, instead := strings.Cut(c.FormValue("instead"), ">"); instead {
+			f, err := e.flow.Relink(s.Nodes, flow.Edge{From: from, To: flow.NodeID(to)}, now)
+			return f, "#edges", "The connection is moved.", err
+		}
+		f, err := e.flow.Link(s.Nodes, now.From, now.To)
 		return f, "#edges", "Connected.", err
 	})(c, who)
 }

@@ -77,22 +77,36 @@ func (s *Server) nodePage(c *fiber.Ctx, who auth.Actor, e editing, f sent, r rea
 		return err
 	}
 	p.Form.Node = c.Params("node")
-	p.Acts = s.nodeActs(e, base)
+	p.Acts = s.nodeActs(e, base, who)
 	return s.show(c, who, frame{Title: e.node.Title(), Crumbs: crumbsOf(review.Flow, ui.Link{Text: e.a.Name, URL: at}), Status: status}, artifacts.EditNode(p))
 }
 
 // nodeActs are what can be done with a node besides filling it in.
-func (s *Server) nodeActs(e editing, base int) []artifacts.Side {
+func (s *Server) nodeActs(e editing, base int, who auth.Actor) []artifacts.Side {
 	at := "/flows/" + e.a.Key + "/nodes/" + string(e.node.ID)
 	revision := []ui.Pair{{Label: "base", Value: itoa(base)}}
-	copied := artifacts.Side{Title: "Copy", Text: "The copy has the same fields and no connections yet.", Actions: []ui.Button{{Text: "Duplicate this node", Icon: "copy", Post: at + "/duplicate", Values: revision}}}
+	copied := artifacts.Side{Title: "Copy", Text: "The copy has the same fields and no connections yet.", Actions: []ui.Button{{Text: "Duplicate this node", Icon: "copy", Post: at + "/duplicate", Values: revision}, {Text: "As text", Icon: "braces", URL: severalURL(e.a.Key, []flow.NodeID{e.node.ID})}}}
 	remove := artifacts.Side{Title: "Remove", Dangers: []ui.Danger{{Button: "Remove this node", Title: "Remove " + e.node.Title(), Text: "What led to it leads to what followed it, when that is one thing. The revisions before keep it.", Post: at + "/remove", Values: revision}}}
+	var out []artifacts.Side
+	if who.Can(auth.RunSimulate) {
+		out = append(out, tryNode(e))
+	}
 	if e.spec.Trigger {
-		return []artifacts.Side{remove}
+		return append(out, remove)
 	}
 	place := ui.Field{Name: "to", ID: "move-to", Label: "To", Input: "select", Options: s.places(e.flow, e.node.ID, true)}
 	move := artifacts.Side{Title: "Move", Text: "What led to it leads to what followed it. Its other ways out stay.", Action: at + "/move", Submit: "Move", Fields: []ui.Field{{Name: "base", Input: "hidden", Value: itoa(base)}, place}}
-	return []artifacts.Side{move, copied, remove}
+	return append(out, move, copied, remove)
+}
+
+// tryNode leads to the page that tries the flow: up to this node, or with its output pinned.
+func tryNode(e editing) artifacts.Side {
+	at, id := "/flows/"+e.a.Key+"/try", string(e.node.ID)
+	out := artifacts.Side{Title: "Try", Text: "Works out what is saved, up to this node. Nothing is written anywhere.", Actions: []ui.Button{{Text: "Try up to here", Icon: "play", URL: at + "?until=" + id}}}
+	if !e.spec.Trigger && !e.spec.Ends {
+		out.Actions = append(out.Actions, ui.Button{Text: "Pin its output", Icon: "pin", URL: at + "?pin=" + id + "#pins"})
+	}
+	return out
 }
 
 func contentOf(f flow.Content) []byte {
@@ -127,6 +141,11 @@ func (s *Server) nodeSave(c *fiber.Ctx, who auth.Actor) error {
 	}
 	if err != nil {
 		return err
+	}
+	if was := flow.NodeID(c.Params("node")); was != e.node.ID { // its box stays where it is
+		if err := s.saveLayout(c, e.a.Key, layoutOf(e.a).Rename(was, e.node.ID)); err != nil {
+			return err
+		}
 	}
 	return s.done(c, "/flows/"+e.a.Key+"#node-"+string(e.node.ID), "Saved as a new revision.")
 }

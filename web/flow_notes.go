@@ -115,14 +115,7 @@ func (s *Server) notesSave(c *fiber.Ctx, who auth.Actor) error {
 	if len(r.wrong) > 0 {
 		return s.notesPage(c, who, e, sent, r.wrong)
 	}
-	raw, err := l.JSON()
-	if err != nil {
-		return err
-	}
-	if _, err := flow.ReadLayout(raw); err != nil {
-		return err
-	}
-	if err := s.DB.SaveLayout(c.UserContext(), review.Flow, e.a.Key, string(raw)); err != nil {
+	if err := s.saveLayout(c, e.a.Key, l); err != nil {
 		return err
 	}
 	return s.done(c, "/flows/"+e.a.Key, "Notes and groups are saved.")

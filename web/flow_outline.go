@@ -69,7 +69,8 @@ func label(spec flow.Spec, path string) string {
 
 // outlineActs are undo and redo, and the page of the settings.
 func outlineActs(at string, head, undo, redo int) []ui.Button {
-	out := []ui.Button{{Text: "Settings", Icon: "settings", URL: at + "/settings"}, {Text: "Notes and groups", Icon: "message-square", URL: at + "/notes"}}
+	out := []ui.Button{{Text: "Settings", Icon: "settings", URL: at + "/settings"}, {Text: "Notes and groups", Icon: "message-square", URL: at + "/notes"},
+		{Text: "Several nodes", Icon: "list-checks", URL: at + "/several"}, {Text: "Tidy up the drawing", Icon: "wand-sparkles", Post: at + "/several", Values: []ui.Pair{{Label: "op", Value: "tidy"}}}}
 	if undo > 0 {
 		out = append(out, ui.Button{Text: "Undo", Icon: "undo-2", Post: at + "/undo", Values: []ui.Pair{{Label: "base", Value: itoa(head)}, {Label: "op", Value: "undo"}}})
 	}
@@ -89,8 +90,10 @@ func (s *Server) edgeLines(a postgres.Artifact, f flow.Content, edits bool) arti
 		return string(id) + " (is not there)"
 	}
 	var out artifacts.Edges
+	instead := ui.Field{Name: "instead", Label: "In place of", Input: "select", Options: []ui.Option{{Value: "", Label: "None: a connection more"}}, Help: "A connection that is moved keeps its place among the others."}
 	for _, e := range f.Edges {
 		id, port := e.Split()
+		instead.Options = append(instead.Options, ui.Option{Value: e.From + ">" + string(e.To), Label: title(id) + " → " + port + " → " + title(e.To)})
 		l := artifacts.EdgeLine{From: title(id), Port: port, To: title(e.To)}
 		if edits {
 			l.Remove = &ui.Button{Text: "Disconnect", Tone: "small", Post: at + "/remove", Values: []ui.Pair{{Label: "base", Value: itoa(a.Head)}, {Label: "from", Value: e.From}, {Label: "to", Value: string(e.To)}}}
@@ -113,6 +116,9 @@ func (s *Server) edgeLines(a postgres.Artifact, f flow.Content, edits bool) arti
 		}
 	}
 	out.Add = &artifacts.AddNode{Action: at, Base: itoa(a.Head), Fields: []ui.Field{from, to}}
+	if len(f.Edges) > 0 {
+		out.Add.Fields = append(out.Add.Fields, instead)
+	}
 	return out
 }
 

@@ -23,18 +23,19 @@ import (
 type postedFlowTry struct {
 	query, joiner, event, payload, until, signoffs string
 	live                                           bool
+	pins                                           []postedPin
 }
 
 // flowTryForm is GET /flows/:key/try.
 func (s *Server) flowTryForm(c *fiber.Ctx, who auth.Actor) error {
-	return s.tryPage(c, who, postedFlowTry{query: c.Query("q"), joiner: c.Query("joiner"), event: c.Query("event"), until: c.Query("until"), live: true}, nil, nil)
+	return s.tryPage(c, who, postedFlowTry{query: c.Query("q"), joiner: c.Query("joiner"), event: c.Query("event"), until: c.Query("until"), live: true, pins: askedPin(c.Query("pin"))}, nil, nil)
 }
 
 // flowTry is POST /flows/:key/try: the same page with what came of it.
 func (s *Server) flowTry(c *fiber.Ctx, who auth.Actor) error {
 	p := postedFlowTry{query: strings.TrimSpace(c.FormValue("q")), joiner: c.FormValue("joiner"), event: strings.TrimSpace(c.FormValue("event")), payload: c.FormValue("payload"),
-		until: c.FormValue("until"), signoffs: c.FormValue("signoffs"), live: c.FormValue("live") != ""}
-	if c.FormValue("find") != "" {
+		until: c.FormValue("until"), signoffs: c.FormValue("signoffs"), live: c.FormValue("live") != "", pins: postedPins(sentBy(c))}
+	if c.FormValue("find") != "" || c.FormValue("more") != "" {
 		return s.tryPage(c, who, p, nil, nil)
 	}
 	a, rev, err := s.newest(c, review.Flow)
@@ -46,6 +47,9 @@ func (s *Server) flowTry(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	ask := engine.Try{Content: []byte(rev.Content), Live: p.live, Trial: engine.Trial{Until: flow.NodeID(p.until)}}
+	if ask.Pins, err = readPins(p.pins); err != nil {
+		return s.tryPage(c, who, p, nil, err)
+	}
 	switch { // what was typed goes before what was picked
 	case strings.TrimSpace(p.payload) != "":
 		ask.Payload = json.RawMessage(p.payload)
@@ -85,6 +89,7 @@ func (s *Server) tryPage(c *fiber.Ctx, who auth.Actor, t postedFlowTry, got *eng
 	}
 	p.Payload = ui.Field{Name: "payload", Label: "Or a made-up one", Input: "code", Rows: 6, Value: t.payload, Placeholder: `{"worker": "4711", "joiner": {"first_name": "Ada", "last_name": "Lovelace"}}`, Help: "JSON with worker, event (type, changed) and joiner. It goes before the others."}
 	p.How = tryHow(f, t)
+	p.Pins, p.PinsOpen = s.tryPins(f, t.pins, refused), len(t.pins) > 0
 	status := 0
 	if refused != nil {
 		n := refusal(refused)

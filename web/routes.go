@@ -125,6 +125,8 @@ func (s *Server) routes() []route {
 		{post, "/flows/:key/edges", auth.ArtifactWrite, s.edgeAdd},
 		{post, "/flows/:key/edges/remove", auth.ArtifactWrite, s.edgeRemove},
 		{post, "/flows/:key/paste", auth.ArtifactWrite, s.nodePaste},
+		{get, "/flows/:key/several", auth.ArtifactRead, s.severalShow},
+		{post, "/flows/:key/several", auth.ArtifactWrite, s.severalDo},
 		{post, "/flows/:key/undo", auth.ArtifactWrite, s.flowUndo},
 		{get, "/flows/:key/settings", auth.ArtifactWrite, s.settingsEdit},
 		{post, "/flows/:key/settings", auth.ArtifactWrite, s.settingsSave},

@@ -242,6 +242,9 @@ func (w *world) flowActs(add func(func() act)) {
 		return act{route: "POST /flows/:key/paste", by: w.bo, path: "/flows/c-flow/paste", form: fields("text", "nodes: [{id: pasted, type: stop}]", "message", "why", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {
+		return act{route: "POST /flows/:key/several", by: w.bo, path: "/flows/c-flow/several", form: fields("op", "duplicate", "node", "ok", "message", "why", "base", base()), records: []string{"revision.save"}}
+	})
+	add(func() act {
 		return act{route: "POST /flows/:key/undo", by: w.bo, path: "/flows/c-flow/undo", form: fields("op", "undo", "base", base()), records: []string{"revision.save"}}
 	})
 	add(func() act {

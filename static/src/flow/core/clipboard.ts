@@ -1,6 +1,7 @@
 // Copying between places, tabs and flows. A snippet holds nodes, the edges among them, and where they stood. As text it is
 // YAML; among tabs of one browser it travels whole, under a type of its own.
-import { edgesOf, findNode, freeID, split } from "./graph";
+import { ID, edgesOf, findNode, freeID, split } from "./graph";
+import { renamed } from "./rename";
 import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, Layout, Note, Point } from "./types";
 import { toYAML } from "./yaml";
 
@@ -53,11 +54,11 @@ export function paste(doc: Doc, cat: Catalog, s: Snippet, move: (p: Point) => Po
   let started = !!findNode(doc.content, doc.content.trigger);
   const pasted = s.nodes.filter((n) => { const start = !!cat.spec(n.type)?.trigger; if (start && started) return false; started ||= start; return true; }); // a flow has one start
   for (const n of pasted) {
-    const id = taken.has(n.id) ? freeID((x) => taken.has(x), n.id.replace(/\d+$/, "").replace(/_$/, "")) : n.id;
+    const id = !ID.test(n.id) ? freeID((x) => taken.has(x), n.type) : taken.has(n.id) ? freeID((x) => taken.has(x), n.id.replace(/\d+$/, "").replace(/_$/, "")) : n.id;
     taken.add(id);
     now.set(n.id, id);
   }
-  const nodes = pasted.map((n) => ({ ...n, id: now.get(n.id)!, ...(n.params ? { params: renamed(n.params, now) as FlowNode["params"] } : {}) }));
+  const nodes = pasted.map((n) => ({ ...n, id: now.get(n.id)!, ...(n.params ? { params: renamed(n, cat.spec(n.type), now) } : {}) }));
   const edges = s.edges.filter((e) => now.has(split(e.from)[0]) && now.has(e.to))
     .map((e) => { const [from, port] = split(e.from); return { from: `${now.get(from)}.${port}`, to: now.get(e.to)! }; });
   let content: Content = { ...doc.content, nodes: [...doc.content.nodes, ...nodes], edges: [...edgesOf(doc.content), ...edges] };
@@ -74,13 +75,3 @@ export function paste(doc: Doc, cat: Catalog, s: Snippet, move: (p: Point) => Po
 }
 
 export const fresh = (what: string): string => `${what}-${Math.random().toString(36).slice(2, 10)}`;
-
-/** renamed follows new ids in whatever reads steps.<id>. */
-export function renamed(v: unknown, now: Map<string, string>): unknown {
-  if (typeof v === "string") {
-    return v.includes("steps.") ? v.replace(/\bsteps\.([a-z][a-z0-9_]*)/g, (all, id) => (now.has(id) ? `steps.${now.get(id)}` : all)) : v;
-  }
-  if (Array.isArray(v)) return v.map((x) => renamed(x, now));
-  if (v && typeof v === "object") return Object.fromEntries(Object.entries(v).map(([k, x]) => [k, renamed(x, now)]));
-  return v;
-}

@@ -215,7 +215,7 @@ export class Editor {
     }
     if (this.selected.size === 0) return;
     const ids = [...this.selected];
-    const nodes = ids.filter((id) => graph.findNode(this.content, id));
+    const nodes = this.content.nodes.map((n) => n.id).filter((id) => this.selected.has(id)); // in the flow's order, as on the outline
     this.said = `${ids.length === 1 ? "Removed" : `${ids.length} removed`}. Ctrl Z brings it back.`; this.saidCount++;
     this.act(ids.length === 1 ? "Remove" : `Remove ${ids.length}`, {
       content: graph.removeAll(this.content, nodes),

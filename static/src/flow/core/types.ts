@@ -38,7 +38,7 @@ export interface Layout { nodes?: Record<string, Point>; notes?: Note[]; groups?
 /** Doc is what one act changes and one undo brings back. */
 export interface Doc { readonly content: Content; readonly layout: Layout }
 
-export interface Field { key: string; label: string; kind: string; required?: boolean; default?: unknown; help?: string; of?: string }
+export interface Field { key: string; label: string; kind: string; required?: boolean; default?: unknown; help?: string; of?: string; expr?: boolean }
 
 export interface Port { name: string; label: string }
 

@@ -18,7 +18,7 @@ import { toYAML } from "../core/yaml";
 const spec = (kind: string, ports: string[], more: Partial<Spec> = {}): Spec => ({ kind, version: 1, category: "logic", title: kind, icon: "x", help: "", fields: [], ports: ports.map((name) => ({ name, label: name })), ...more });
 const specs = [
   spec("hris.event", ["started"], { trigger: true }), spec("branch", ["yes", "no"]), spec("switch", ["default"], { ports_from: "cases" }),
-  spec("set", ["done"], { fields: [{ key: "values", label: "Values", kind: "mapping", default: { a: 1 } }] }), spec("stop", [], { ends: true }),
+  spec("set", ["done"], { fields: [{ key: "values", label: "Values", kind: "mapping", expr: true, default: { a: 1 } }] }), spec("stop", [], { ends: true }),
 ];
 const cat = new Catalog(specs);
 const empty: Content = { key: "f", name: "F", trigger: "", nodes: [] };
