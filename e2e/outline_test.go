@@ -244,4 +244,18 @@ func TestOutline_BuildsTheEmployeeFlowWithoutScript(t *testing.T) {
 	}
 	require.Equal(t, hash, rev.Hash)
 	b.clean()
+
+	// With scripts, as everybody else sees these pages.
+	b = openTab(t, base)
+	b.use(screens()[0])
+	b.signIn("bo@example.com", password)
+	b.visit("/flows/employee")
+	b.everySize("outline")
+	b.visit("/flows/employee/several")
+	b.press("Choose all")
+	b.says("nodes are chosen")
+	b.everySize("several")
+	b.visit("/flows/employee/try?pin=" + string(want.Nodes[1].ID))
+	b.look("try-pin")
+	b.clean()
 }

@@ -24,15 +24,25 @@ func TestPanel_WhatCompletesWhere(t *testing.T) {
 	require.NoError(t, err)
 	env := map[string]any{}
 	var names, helpers []map[string]any
+	granted := flow.Node{ID: "granted", Type: "groups.resolve"}
+	c.Nodes = append(c.Nodes, granted)
+	c.Edges = append(c.Edges, flow.Edge{From: "granted.done", To: "names_given"})
 	for _, n := range flow.Names(c, node.All(), "names_given") {
-		x := map[string]any{"path": n.Path, "type": string(n.Type), "help": n.Help}
+		x := map[string]any{"path": n.Path, "type": string(n.Type), "help": n.Help, "of": string(n.Of)}
+		var entry []map[string]any
+		for _, e := range n.Entry {
+			entry = append(entry, map[string]any{"path": e.Path, "type": string(e.Type)})
+		}
+		if entry != nil {
+			x["entry"] = entry
+		}
 		if n.Insert != "" {
 			x["insert"] = n.Insert
 		}
 		names = append(names, x)
 	}
 	for _, h := range expr.Helpers() {
-		helpers = append(helpers, map[string]any{"name": h.Name, "signature": h.Signature, "help": h.Text, "on": string(h.On), "gives": string(h.Gives), "example": h.Example, "result": h.Result})
+		helpers = append(helpers, map[string]any{"name": h.Name, "signature": h.Signature, "help": h.Text, "on": string(h.On), "gives": string(h.Gives), "of": string(h.Of()), "example": h.Example, "result": h.Result})
 	}
 	env["names"], env["helpers"] = names, helpers
 	given, err := json.Marshal(env)
@@ -78,8 +88,24 @@ func TestPanel_WhatCompletesWhere(t *testing.T) {
 		{"=event.ch|", "field", "changed", "=event.changed|", ""},
 		{"=event.changed.ex|", "field", "exists", "=event.changed.exists(|)", ""},
 		{"=nothing.like.this|", "field", none, "", ""},
+		// Behind the name that stands for each entry is what the entries of that list have.
+		{"=event.changed.exists(|)", "field", "x", "=event.changed.exists(x, |)", "exists"},
+		{"=event.changed.exists(any|)", "field", none, "", "exists"},
+		{"=event.changed.exists(x, x.st|)", "field", "startsWith", "=event.changed.exists(x, x.startsWith(|))", "exists"},
+		{"=event.changed.exists(dep, de|)", "field", "dep", "=event.changed.exists(dep, dep|)", "exists"},
+		{"=event.changed.exists(dep, true) || dep|", "field", "joiner.department", "=event.changed.exists(dep, true) || joiner.department|", ""},
+		{"=steps.granted.granted.filter(g, g.|)", "field", "group", "=steps.granted.granted.filter(g, g.group|)", "filter"},
+		{"=steps.granted.granted.filter(g, g.row > 1).all(h, h.ow|)", "field", "owner", "=steps.granted.granted.filter(g, g.row > 1).all(h, h.owner|)", "all"},
+		{"=steps.granted.granted.filter(g, g.group.ends|)", "field", "endsWith", "=steps.granted.granted.filter(g, g.group.endsWith(|))", "filter"},
+		{"=steps.granted.granted.map(g, g.group).exists(n, n.con|)", "field", "contains", "=steps.granted.granted.map(g, g.group).exists(n, n.contains(|))", "exists"},
+		{"=steps.granted.groups.exists(n, steps.granted.granted.exists(g, g.group == n && g.re|))", "field", "reason", "=steps.granted.groups.exists(n, steps.granted.granted.exists(g, g.group == n && g.reason|))", "exists"},
+		{"=steps.granted.groups.exists(n, steps.granted.granted.exists(g, n.|))", "field", "contains", "=steps.granted.groups.exists(n, steps.granted.granted.exists(g, n.contains(|)))", "exists"},
+		{"=Split(joiner.title, \",\").map(p, Lower(p.ma|))", "field", "matches", "=Split(joiner.title, \",\").map(p, Lower(p.matches(|)))", "Lower"},
+		{"=['a', 'b'].all(p, p.st|)", "field", "startsWith", "=['a', 'b'].all(p, p.startsWith(|))", "all"},
+		{"=RemoveDuplicates(steps.granted.groups).filter(g, g.|)", "field", "contains", "=RemoveDuplicates(steps.granted.groups).filter(g, g.contains(|))", "filter"},
+		{"Groups: {{ steps.granted.granted.filter(g, g.un|) }}", "field", "until", "Groups: {{ steps.granted.granted.filter(g, g.until|) }}", "filter"},
 	} {
-		cursor := strings.Index(k.text, "|")
+		cursor := strings.LastIndex(k.text, "|")
 		text := k.text[:cursor] + k.text[cursor+1:]
 		var got struct {
 			First, Gives, Call string

@@ -7,6 +7,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/expr"
+	"joinery/internal/flow"
 )
 
 // completion is all that the expressions of one node may name. The script gets it
@@ -24,6 +25,20 @@ type completedName struct {
 	// Insert is what to write where that is not the path.
 	Insert string `json:"insert,omitempty"`
 	Value  string `json:"value,omitempty"`
+	// Of is the type of a list's entries, and Entry what each of them holds.
+	Of    string          `json:"of,omitempty"`
+	Entry []completedName `json:"entry,omitempty"`
+}
+
+func completed(n flow.Name) completedName {
+	x := completedName{Path: n.Path, Type: string(n.Type), Help: n.Help, Of: string(n.Of)}
+	if n.Insert != n.Path {
+		x.Insert = n.Insert
+	}
+	for _, e := range n.Entry {
+		x.Entry = append(x.Entry, completed(e))
+	}
+	return x
 }
 
 type completedHelper struct {
@@ -33,6 +48,7 @@ type completedHelper struct {
 	// On is the type that a method belongs to; "" for a function.
 	On      string `json:"on,omitempty"`
 	Gives   string `json:"gives"`
+	Of      string `json:"of,omitempty"`
 	Example string `json:"example"`
 	Result  string `json:"result"`
 }
@@ -53,14 +69,12 @@ func (s *Server) canvasComplete(c *fiber.Ctx, who auth.Actor) error {
 	}
 	out := completion{Names: []completedName{}}
 	for _, n := range sampledNames(e.flow, s.Nodes, e.node.ID, sm.scope) {
-		x := completedName{Path: n.Path, Type: string(n.Type), Help: n.Help, Value: n.Value}
-		if n.Insert != n.Path {
-			x.Insert = n.Insert
-		}
+		x := completed(n.Name)
+		x.Value = n.Value
 		out.Names = append(out.Names, x)
 	}
 	for _, h := range expr.Helpers() {
-		out.Helpers = append(out.Helpers, completedHelper{h.Name, h.Signature, h.Text, string(h.On), string(h.Gives), h.Example, h.Result})
+		out.Helpers = append(out.Helpers, completedHelper{h.Name, h.Signature, h.Text, string(h.On), string(h.Gives), string(h.Of()), h.Example, h.Result})
 	}
 	return sendJSON(c, http.StatusOK, out)
 }

@@ -85,12 +85,12 @@ func sampledNames(c flow.Content, cat flow.Catalog, at flow.NodeID, scope expr.S
 				if !plainName.MatchString(k) {
 					own.Insert = fmt.Sprintf("Attribute(joiner, %q)", k)
 				}
-				out = append(out, sampledName{Name: own, Value: shownValue(scope.Joiner[k])})
+				out = append(out, sampledName{Name: own.Holding(scope.Joiner[k]), Value: shownValue(scope.Joiner[k])})
 			}
 			more = nil
 		}
 		v := valueAt(scope, n.Path)
-		out = append(out, sampledName{Name: n, Value: shownSample(v)})
+		out = append(out, sampledName{Name: n.Holding(v), Value: shownSample(v)})
 		m, ok := v.(map[string]any)
 		if !ok {
 			continue
@@ -99,7 +99,8 @@ func sampledNames(c flow.Content, cat flow.Catalog, at flow.NodeID, scope expr.S
 			if i == mostKeys {
 				break
 			}
-			out = append(out, sampledName{Name: flow.Name{Path: n.Path + "." + k, Type: expr.TypeOf(m[k]), Insert: fmt.Sprintf("Attribute(%s, %q)", n.Path, k)}, Value: shownValue(m[k]), Deep: true})
+			part := flow.Name{Path: n.Path + "." + k, Type: expr.TypeOf(m[k]), Insert: fmt.Sprintf("Attribute(%s, %q)", n.Path, k)}
+			out = append(out, sampledName{Name: part.Holding(m[k]), Value: shownValue(m[k]), Deep: true})
 		}
 	}
 	return out

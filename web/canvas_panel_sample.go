@@ -128,7 +128,14 @@ func exampleOf(o flow.Output, now time.Time) any {
 	case expr.Number:
 		return 1.0
 	case expr.List:
-		return []any{"‹" + o.Name + "›"}
+		if o.Of != string(expr.Map) {
+			return []any{"‹" + o.Name + "›"}
+		}
+		entry := map[string]any{}
+		for _, x := range o.Entry {
+			entry[x.Name] = exampleOf(x, now)
+		}
+		return []any{entry}
 	case expr.Map:
 		return map[string]any{}
 	case expr.Timestamp:

@@ -184,7 +184,7 @@ func (w *world) holds(text string) string {
 }
 
 // ask sends any body as this browser.
-func (b *browser) ask(t *testing.T, method, path, media, body string, header map[string]string) answer {
+func (b *browser) ask(t testing.TB, method, path, media, body string, header map[string]string) answer {
 	t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	req.Host = b.console.server.base.Host

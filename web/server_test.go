@@ -35,7 +35,7 @@ type console struct {
 	app    *fiber.App
 }
 
-func newConsole(t *testing.T, baseURL string) *console {
+func newConsole(t testing.TB, baseURL string) *console {
 	t.Helper()
 	sealer, err := secret.NewSealer(bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func newConsole(t *testing.T, baseURL string) *console {
 }
 
 // person adds a user with these roles and gives a browser that is signed in.
-func (k *console) person(t *testing.T, email string, roles ...auth.Role) *browser {
+func (k *console) person(t testing.TB, email string, roles ...auth.Role) *browser {
 	t.Helper()
 	_, err := k.server.DB.AddUser(context.Background(), auth.Engine(), k.server.Hasher, postgres.NewUser{Email: email, Name: "Person " + email, Password: goodPassword, Roles: roles})
 	require.NoError(t, err)
@@ -78,17 +78,17 @@ type answer struct {
 
 var csrfField = regexp.MustCompile(`name="_csrf" value="([^"]+)"`)
 
-func (b *browser) token(t *testing.T) string {
+func (b *browser) token(t testing.TB) string {
 	t.Helper()
 	m := csrfField.FindStringSubmatch(b.get(t, "/account").body)
 	require.NotNil(t, m, "the page has no form with a token")
 	return m[1]
 }
 
-func (b *browser) get(t *testing.T, path string) answer { return b.send(t, get, path, nil, nil) }
+func (b *browser) get(t testing.TB, path string) answer { return b.send(t, get, path, nil, nil) }
 
 // post sends a form; a signed-in browser's token is added unless it is there.
-func (b *browser) post(t *testing.T, path string, form url.Values) answer {
+func (b *browser) post(t testing.TB, path string, form url.Values) answer {
 	t.Helper()
 	if form == nil {
 		form = url.Values{}
@@ -99,7 +99,7 @@ func (b *browser) post(t *testing.T, path string, form url.Values) answer {
 	return b.send(t, post, path, form, map[string]string{"Sec-Fetch-Site": "same-origin"})
 }
 
-func (b *browser) send(t *testing.T, method, path string, form url.Values, header map[string]string) answer {
+func (b *browser) send(t testing.TB, method, path string, form url.Values, header map[string]string) answer {
 	t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	req.Host = b.console.server.base.Host

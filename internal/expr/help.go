@@ -14,6 +14,15 @@ type Help struct {
 	Example, Result string
 }
 
+// Of is the type of the entries of a list that a helper gives; "" where they are those
+// of what it was given, or anything.
+func (h Help) Of() Type {
+	if h.Name == "Split" {
+		return String
+	}
+	return ""
+}
+
 // Helpers lists all helpers with their help, functions first, each by name. They
 // are the functions of this package and the parts of CEL that flows need.
 func Helpers() []Help {

@@ -18,6 +18,24 @@ type Name struct {
 	// Insert is what to write where that differs: a value that may be missing is read
 	// by Attribute.
 	Insert string
+	// Of is the type of a list's entries, and Entry what each of them holds.
+	Of    expr.Type
+	Entry []Name
+}
+
+// Holding gives the name of a list with the entries of a value of it, where the
+// type of its entries is not declared.
+func (n Name) Holding(v any) Name {
+	list, ok := v.([]any)
+	if n.Type != expr.List || n.Of != "" || !ok || len(list) == 0 {
+		return n
+	}
+	n.Of = expr.TypeOf(list[0])
+	first, _ := list[0].(map[string]any)
+	for _, k := range slices.Sorted(maps.Keys(first)) {
+		n.Entry = append(n.Entry, Name{Path: k, Type: expr.TypeOf(first[k])})
+	}
+	return n
 }
 
 // Names lists what expressions of a node can read, in the order people look for it:
@@ -39,11 +57,11 @@ func Names(c Content, cat Catalog, at NodeID) []Name {
 		out = append(out, stepNames(n, cat)...)
 	}
 	for _, k := range slices.Sorted(maps.Keys(c.Vars)) {
-		add("vars."+k, expr.TypeOf(c.Vars[k]), "A value of this flow.")
+		out = append(out, Name{Path: "vars." + k, Type: expr.TypeOf(c.Vars[k]), Help: "A value of this flow."}.Holding(c.Vars[k]))
 	}
 	add("event.type", expr.String, "worker.hired, worker.updated and so on; empty for a run by hand.")
 	add("event.worker", expr.String, "The HRIS's id of the worker.")
-	add("event.changed", expr.List, "The attributes that changed, where the HRIS tells.")
+	out = append(out, Name{Path: "event.changed", Type: expr.List, Of: expr.String, Help: "The attributes that changed, where the HRIS tells."})
 	add("event.at", expr.Timestamp, "When it happened.")
 	add("event.key", expr.String, "The sender's own key of the event.")
 	add("run.id", expr.String, "This run.")
@@ -64,7 +82,11 @@ func stepNames(n Node, cat Catalog) []Name {
 	at := "steps." + string(n.ID)
 	var out []Name
 	for _, o := range spec.Outputs {
-		out = append(out, Name{Path: at + "." + o.Name, Type: expr.Type(o.Type), Help: o.Help})
+		x := Name{Path: at + "." + o.Name, Type: expr.Type(o.Type), Help: o.Help, Of: expr.Type(o.Of)}
+		for _, e := range o.Entry {
+			x.Entry = append(x.Entry, Name{Path: e.Name, Type: expr.Type(e.Type), Help: e.Help, Of: expr.Type(e.Of)})
+		}
+		out = append(out, x)
 		if o.Name != "form" {
 			continue
 		}

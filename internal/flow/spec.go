@@ -56,6 +56,9 @@ type Output struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // string, bool, number, timestamp, map, list, any
 	Help string `json:"help,omitempty"`
+	// Of is the type of a list's entries, and Entry what each of them holds.
+	Of    string   `json:"of,omitempty"`
+	Entry []Output `json:"entry,omitempty"`
 }
 
 // Catalog finds the spec of a node type.

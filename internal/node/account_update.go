@@ -28,7 +28,7 @@ func (AccountUpdate) Spec() flow.Spec {
 		},
 		Ports:    []flow.Port{{Name: "changed", Label: "changed"}, {Name: "unchanged", Label: "was right already"}},
 		NeedsOne: []string{"attributes", "mapped"},
-		Outputs:  []flow.Output{{Name: "account_id", Type: "string"}, {Name: "changed", Type: "list", Help: "The names of the attributes that changed."}},
+		Outputs:  []flow.Output{{Name: "account_id", Type: "string"}, {Name: "changed", Type: "list", Of: "string", Help: "The names of the attributes that changed."}},
 	}
 }
 

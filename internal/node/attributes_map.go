@@ -23,7 +23,7 @@ func (AttributesMap) Spec() flow.Spec {
 		Fields: []form.Field{policyField("mapping"), policyInputs()},
 		Ports:  []flow.Port{{Name: "done", Label: "done"}},
 		Outputs: []flow.Output{{Name: "attributes", Type: "map", Help: "What is always written; null removes an attribute."}, {Name: "create_only", Type: "map", Help: "What is given only when the account is made."},
-			{Name: "unchanged", Type: "list", Help: "Attributes that are left as they are."}, {Name: "reasons", Type: "list", Help: "Which row made what."}},
+			{Name: "unchanged", Type: "list", Of: "string", Help: "Attributes that are left as they are."}, {Name: "reasons", Type: "list", Of: "map", Entry: reasonEntry(false), Help: "Which row made what."}},
 		Decides: true,
 	}
 }

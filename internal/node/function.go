@@ -42,7 +42,7 @@ func (Function) Spec() flow.Spec {
 			{Key: "input", Label: "Input", Kind: form.Mapping, Expr: true, Placeholder: "phone: =joiner.phone", Help: "What the function takes, by the names of its input."},
 		},
 		Ports:   []flow.Port{{Name: "done", Label: "done"}, {Name: "failed", Label: "a person is needed"}},
-		Outputs: []flow.Output{{Name: "result", Type: "map", Help: "What the function gave."}, {Name: "changed", Type: "list", Help: "What it planned and was not so before."}, {Name: "failed", Type: "string", Help: "The short word of a function that gave up; empty otherwise."}, {Name: "sentence", Type: "string"}},
+		Outputs: []flow.Output{{Name: "result", Type: "map", Help: "What the function gave."}, {Name: "changed", Type: "list", Of: "string", Help: "What it planned and was not so before."}, {Name: "failed", Type: "string", Help: "The short word of a function that gave up; empty otherwise."}, {Name: "sentence", Type: "string"}},
 	}
 }
 

@@ -21,7 +21,7 @@ func (GroupAdd) Spec() flow.Spec {
 		Fields: []form.Field{directoryField(), accountField(),
 			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Placeholder: "=steps.groups.groups", Help: "Names of groups, or an =expression that gives a list."}},
 		Ports:   []flow.Port{{Name: "done", Label: "then"}},
-		Outputs: []flow.Output{{Name: "added", Type: "list", Help: "Groups the account was not in before."}, {Name: "already", Type: "list"}},
+		Outputs: []flow.Output{{Name: "added", Type: "list", Of: "string", Help: "Groups the account was not in before."}, {Name: "already", Type: "list", Of: "string"}},
 	}
 }
 

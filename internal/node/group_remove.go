@@ -21,7 +21,7 @@ func (GroupRemove) Spec() flow.Spec {
 		Fields: []form.Field{directoryField(), accountField(),
 			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Help: "Names of groups, or an =expression that gives a list."}},
 		Ports:   []flow.Port{{Name: "done", Label: "then"}},
-		Outputs: []flow.Output{{Name: "removed", Type: "list"}, {Name: "already", Type: "list", Help: "Groups the account was not in."}},
+		Outputs: []flow.Output{{Name: "removed", Type: "list", Of: "string"}, {Name: "already", Type: "list", Of: "string", Help: "Groups the account was not in."}},
 	}
 }
 

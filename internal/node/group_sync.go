@@ -31,8 +31,8 @@ func (GroupSync) Spec() flow.Spec {
 			{Key: "groups", Label: "Groups", Kind: form.List, Required: true, Expr: true, Placeholder: "=steps.groups.groups", Help: "All groups the joiner should have from Joinery, as a list or an =expression that gives one."},
 			{Key: "others", Label: "Groups that others gave", Kind: form.Select, Default: keepOthers, Options: []form.Option{{Value: keepOthers, Label: "stay"}, {Value: removeOthers, Label: "are removed too (somebody who comes back starts anew)"}}}},
 		Ports: []flow.Port{{Name: "changed", Label: "changed"}, {Name: "unchanged", Label: "was right already"}},
-		Outputs: []flow.Output{{Name: "added", Type: "list"}, {Name: "removed", Type: "list"}, {Name: "already", Type: "list", Help: "Groups of the list that the account was in before."},
-			{Name: "kept", Type: "list", Help: "Groups that others gave and that were left."}},
+		Outputs: []flow.Output{{Name: "added", Type: "list", Of: "string"}, {Name: "removed", Type: "list", Of: "string"}, {Name: "already", Type: "list", Of: "string", Help: "Groups of the list that the account was in before."},
+			{Name: "kept", Type: "list", Of: "string", Help: "Groups that others gave and that were left."}},
 	}
 }
 

@@ -26,9 +26,9 @@ func (GroupsResolve) Spec() flow.Spec {
 			{Key: "directory", Label: "Only for this directory", Kind: form.Directory, Help: "Takes only what the table gives there. Needed when the table names several directories."},
 			policyInputs()},
 		Ports: []flow.Port{{Name: "done", Label: "done"}},
-		Outputs: []flow.Output{{Name: "groups", Type: "list"}, {Name: "granted", Type: "list", Help: "Each group with the row that gave it, its reason, owner and end."},
-			{Name: "withheld", Type: "list", Help: "Groups that an exception keeps the joiner from."}, {Name: "by_directory", Type: "map", Help: "The groups of each directory, by its key."},
-			{Name: "reasons", Type: "list", Help: "Which row gave what, and why."}},
+		Outputs: []flow.Output{{Name: "groups", Type: "list", Of: "string"}, {Name: "granted", Type: "list", Of: "map", Entry: grantEntry(), Help: "Each group with the row that gave it, its reason, owner and end."},
+			{Name: "withheld", Type: "list", Of: "map", Entry: grantEntry(), Help: "Groups that an exception keeps the joiner from."}, {Name: "by_directory", Type: "map", Help: "The groups of each directory, by its key."},
+			{Name: "reasons", Type: "list", Of: "map", Entry: reasonEntry(false), Help: "Which row gave what, and why."}},
 		Decides: true, Resolves: "groups",
 	}
 }
@@ -51,6 +51,22 @@ func (GroupsResolve) Run(ctx context.Context, call Call) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Port: "done", Output: out}, nil
+}
+
+// grantEntry is what a policy of groups says of each group.
+func grantEntry() []flow.Output {
+	return []flow.Output{{Name: "group", Type: "string"}, {Name: "directory", Type: "string", Help: "The key of its connection; empty where the row names none."}, {Name: "row", Type: "number", Help: "Counted from 1; 0 for an exception."},
+		{Name: "exception", Type: "bool"}, {Name: "reason", Type: "string"}, {Name: "owner", Type: "string"}, {Name: "until", Type: "string", Help: "Its last day; empty without an end."}}
+}
+
+// reasonEntry is what a policy says of each row that had a say, and of those that had
+// none where it tells both.
+func reasonEntry(both bool) []flow.Output {
+	out := []flow.Output{{Name: "row", Type: "number", Help: "Counted from 1; 0 when none decided."}, {Name: "title", Type: "string"}, {Name: "detail", Type: "string"}}
+	if both {
+		out = append(out, flow.Output{Name: "took", Type: "bool", Help: "Whether it was taken."})
+	}
+	return out
 }
 
 // onlyIn keeps what a table gives in one directory. Rows that name none are meant

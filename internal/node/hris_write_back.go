@@ -39,8 +39,8 @@ func (HRISWriteBack) Spec() flow.Spec {
 			{Key: "mailbox_within", Label: "Mailbox: wait at most", Kind: form.Duration, Default: "1d", Help: "After that it is an exception, and nothing is written."},
 		},
 		Ports: []flow.Port{{Name: "done", Label: "written and read back"}, {Name: "nothing", Label: "nothing to write"}, {Name: "exception", Label: "a person has to reconcile"}},
-		Outputs: []flow.Output{{Name: "written", Type: "list", Help: "Fields that were written and read back."}, {Name: "unchanged", Type: "list"}, {Name: "kept", Type: "list", Help: "Fields where HR's value stays."},
-			{Name: "refused", Type: "list", Help: "Fields that became exceptions."}, {Name: "exceptions", Type: "list", Help: "Their ids."}},
+		Outputs: []flow.Output{{Name: "written", Type: "list", Of: "string", Help: "Fields that were written and read back."}, {Name: "unchanged", Type: "list", Of: "string"}, {Name: "kept", Type: "list", Of: "string", Help: "Fields where HR's value stays."},
+			{Name: "refused", Type: "list", Of: "string", Help: "Fields that became exceptions."}, {Name: "exceptions", Type: "list", Of: "string", Help: "Their ids."}},
 	}
 }
 

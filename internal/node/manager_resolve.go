@@ -46,7 +46,7 @@ func (ManagerResolve) Spec() flow.Spec {
 		},
 		Ports: []flow.Port{{Name: "set", Label: "is right now"}, {Name: "none", Label: "HR names no manager"}, {Name: "unresolved", Label: "a person has to look"}},
 		Outputs: []flow.Output{{Name: "manager", Type: "string", Help: "Worker id of the manager who was taken."}, {Name: "account_id", Type: "string"}, {Name: "name", Type: "string"},
-			{Name: "changed", Type: "bool"}, {Name: "passed_over", Type: "list", Help: "Managers who have left and were passed over."}},
+			{Name: "changed", Type: "bool"}, {Name: "passed_over", Type: "list", Of: "string", Help: "Managers who have left and were passed over."}},
 	}
 }
 

@@ -42,7 +42,7 @@ func (NameGenerate) Spec() flow.Spec {
 			{Name: "login", Type: "string", Help: "The name of the first space of kind Active Directory login or POSIX."},
 			{Name: "upn", Type: "string", Help: "Of the first space of user principal names."}, {Name: "mail", Type: "string", Help: "Of the first space of e-mail addresses."}, {Name: "cn", Type: "string", Help: "Of the first space of common names."},
 			{Name: "former", Type: "map", Help: "By space, the names of this policy that the joiner had in use before, oldest first: former.mail."},
-			{Name: "reasons", Type: "list", Help: "Every candidate that was tried, and who holds it."},
+			{Name: "reasons", Type: "list", Of: "map", Entry: reasonEntry(true), Help: "Every candidate that was tried, and who holds it."},
 		},
 	}
 }

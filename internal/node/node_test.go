@@ -38,6 +38,10 @@ func TestEveryTypeIsWhole(t *testing.T) {
 		require.Positive(t, s.Version, s.Kind)
 		require.Contains(t, icons, `id="`+s.Icon+`"`, "the icon of %s is in the sprite", s.Kind)
 		require.True(t, len(s.Ports) > 0 || s.Ends, s.Kind)
+		for _, o := range s.Outputs {
+			require.NotContains(t, []string{"list"}, o.Type+o.Of, "%s.%s: of what is the list? Expressions that go through it are completed by that", s.Kind, o.Name)
+			require.Equal(t, o.Of == "map", len(o.Entry) > 0, "%s.%s", s.Kind, o.Name)
+		}
 		seen := map[string]bool{}
 		for _, f := range s.Fields {
 			require.False(t, seen[f.Key], "%s.%s is there twice", s.Kind, f.Key)
