@@ -73,6 +73,7 @@ var floors = map[string]int{
 	"internal/pgserver":             0,
 	"internal/faultproxy":           0,
 	"internal/metric":               0,
+	"internal/modeltest":            0,
 	"internal/trace":                0,
 	"flows":                         0,
 	"migrations":                    0,

@@ -3,7 +3,6 @@ package author
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"joinery/internal/flow"
 	"joinery/internal/function"
@@ -11,7 +10,7 @@ import (
 )
 
 // Store keeps turns while they are worked on. owner names the process that carries the
-// turn: what comes from another one than has the lease changes nothing and gives
+// turn: what comes from another one changes nothing and gives
 // fault.Conflict.
 type Store interface {
 	// BeginStage sets a stage running, SaySoFar keeps what was said, and EndStage ends
@@ -23,6 +22,8 @@ type Store interface {
 	// Budget when it is used up.
 	BeginCall(ctx context.Context, owner string, c Call, l Limits) (id string, err error)
 	EndCall(ctx context.Context, c Call) error
+	// HoldBack records that a call was not made because of what its text held.
+	HoldBack(ctx context.Context, c Call, found []Leak) error
 	// SaveDraft saves content as a revision of the turn's owner and binds it.
 	SaveDraft(ctx context.Context, t TurnID, owner string, c function.Content, model string, gaps []Gap) (Draft, error)
 	// Earlier gives the turns of a conversation before one, oldest first.
@@ -73,11 +74,11 @@ type Field struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 }
 
-// Guard finds what must not go out: values of people's records and secrets that the
-// console knows. found names what kinds were found and shows the words that the person
-// wrote themselves; it is empty when the text may go.
-type Guard interface {
-	Leaks(ctx context.Context, text string, allowed []string) (found []Leak, err error)
+// Filter finds what must not go out: values of people's records and secrets that the
+// console knows. found is empty when the text may go. ordinary says of a word that it is
+// one although people are called so.
+type Filter interface {
+	Leaks(ctx context.Context, text string, ordinary func(word string) bool) (found []Leak, err error)
 }
 
 // Leak is one thing in an outgoing text that must not go out.
@@ -88,8 +89,8 @@ type Leak struct {
 	Word string
 }
 
-// Config gives the setting that holds and the model's key.
-type Config func(ctx context.Context) (Setting, secret.Value, error)
-
-// Clock is the time of this installation.
-type Clock func() time.Time
+// Settings gives the setting that holds and the model's key.
+type Settings interface {
+	AuthorSetting(ctx context.Context) (Setting, error)
+	AuthorKey(ctx context.Context, s Setting) (secret.Value, error)
+}

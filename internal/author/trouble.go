@@ -1,6 +1,7 @@
 package author
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,7 +71,8 @@ func (t *Trouble) because(err error) *Trouble {
 
 // asTrouble gives any error as trouble.
 func asTrouble(err error) *Trouble {
-	if t, ok := err.(*Trouble); ok {
+	var t *Trouble
+	if errors.As(err, &t) {
 		return t
 	}
 	switch fault.KindOf(err) {

@@ -11,7 +11,9 @@ type Examination struct {
 	// Calls are the places that ask a system or plan a change.
 	Calls    []CallAt `json:"calls,omitempty"`
 	Warnings []Line   `json:"warnings,omitempty"`
-	Cases    []Shown  `json:"cases,omitempty"`
+	// Wrong is what keeps the source from being run.
+	Wrong []Line  `json:"wrong,omitempty"`
+	Cases []Shown `json:"cases,omitempty"`
 	// Lines hold code, Missed are those of them that no case ran.
 	Lines  []int `json:"lines,omitempty"`
 	Missed []int `json:"missed,omitempty"`
@@ -57,6 +59,14 @@ func (e Examination) Unused() []string {
 		}
 	}
 	return out
+}
+
+// Noticed is how many of a hundred small changes some case noticed.
+func (e Examination) Noticed() int {
+	if e.Tried == 0 {
+		return 100
+	}
+	return (e.Tried - len(e.Survivors)) * 100 / e.Tried
 }
 
 // Passed is how many cases passed.

@@ -152,3 +152,19 @@ math.min(n, ...) -- The least.
 math.max(n, ...) -- The greatest.
 math.fmod(a, b) -- The rest of a division.
 `
+
+// LibraryText describes the library, one function a line, for who writes code by it.
+func LibraryText() string {
+	var b strings.Builder
+	for _, f := range Catalogue() {
+		b.WriteString(f.Signature() + " -- " + f.Help)
+		if f.Example != "" {
+			b.WriteString(" Example: " + f.Example)
+		}
+		if f.Capability != "" {
+			b.WriteString(" Needs the grant " + f.Grant("<connection>") + ".")
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -11,7 +11,12 @@ import (
 // Examine reads a function, runs its cases, and runs them once more against every
 // small change of the source. It takes as long as all these calls do.
 func (p *Pool) Examine(ctx context.Context, c function.Content) (function.Examination, error) {
-	r, err := p.Test(ctx, c, true)
+	return p.Look(ctx, c, true)
+}
+
+// Look reads a function and runs its cases; deep also tries small changes.
+func (p *Pool) Look(ctx context.Context, c function.Content, deep bool) (function.Examination, error) {
+	r, err := p.Test(ctx, c, deep)
 	if err != nil {
 		return function.Examination{}, err
 	}
@@ -27,7 +32,11 @@ func (r Report) Examination() function.Examination {
 		}
 	}
 	for _, p := range r.Problems {
-		out.Warnings = append(out.Warnings, function.Line{Line: p.Line, Text: p.Detail})
+		if said := (function.Line{Line: p.Line, Text: p.Detail}); p.Warning {
+			out.Warnings = append(out.Warnings, said)
+		} else {
+			out.Wrong = append(out.Wrong, said)
+		}
 	}
 	for _, k := range r.Cases {
 		out.Cases = append(out.Cases, function.Shown{Name: k.Name, Passed: k.Passed, Why: k.Why, Steps: k.Outcome.Steps})

@@ -81,6 +81,7 @@ type DB struct {
 	tell      func(place string)
 	metrics   *metric.Set
 	author    AuthorDefaults
+	outgoing  outgoing
 }
 
 // Open connects as joinery_app: directly when the URL says so, else by SET ROLE
