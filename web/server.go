@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"joinery/internal/auth"
+	"joinery/internal/author"
 	"joinery/internal/connector"
 	"joinery/internal/engine"
 	"joinery/internal/luavm"
@@ -67,6 +68,8 @@ type Server struct {
 	Try func(context.Context, engine.Try) (engine.Tried, error)
 	// Functions run the code of drafts: tests, tries and replays; nil where this process runs no functions.
 	Functions *luavm.Pool
+	// Author carries what is asked of the language model; nil where this process carries none.
+	Author *author.Author
 	// Beat is when the engine last went round its loop, InHand how many runs it
 	// carries; nil where no engine runs beside the site.
 	Beat   func() time.Time

@@ -17,6 +17,7 @@ import (
 
 	"joinery/internal/fault"
 	"joinery/internal/pgserver"
+	"joinery/internal/postgres"
 	"joinery/internal/secret"
 )
 
@@ -37,7 +38,9 @@ type config struct {
 	// Credentials is where systemd puts secrets; it guards that folder itself.
 	Credentials string
 	Drain       time.Duration
-	Log         *slog.Logger
+	// Author is the language model that the environment names.
+	Author postgres.AuthorDefaults
+	Log    *slog.Logger
 }
 
 func (t *tool) config() (config, error) {
@@ -86,6 +89,7 @@ func (t *tool) config() (config, error) {
 			return c, fault.New(fault.Invalid, "JOINERY_DRAIN is how long to go on answering after the signal to stop, at most 10s, such as 5s.")
 		}
 	}
+	c.Author = postgres.AuthorDefaults{BaseURL: strings.TrimRight(t.env("OPENAI_BASE_URL"), "/"), Model: t.env("OPENAI_MODEL"), Key: secret.New(t.env("OPENAI_API_KEY"))}
 	c.AllowHosts = split(t.env("JOINERY_ALLOW_HOSTS"))
 	c.Log, err = t.logger()
 	return c, err

@@ -69,7 +69,8 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 		h.cfg.Log.Warn("the engine's file in the data folder is of no use", "err", err)
 	}
 	defer before.close()
-	site := &web.Server{DB: h.db, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
+	writer := h.writer(eng.Owner)
+	site := &web.Server{DB: h.db, Author: writer, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
 		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, CheckList: eng.Check, Known: eng.KnownLike, Try: eng.Try, Functions: h.functions, Beat: eng.Beat, InHand: eng.InHand,
 		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}
 	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
@@ -92,7 +93,13 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 			h.cfg.Log.Info("ready", "address", ln.Addr().String(), "version", version(), "took", time.Since(began).Round(time.Millisecond))
 		}
 	}()
-	return h.work(ctx, eng.Run, func(ctx context.Context) error { return site.Serve(ctx, ln) })
+	both := func(ctx context.Context) {
+		var beside sync.WaitGroup
+		beside.Go(func() { writer.Run(ctx, h.db) })
+		eng.Run(ctx)
+		beside.Wait()
+	}
+	return h.work(ctx, both, func(ctx context.Context) error { return site.Serve(ctx, ln) })
 }
 
 // work runs the engine, the audit's sealer and the site until ctx ends or the

@@ -97,7 +97,7 @@ func (t *tool) wire(ctx context.Context, server bool) (*house, error) {
 		return nil, err
 	}
 	h.kinds = artifact.Kinds{Flows: node.All(), Connectors: all.New(), Functions: &luavm.Judge{Pool: h.functions}}
-	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer, Metrics: h.metrics}); err != nil {
+	if h.db, err = postgres.Open(ctx, postgres.Config{URL: appURL, Log: cfg.Log, Now: time.Now, Artifacts: h.kinds, Sealer: sealer, Metrics: h.metrics, Author: cfg.Author}); err != nil {
 		h.close()
 		return nil, err
 	}
