@@ -342,7 +342,7 @@ func (k *carrier) passed(row *postgres.StepRow, cp *postgres.Checkpoint, r stepR
 		}
 		if s := res.Wait.Signoff; s != nil {
 			row.WakeAt = nil
-			sign := &postgres.SignoffRow{Node: r.node.ID, Title: s.Title, Question: s.Question, Role: s.Role, Person: s.User}
+			sign := &postgres.SignoffRow{Node: r.node.ID, Title: s.Title, Question: s.Question, Role: s.Role, Person: s.User, Since: r.started}
 			if !s.Deadline.IsZero() {
 				row.WakeAt, sign.Deadline = &s.Deadline, &s.Deadline
 			}

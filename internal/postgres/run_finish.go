@@ -109,6 +109,9 @@ type SignoffRow struct {
 	Fields   json.RawMessage
 	// Compare is what is shown side by side; nil when nothing is.
 	Compare json.RawMessage
+	// Since is when the step began to ask: what was answered later, to the same
+	// words, it has not seen, and is not asked again.
+	Since time.Time
 }
 
 // Fence is the answer to a checkpoint.
@@ -343,9 +346,11 @@ func writeSignoffs(q *pgx.Batch, items []Checkpoint) error {
 			if fields == nil {
 				fields = json.RawMessage("[]")
 			}
-			q.Queue(`INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, compare, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::jsonb, '{}'), 'open')
+			q.Queue(`INSERT INTO signoffs (id, run_id, node, title, question, role, person, deadline, fields, compare, state)
+				SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10::jsonb, '{}'), 'open'
+				WHERE NOT EXISTS (SELECT 1 FROM signoffs a WHERE a.run_id = $2 AND a.node = $3 AND a.state IN ('approved', 'rejected') AND a.decided_at >= $11 AND a.title = $4 AND a.question = $5)
 				ON CONFLICT (run_id, node) WHERE state = 'open' DO UPDATE SET title = excluded.title, question = excluded.question, role = excluded.role, person = excluded.person, deadline = excluded.deadline, compare = excluded.compare`,
-				newID("so_"), c.Run, s.Node, s.Title, s.Question, s.Role, s.Person, s.Deadline, string(fields), jsonText(s.Compare))
+				newID("so_"), c.Run, s.Node, s.Title, s.Question, s.Role, s.Person, s.Deadline, string(fields), jsonText(s.Compare), s.Since)
 		}
 		if c.State.Terminal() {
 			ended = append(ended, string(c.Run))

@@ -67,6 +67,10 @@ func (db *DB) DecideSignoff(ctx context.Context, by Actor, id string, approved b
 	}
 	var runID, node string
 	err = db.ptx(ctx, func(tx pgx.Tx) error {
+		// Checkpoints lock the run first, too.
+		if _, err := tx.Exec(ctx, `SELECT FROM runs WHERE id = (SELECT run_id FROM signoffs WHERE id = $1) FOR NO KEY UPDATE`, id); err != nil {
+			return err
+		}
 		var state, role, person string
 		err := tx.QueryRow(ctx, `SELECT run_id, node, state, role, person FROM signoffs WHERE id = $1 FOR UPDATE`, id).Scan(&runID, &node, &state, &role, &person)
 		if err == pgx.ErrNoRows {
