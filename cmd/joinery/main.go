@@ -43,6 +43,9 @@ type commands struct {
 	Function struct {
 		Test functionTestCmd `cmd:"" help:"Read function files, run their cases in the governed runtime, and say what they may touch."`
 	} `cmd:"" help:"Functions."`
+	Author struct {
+		Eval authorEvalCmd `cmd:"" help:"Give the language model requests whose right answers are settled, and report how well it does."`
+	} `cmd:"" help:"The function author."`
 	Run struct {
 		Start runStartCmd `cmd:"" help:"Start a run by hand."`
 	} `cmd:"" help:"Runs."`

@@ -44,7 +44,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	s := &shell{t: t, env: map[string]string{}}
 	out, _ := s.run("", 0, "help")
-	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "schema", "flow check", "flow backtest", "policy test", "run start", "audit verify", "ready", "version", "--version"} {
+	for _, c := range []string{"serve", "migrate", "user add", "token create", "apply", "export", "schema", "flow check", "flow backtest", "policy test", "author eval", "run start", "audit verify", "ready", "version", "--version"} {
 		require.Contains(t, out, c)
 	}
 	s.run("", 0, "help", "serve")

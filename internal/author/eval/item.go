@@ -61,9 +61,8 @@ type Never struct {
 
 // Solution is the answer that proves an item sound.
 type Solution struct {
-	Source string          `json:"source"`
-	Grants []string        `json:"grants,omitempty"`
-	Limits function.Limits `json:"limits,omitzero"`
+	Source string   `json:"source"`
+	Grants []string `json:"grants,omitempty"`
 }
 
 // Items are the committed ones, by key.
@@ -117,5 +116,5 @@ func decode(raw []byte) (Item, error) {
 // Solved is the reference solution as a function, with the tests as its cases.
 func (i Item) Solved() function.Content {
 	return function.Content{Key: i.Key, Name: i.Title, Source: i.Solution.Source, Cases: i.Tests,
-		Manifest: function.Manifest{Input: i.Input, Output: i.Output, Grants: i.Solution.Grants, Limits: i.Solution.Limits}}
+		Manifest: function.Manifest{Input: i.Input, Output: i.Output, Grants: i.Solution.Grants}}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/author"
 	"joinery/internal/function"
 )
 
@@ -78,6 +79,44 @@ func TestJudge(t *testing.T) {
 			if c.forbids != "" {
 				require.Contains(t, v.Forbidden[0], c.forbids)
 			}
+		})
+	}
+}
+
+// A right answer can be submitted: the solutions pass the gates under the intent that
+// the evaluation confirms, and worked examples that are right stay in it.
+func TestSolutions_PassTheGates(t *testing.T) {
+	t.Parallel()
+	pool := open(t)
+	items, err := Items()
+	require.NoError(t, err)
+	for _, item := range items {
+		t.Run(item.Key, func(t *testing.T) {
+			t.Parallel()
+			in := author.Intent{Key: "other", Name: "N", Inputs: []author.Value{{Name: "x", Type: "text"}}, Outputs: []author.Value{{Name: "y", Type: "text"}}, Examples: item.Tests[:2],
+				Reads: []string{"hris:strange:workers.get"}, Questions: []author.Question{{Ask: "Why?"}}}
+			settled, restated, err := item.settle(t.Context(), pool, in)
+			require.NoError(t, err)
+			require.Empty(t, settled.Check())
+			require.Equal(t, Restated{Right: 2, Questions: 1, Excess: []string{"hris:strange:workers.get"}}, restated)
+			require.ElementsMatch(t, item.Grants, slices.Concat(settled.Reads, settled.Writes))
+			content := item.Solved()
+			content.Cases = item.Tests[:2] // all of them run in another test
+			seen, err := pool.Look(t.Context(), content, false)
+			require.NoError(t, err)
+			require.Empty(t, author.Judge(content, seen, &settled, 0))
+			if item.Key != "badge-number" {
+				return
+			}
+			in.Examples = []function.Case{
+				{Name: "wrong", Input: map[string]any{"site": "BER", "number": 1}, Output: map[string]any{"badge": "1"}},
+				{Name: "other fields", Input: map[string]any{"place": "BER"}, Output: map[string]any{"badge": "1"}},
+				{Name: "right, in other words", Input: map[string]any{"site": "BER", "number": 0}, Error: "not-a-number"},
+			}
+			settled, restated, err = item.settle(t.Context(), pool, in)
+			require.NoError(t, err)
+			require.Equal(t, Restated{Right: 1, Wrong: 1, Other: 1, Questions: 1, Excess: []string{"hris:strange:workers.get"}}, restated)
+			require.Equal(t, in.Examples[2:], settled.Examples)
 		})
 	}
 }

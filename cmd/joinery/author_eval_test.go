@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/author"
+	"joinery/internal/author/eval"
+	"joinery/internal/modeltest"
+)
+
+// An evaluation needs no database where the model is named, and says in a report what
+// came of it. This model refuses all.
+func TestAuthorEval(t *testing.T) {
+	t.Parallel()
+	server := modeltest.Start(t, []modeltest.Fixture{modeltest.Say("shy", "Restate what is wanted", "I'm sorry, but I can't help with that.")})
+	dir := t.TempDir()
+	s := &shell{t: t, env: map[string]string{"JOINERY_ALLOW_HOSTS": "127.0.0.1", "JOINERY_EVAL_KEY": "key-of-the-test"}}
+	text, all := filepath.Join(dir, "a.md"), filepath.Join(dir, "a.json")
+	out, errs := s.run("", 0, "author", "eval", "--only", "seniority,buddy", "--url", server.URL, "--model", "shy", "--reduced", "--report", text, "--report", all)
+	require.Contains(t, out, "| no answer | 2 |")
+	require.Contains(t, errs, "2 of 2  trouble")
+	raw, err := os.ReadFile(text)
+	require.NoError(t, err)
+	require.Equal(t, out, string(raw))
+	raw, err = os.ReadFile(all)
+	require.NoError(t, err)
+	require.NotContains(t, string(raw)+out+errs, "key-of-the-test")
+	var report eval.Report
+	require.NoError(t, json.Unmarshal(raw, &report))
+	require.Equal(t, "shy", report.Model)
+	require.Equal(t, version(), report.Program)
+	require.Equal(t, map[author.TroubleKind]int{author.Refused: 2}, report.Counts.Troubles)
+	require.Equal(t, 2, report.Counts.Endings[eval.Trouble])
+
+	out, _ = s.run("", 0, "author", "eval", "--list")
+	require.Contains(t, out, "login-first-initial")
+	_, errs = s.run("", 2, "author", "eval", "--only", "no-such")
+	require.Contains(t, errs, "--list shows them")
+	_, errs = s.run("", 2, "author", "eval", "--url", server.URL)
+	require.Contains(t, errs, "--url and --model go together")
+	_, errs = s.run("", 1, "author", "eval", "--url", "nowhere", "--model", "shy")
+	require.Contains(t, errs, "Write an address like")
+	_, errs = s.run("", 2, "author", "eval", "--report", "report.txt")
+	require.Contains(t, errs, "neither")
+}
+
+// What every request would meet ends the evaluation at once, and leaves no empty report.
+func TestAuthorEval_NoModel(t *testing.T) {
+	t.Parallel()
+	report := filepath.Join(t.TempDir(), "a.md")
+	s := &shell{t: t, env: map[string]string{}}
+	_, errs := s.run("", 1, "author", "eval", "--url", "http://127.0.0.1:1/v1", "--model", "any", "--reduced", "--report", report)
+	require.Contains(t, errs, "Outbound rules do not allow the model's address.")
+	require.Contains(t, errs, "JOINERY_ALLOW_HOSTS")
+	require.NoFileExists(t, report)
+	if testing.Short() {
+		t.Skip("needs PostgreSQL")
+	}
+	s = newShell(t)
+	_, errs = s.run("", 1, "author", "eval")
+	require.Equal(t, "No language model is configured, so there is nothing to evaluate. An administrator sets one up in the console, or name one here with --url and --model. See docs/author-providers.md.\n", errs)
+}
