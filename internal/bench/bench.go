@@ -62,7 +62,7 @@ func TempDir() (string, error) {
 
 // Scenarios lists what can be measured.
 func Scenarios() []string {
-	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists"}
+	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists", "bombs"}
 }
 
 // row is a running row.

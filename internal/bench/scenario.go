@@ -80,6 +80,10 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 		if r.joinery {
 			return b.lists(ctx, r)
 		}
+	case "bombs":
+		if r.joinery {
+			return b.bombs(ctx, r)
+		}
 	case "start":
 		r.stop()
 		if err := r.start(ctx); err != nil {

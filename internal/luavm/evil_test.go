@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -290,6 +291,12 @@ func TestWorker_Hygiene_S55(t *testing.T) {
 	if strings.Contains(string(env), "canary") || strings.Contains(string(env), "PATH=") {
 		t.Errorf("environment: %q", env)
 	}
+	if nice, ours := statField(t, at+"stat", 19), statField(t, "/proc/self/stat", 19); nice != min(ours+10, 19) && nice != 10 {
+		t.Errorf("its niceness is %d, and the server's %d", nice, ours)
+	}
+	if pid := w.cmd.Process.Pid; statField(t, at+"stat", 6) != pid {
+		t.Error("it is in the session of the server")
+	}
 	fds, _ := os.ReadDir(at + "fd")
 	for _, f := range fds {
 		to, _ := os.Readlink(at + "fd/" + f.Name())
@@ -299,6 +306,20 @@ func TestWorker_Hygiene_S55(t *testing.T) {
 			t.Errorf("descriptor %s is %s", f.Name(), to)
 		}
 	}
+}
+
+// statField is a number of a process, counted from 1 as proc(5) does.
+func statField(t *testing.T, path string, n int) (v int) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:])) // the name may hold spaces
+	if v, err = strconv.Atoi(after[n-3]); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // TestPool_Recovers kills workers one after another: no descriptor, no goroutine and no zombie is left.
