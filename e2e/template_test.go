@@ -19,7 +19,7 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.says("future-hire-groups")
 	b.expect = []string{"422"}
 	b.fill("domain", "@acme")
-	b.press("Save the flow and its policies")
+	b.press("Save the flow and what comes with it")
 	b.says("Write a domain such as example.com")
 	b.says("Choose the connection that stands for this.")
 	b.everySize("template-refused")
@@ -30,7 +30,7 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.press("Look again")
 	b.says("Made new")
 	b.everySize("template")
-	b.press("Save the flow and its policies")
+	b.press("Save the flow and what comes with it")
 	b.says("3 policies are saved as revisions")
 	b.says("Hold the names")
 	b.visit("/policies/std-names")

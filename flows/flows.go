@@ -2,6 +2,7 @@
 package flows
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 	"path"
@@ -21,29 +22,29 @@ func Keys() []string { return []string{"employee-joiner", "employee-joiner-ldap"
 
 // Templates lists the flows that are offered as a start for one's own.
 func Templates() []string {
-	return []string{"employee", "contractor", "future-hire", "rehire", "acquired"}
+	return []string{"employee", "contractor", "external", "future-hire", "rehire", "acquired"}
 }
 
-// FunctionText is a shipped function: its manifest and cases, and its Lua where that is
-// in a file of its own.
-type FunctionText struct{ YAML, Lua []byte }
-
-// Functions gives the functions that ship as examples, in the order of their keys.
-func Functions() ([]FunctionText, error) {
+// Functions gives the functions that ship, by their keys in order.
+func Functions() (keys []string, err error) {
 	names, err := fs.Glob(Files, "functions/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	var out []FunctionText
 	for _, name := range names {
-		var f FunctionText
-		if f.YAML, err = Files.ReadFile(name); err != nil {
-			return nil, err
-		}
-		f.Lua, _ = Files.ReadFile(strings.TrimSuffix(name, ".yaml") + ".lua") // may be within the YAML
-		out = append(out, f)
+		keys = append(keys, strings.TrimSuffix(path.Base(name), ".yaml"))
 	}
-	return out, nil
+	return keys, err
+}
+
+// Function gives a function that ships as one text; nil where none has the key. Its Lua
+// lies in a file of its own, for editors.
+func Function(key string) []byte {
+	text, err := Files.ReadFile("functions/" + key + ".yaml")
+	if err != nil {
+		return nil
+	}
+	if lua, err := Files.ReadFile("functions/" + key + ".lua"); err == nil {
+		text = append(bytes.Clone(text), "source: |\n  "+strings.ReplaceAll(strings.TrimRight(string(lua), "\n"), "\n", "\n  ")+"\n"...)
+	}
+	return text
 }
 
 // Flow gives the text of a shipped flow.

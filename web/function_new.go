@@ -63,18 +63,15 @@ func (s *Server) functionNewPage(c *fiber.Ctx, who auth.Actor, name, key, from s
 
 // functionExamples are the functions that ship.
 func (s *Server) functionExamples() ([]function.Content, error) {
-	texts, err := flows.Functions()
+	keys, err := flows.Functions()
 	if err != nil {
 		return nil, err
 	}
 	var out []function.Content
-	for _, text := range texts {
-		c, err := s.readExample(text.YAML)
+	for _, key := range keys {
+		c, err := s.readExample(flows.Function(key))
 		if err != nil {
 			return nil, err
-		}
-		if len(text.Lua) > 0 {
-			c.Source = string(text.Lua)
 		}
 		out = append(out, c)
 	}

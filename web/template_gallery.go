@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -42,7 +41,7 @@ func (s *Server) flowNew(c *fiber.Ctx, who auth.Actor) error {
 // galleryCard is one template beside what this company has.
 func (s *Server) galleryCard(t template.Template, own []ownConnection) artifacts.Choice {
 	d := drawing(flow.Draw(t.Content, flow.Layout{}, s.Nodes), t.Title)
-	out := artifacts.Choice{Title: t.Title, Text: t.Summary, URL: "/templates/" + t.Key, Drawing: &d, Calls: t.Functions, Size: plural(len(t.Content.Nodes), "node", "nodes")}
+	out := artifacts.Choice{Title: t.Title, Text: t.Summary, URL: "/templates/" + t.Key, Drawing: &d, Calls: t.Missing, Size: plural(len(t.Content.Nodes), "node", "nodes")}
 	if n := s.writes(t.Content); n > 0 {
 		out.Size += ", " + fmt.Sprintf("%d of them write", n)
 	}
@@ -63,6 +62,9 @@ func (s *Server) galleryCard(t template.Template, own []ownConnection) artifacts
 	}
 	for _, p := range t.Policies {
 		out.Brings = append(out.Brings, p.Name)
+	}
+	for _, p := range t.Functions {
+		out.Brings = append(out.Brings, "the function "+p.Name)
 	}
 	out.Ready = ui.Badge{Tone: "good", Text: "Everything is there"}
 	if missing > 0 {
@@ -133,10 +135,10 @@ func fitting(t template.Template, own []ownConnection) map[string][]ui.Option {
 	return out
 }
 
-// calls tells whether the functions that a template calls are there.
+// calls tells whether the functions that a template calls and does not bring are there.
 func (s *Server) calls(c *fiber.Ctx, t template.Template) ([]ui.Pair, error) {
 	var out []ui.Pair
-	for _, key := range slices.Sorted(slices.Values(t.Functions)) {
+	for _, key := range t.Missing {
 		p := ui.Pair{Label: key, Value: "Is there", URL: "/functions/" + key}
 		_, err := s.DB.Artifact(c.UserContext(), review.Function, key)
 		if fault.Is(err, fault.NotFound) {

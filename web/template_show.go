@@ -65,7 +65,7 @@ func (s *Server) templateTake(c *fiber.Ctx, who auth.Actor) error {
 	if err := judgeChoice(t, choice, fits); err != nil || c.FormValue("op") == "look" {
 		return s.templatePage(c, who, t, choice, fits, err)
 	}
-	made, err := t.Make(s.kinds(), choice, s.policyHash(c))
+	made, err := t.Make(s.kinds(), choice, s.hashOf(c))
 	if err == nil {
 		err = s.saveMade(c, who, t, made)
 	}
@@ -79,11 +79,21 @@ func (s *Server) templateTake(c *fiber.Ctx, who auth.Actor) error {
 }
 
 func madeSentence(made template.Made) string {
-	n := len(made.Docs) - 1
-	if n == 0 {
-		return "The flow is saved; its policies were there already. Look at it, then submit it for review."
+	n := map[review.Kind]int{}
+	for _, d := range made.Docs {
+		n[d.Kind]++
 	}
-	return "The flow and " + plural(n, "policy", "policies") + " are saved as revisions. Submit the policies for review first, then the flow."
+	var with []string
+	if k := n[review.Function]; k > 0 {
+		with = append(with, plural(k, "function", "functions"))
+	}
+	if k := n[review.Policy]; k > 0 {
+		with = append(with, plural(k, "policy", "policies"))
+	}
+	if len(with) == 0 {
+		return "The flow is saved; what it uses was there already. Look at it, then submit it for review."
+	}
+	return "The flow and " + strings.Join(with, " and ") + " are saved as revisions. Submit what it uses for review first, then the flow."
 }
 
 func (s *Server) saveMade(c *fiber.Ctx, who auth.Actor, t template.Template, made template.Made) error {
@@ -119,10 +129,10 @@ func judgeChoice(t template.Template, choice template.Choice, fits map[string][]
 	return fault.Refuse("Some fields are not right yet. Nothing was saved.", problems)
 }
 
-// policyHash tells which policy has a key.
-func (s *Server) policyHash(c *fiber.Ctx) template.Taken {
-	return func(key string) (string, error) {
-		a, err := s.DB.Artifact(c.UserContext(), review.Policy, key)
+// hashOf tells which policy or function has a key.
+func (s *Server) hashOf(c *fiber.Ctx) template.Taken {
+	return func(kind review.Kind, key string) (string, error) {
+		a, err := s.DB.Artifact(c.UserContext(), kind, key)
 		switch {
 		case fault.Is(err, fault.NotFound):
 			return "", nil
@@ -179,10 +189,10 @@ func (s *Server) templatePage(c *fiber.Ctx, who auth.Actor, t template.Template,
 	return s.show(c, who, frame{Title: t.Title, Nav: "/flows", Crumbs: crumbsOf(review.Flow, ui.Link{Text: "New flow", URL: "/flows/new"}), Status: status}, artifacts.TemplateForm(p))
 }
 
-// brings tells which policies the choice would make. A choice that is not complete
+// brings tells which policies and functions the choice would make. A choice that is not complete
 // yet is looked at with the template's own names.
 func (s *Server) brings(c *fiber.Ctx, t template.Template, choice template.Choice) (ui.Table, error) {
-	out := ui.Table{Label: "Policies that come with it", Columns: ui.Columns("Policy", "Key", "What happens")}
+	out := ui.Table{Label: "What comes with it", Columns: ui.Columns("Name", "Kind", "Key", "What happens")}
 	look := choice
 	look.Connections = map[string]string{}
 	for _, place := range t.Connections {
@@ -190,23 +200,23 @@ func (s *Server) brings(c *fiber.Ctx, t template.Template, choice template.Choic
 			look.Connections[place.Key] = place.Key
 		}
 	}
-	made, err := t.Make(s.kinds(), look, s.policyHash(c))
+	made, err := t.Make(s.kinds(), look, s.hashOf(c))
 	if badContent(err) {
 		look.Key = t.Key
-		made, err = t.Make(s.kinds(), look, s.policyHash(c))
+		made, err = t.Make(s.kinds(), look, s.hashOf(c))
 	}
 	if err != nil {
 		return out, err
 	}
-	for _, p := range t.Policies {
-		key, what := p.Key, "Made new"
-		if to, ok := made.Renamed[p.Key]; ok {
-			key, what = to, "Made new; "+p.Key+" is another policy already"
-		}
-		if slices.Contains(made.Reused, key) {
+	for _, p := range made.Parts {
+		what := "Made new"
+		switch {
+		case p.Reused:
 			what = "Is there already, the very same, and is used"
+		case p.Now != p.Key:
+			what = "Made new; " + p.Key + " is another one already"
 		}
-		out.Rows = append(out.Rows, []ui.Cell{{Text: p.Name, Sub: p.Description}, {Text: key}, {Text: what}})
+		out.Rows = append(out.Rows, []ui.Cell{{Text: p.Name, Sub: p.Description}, {Text: string(p.Kind)}, {Text: p.Now}, {Text: what}})
 	}
 	return out, nil
 }

@@ -23,6 +23,8 @@ import (
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/fault"
+	"joinery/internal/flow"
+	"joinery/internal/luavm"
 	"joinery/internal/node"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
@@ -38,6 +40,7 @@ type caseHouse struct {
 	files   map[string]string // each connection's file
 	catalog all.Catalog
 	list    string // the list that was uploaded
+	lua     *luavm.Pool
 	mails   *subjects
 	cancel  context.CancelFunc
 	events  int
@@ -107,6 +110,13 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 				docs = append(docs, p)
 			}
 		}
+		content, err := flow.Decode(doc.Content)
+		require.NoError(t, err)
+		for _, u := range content.Functions(kinds.Flows) {
+			f, err := kinds.ReadText(review.Function, u.Function, flows.Function(u.Function))
+			require.NoError(t, err)
+			docs = append(docs, f)
+		}
 		own = append(own, doc)
 	}
 	docs = append(docs, own...)
@@ -142,6 +152,12 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	}
 	for _, d := range docs {
 		h.release(d)
+	}
+	if slices.ContainsFunc(docs, func(d artifact.Doc) bool { return d.Kind == review.Function }) {
+		var err error
+		h.lua, err = luavm.Open(luavm.Config{AllowReduced: true, Log: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		t.Cleanup(h.lua.Close)
 	}
 	h.restart()
 	return h
@@ -232,7 +248,7 @@ func (h *caseHouse) restart() {
 	}
 	h.nth++
 	log := slog.New(&troubled{TextHandler: slog.NewTextHandler(h.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), t: h.t})
-	h.e = &engine.Engine{DB: h.db, Nodes: node.All(), Owner: fmt.Sprint(h.t.Name(), h.nth), Now: h.clock.Now, Log: log, Mail: h.mails.send, Settle: time.Millisecond,
+	h.e = &engine.Engine{DB: h.db, Nodes: node.All(), Owner: fmt.Sprint(h.t.Name(), h.nth), Now: h.clock.Now, Log: log, Mail: h.mails.send, Settle: time.Millisecond, Functions: h.lua,
 		Pool: &connector.Pool{Catalog: h.catalog.With(peoplefile.Type{Store: h.db}), Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.Value{}, nil }}}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"joinery/internal/connector"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
+	"joinery/internal/function"
 	"joinery/internal/node"
 	"joinery/internal/review"
 )
@@ -19,7 +21,7 @@ func kinds() artifact.Kinds {
 	return artifact.Kinds{Flows: node.All()}
 }
 
-func free(string) (string, error) { return "", nil }
+func free(review.Kind, string) (string, error) { return "", nil }
 
 // Every template, filled with a company's own names, has no problem, passes its
 // policies' tests, and names nothing of the template's any more.
@@ -44,8 +46,12 @@ func TestMake_HasNoProblems(t *testing.T) {
 			}
 			made, err := tpl.Make(kinds(), choice, free)
 			require.NoError(t, err)
-			require.Len(t, made.Docs, len(tpl.Policies)+1)
+			require.Len(t, made.Docs, len(tpl.Functions)+len(tpl.Policies)+1)
+			known.Functions = map[string]bool{}
 			for _, d := range made.Docs {
+				if d.Kind == review.Function {
+					known.Functions[d.Key] = true
+				}
 				if d.Kind == review.Policy {
 					known.Policies[d.Key] = kinds().PolicyType(d.Content)
 					if c := kinds().Contract(d.Content); c != nil {
@@ -82,20 +88,55 @@ func TestMake_KeysThatAreTaken(t *testing.T) {
 		hash[d.Key] = d.Hash
 	}
 	hash["std-names"] = "another"
-	again, err := tpl.Make(kinds(), choice, func(key string) (string, error) { return hash[key], nil })
+	again, err := tpl.Make(kinds(), choice, func(_ review.Kind, key string) (string, error) { return hash[key], nil })
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"std-names": "berlin-std-names"}, again.Renamed)
-	require.NotContains(t, again.Reused, "std-names")
-	require.Len(t, again.Reused, len(tpl.Policies)-1)
+	for _, p := range again.Parts {
+		if p.Key == "std-names" {
+			require.Equal(t, "berlin-std-names", p.Now)
+		} else {
+			require.Equal(t, p.Key, p.Now)
+		}
+		require.Equal(t, p.Key != "std-names", p.Reused, p.Key)
+	}
+	require.Len(t, again.Parts, len(tpl.Policies))
 	require.Len(t, again.Docs, 2)
 	var c flow.Content
 	require.NoError(t, json.Unmarshal(again.Docs[1].Content, &c))
 	n, _ := c.Find("names")
 	require.Equal(t, "berlin-std-names", n.Params["policy"])
 	hash["berlin-std-names"] = "also another"
-	third, err := tpl.Make(kinds(), choice, func(key string) (string, error) { return hash[key], nil })
+	third, err := tpl.Make(kinds(), choice, func(_ review.Kind, key string) (string, error) { return hash[key], nil })
 	require.NoError(t, err)
-	require.Equal(t, "berlin-std-names-2", third.Renamed["std-names"])
+	require.True(t, slices.ContainsFunc(third.Parts, func(p MadePart) bool { return p.Now == "berlin-std-names-2" && p.Key == "std-names" }))
+}
+
+// The functions that a flow calls come with it, with a company's connections in their
+// code, grants and cases, and another key where theirs is taken.
+func TestMake_BringsFunctions(t *testing.T) {
+	t.Parallel()
+	tpl, err := Find(kinds(), "external")
+	require.NoError(t, err)
+	require.Empty(t, tpl.Missing)
+	made, err := tpl.Make(kinds(), Choice{Key: "ours", Connections: map[string]string{"hris": "corp-ad", "corp-ad": "hris"}}, func(_ review.Kind, key string) (string, error) {
+		return map[string]string{"contractor-login": "another"}[key], nil
+	})
+	require.NoError(t, err)
+	require.Len(t, made.Docs, 3)
+	login, err := function.Decode(made.Docs[slices.IndexFunc(made.Docs, func(d artifact.Doc) bool { return d.Key == "ours-contractor-login" })].Content)
+	require.NoError(t, err)
+	require.Contains(t, login.Source, `directory.username_taken("hris", login)`)
+	require.NotContains(t, login.Source, "corp-ad")
+	require.Equal(t, []string{"directory:hris:names.taken"}, login.Manifest.Grants)
+	require.Equal(t, []any{"hris", "c-aokafor"}, login.Cases[0].Stubs[0].Args)
+	require.Empty(t, function.Check(login))
+	var c flow.Content
+	require.NoError(t, json.Unmarshal(made.Docs[2].Content, &c))
+	n, _ := c.Find("login")
+	require.Equal(t, "ours-contractor-login", n.Params["function"])
+	n, _ = c.Find("shown")
+	require.Equal(t, "display-name", n.Params["function"])
+	n, _ = c.Find("hired")
+	require.Equal(t, "corp-ad", n.Params["connection"])
 }
 
 func TestMake_Refuses(t *testing.T) {
