@@ -25,8 +25,8 @@ func Touches(n Node, spec Spec) []Touch {
 	wrote := false
 	for _, f := range spec.Fields {
 		key, _ := n.Params[f.Key].(string)
-		if f.Kind != form.Directory && f.Kind != form.HRIS || key == "" {
-			continue
+		if f.Kind != form.Directory && f.Kind != form.HRIS || key == "" || spec.Decides {
+			continue // what decides by its policy is told of a directory and does not ask it
 		}
 		t := Touch{Connection: key, What: "accounts and groups"}
 		if f.Kind == form.HRIS {
@@ -62,7 +62,7 @@ func written(spec Spec) string {
 	case spec.Kind == "http.request":
 		return "whatever the address does with the request"
 	case spec.Enables:
-		return "an account, or that it can sign in"
+		return "the account, and whether it is open"
 	}
 	return "the account"
 }

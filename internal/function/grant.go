@@ -41,6 +41,24 @@ func (g Grant) Says() string {
 	return fmt.Sprintf("does %s with %s", g.Kind(), g.Connection)
 }
 
+// What is what a grant is about, without its connection.
+func (g Grant) What() string {
+	if text, ok := about[g.Kind()]; ok {
+		return text
+	}
+	return g.Kind()
+}
+
+var about = map[string]string{
+	"directory:accounts.find": "accounts", "directory:names.taken": "whether logins are taken", "directory:groups.find": "whether groups exist", "hris:workers.get": "workers",
+	"directory:groups.add": "groups of the joiner", "directory:groups.remove": "groups that the joiner loses", "directory:accounts.set": "attributes of the joiner's account",
+}
+
+// Writes tells whether a grant lets a function plan a change.
+func (g Grant) Writes() bool {
+	return slices.ContainsFunc(Sensitives(), func(s Sensitive) bool { return s.Kind == g.Kind() && s.Writes })
+}
+
 // Sensitive is a kind of grant that can be made to need a second reviewer.
 type Sensitive struct {
 	Kind, Says string
