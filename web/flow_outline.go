@@ -15,21 +15,25 @@ func (s *Server) problemLinks(at string, f flow.Content, problems []fault.Proble
 	var out []ui.Link
 	for _, p := range problems {
 		l := ui.Link{Text: p.Path + ": " + p.Detail}
-		root, rest, _ := strings.Cut(p.Path, ".")
+		root, _, _ := strings.Cut(p.Path, ".")
 		switch root {
 		case "nodes":
-			id, path, _ := strings.Cut(rest, ".")
-			n, ok := f.Find(flow.NodeID(id))
-			spec, known := s.Nodes.Spec(n.Type)
-			if !ok || !known {
+			id, path := f.At(p.Path)
+			n, ok := f.Find(id)
+			if !ok {
 				break
 			}
-			l.Text, l.URL = n.Title()+": "+label(spec, path)+p.Detail, at+"/nodes/"+id
+			l.Text, l.URL = n.Title()+": "+p.Detail, "#node-"+string(id)
+			spec, known := s.Nodes.Spec(n.Type)
+			if !known {
+				break
+			}
+			l.Text, l.URL = n.Title()+": "+label(spec, path)+p.Detail, at+"/nodes/"+string(id)
 			if name := readContent(editing{flow: f, node: n, spec: spec}).input(spec, path); name != "" {
 				l.URL += "#" + name
 			}
 			if !edits {
-				l.URL = "#node-" + id
+				l.URL = "#node-" + string(id)
 			}
 		case "edges":
 			l.Text, l.URL = "Connections: "+p.Detail, "#edges"

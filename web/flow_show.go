@@ -54,7 +54,7 @@ func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fau
 	}
 	for _, l := range flow.Outline(f, s.Nodes) {
 		n := outlineNode(l, titles)
-		n.Problems = problemsAt(problems, string(l.Node.ID))
+		n.Problems = problemsAt(f, problems, l.Node.ID)
 		if len(n.Problems) > 0 {
 			n.Class += " node-bad"
 		}
@@ -74,21 +74,17 @@ func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fau
 	return p
 }
 
-// problemsAt gives the problems of one node; "" gives those of no node.
-func problemsAt(problems []fault.Problem, id string) []string {
+// problemsAt gives the problems of one node.
+func problemsAt(f flow.Content, problems []fault.Problem, id flow.NodeID) []string {
 	var out []string
 	for _, p := range problems {
-		rest, ofNode := strings.CutPrefix(p.Path, "nodes.")
-		node, field, _ := strings.Cut(rest, ".")
+		node, field := f.At(p.Path)
 		switch {
-		case id == "" && !ofNode:
-			out = append(out, p.Path+": "+p.Detail)
-		case ofNode && node == id && id != "":
-			if field = strings.TrimPrefix(field, "params."); field != "" {
-				out = append(out, field+": "+p.Detail)
-			} else {
-				out = append(out, p.Detail)
-			}
+		case node != id || node == "":
+		case field == "":
+			out = append(out, p.Detail)
+		default:
+			out = append(out, strings.TrimPrefix(field, "params.")+": "+p.Detail)
 		}
 	}
 	return out

@@ -91,7 +91,7 @@ func (f *checker) trigger() {
 // graph finds cycles and nodes that nothing leads to.
 func (f *checker) graph() {
 	if cycle := f.cycle(); len(cycle) > 0 {
-		f.add("edges", "The nodes %s form a circle. A flow only goes forward.", strings.Join(append(cycle, cycle[0]), " → "))
+		f.add(f.closes(cycle), "The nodes %s form a circle. A flow only goes forward.", strings.Join(append(cycle, cycle[0]), " → "))
 	}
 	reached := map[NodeID]bool{f.c.Trigger: true}
 	for changed := true; changed; {
@@ -143,6 +143,16 @@ func (f *checker) cycle() []string {
 		}
 	}
 	return nil
+}
+
+// closes is the path of the edge that closes a circle.
+func (f *checker) closes(cycle []string) string {
+	for i, e := range f.c.Edges {
+		if from, _ := e.Split(); string(from) == cycle[len(cycle)-1] && string(e.To) == cycle[0] {
+			return fmt.Sprintf("edges.%d", i)
+		}
+	}
+	return "edges"
 }
 
 // near suggests the closest name; "" when none is close.

@@ -1,5 +1,5 @@
 // The server's findings, each at its node.
-import { edgesOf, split } from "./graph";
+import { edgesOf, findNode, split } from "./graph";
 import { Content, Problem } from "./types";
 
 export interface Finding { node: string; edge: string; field: string; text: string }
@@ -15,8 +15,10 @@ export function findings(content: Content, problems: Problem[]): Finding[] {
     }
     if (first === "edges" && second) {
       const e = edgesOf(content)[Number(second)];
-      if (e) return { node: split(e.from)[0], edge: `${e.from}>${e.to}`, field: "", text: p.detail };
+      const node = e && [split(e.from)[0], e.to].find((id) => findNode(content, id));
+      if (e) return { node: node ?? "", edge: `${e.from}>${e.to}`, field: "", text: p.detail };
     }
+    if (p.path === "trigger" && findNode(content, content.trigger)) return { node: content.trigger, edge: "", field: "", text: p.detail };
     return { node: "", edge: "", field: p.path, text: p.detail };
   });
 }

@@ -189,6 +189,8 @@ test("an edge past a box has a lane beside it", () => {
 test("findings stand at their nodes, and F8 goes round", () => {
   const e = chain();
   const all = findings(e.content, [{ path: "nodes.set.params.values", detail: "needed" }, { path: "edges.1.from", detail: "bad" }, { path: "nodes.0.id", detail: "odd" }, { path: "name", detail: "empty" }]);
+  assert.equal(findings(e.content, [{ path: "trigger", detail: "cannot start" }])[0].node, "event");
+  assert.equal(findings({ ...e.content, edges: [{ from: "gone.done", to: "set" }] }, [{ path: "edges.0.from", detail: "gone" }])[0].node, "set", "an edge that comes from nowhere is told where it ends");
   assert.deepEqual(all.map((f) => [f.node, f.edge, f.field]), [["set", "", "values"], ["branch", "branch.yes>set", ""], ["event", "", "id"], ["", "", "name"]]);
   assert.deepEqual([next(3, -1), next(3, 2), next(3, 0, true), next(3, -1, true), next(0, 0)], [0, 0, 2, 2, -1]);
 });
