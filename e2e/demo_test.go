@@ -32,7 +32,7 @@ var printedPassword = regexp.MustCompile(`(\S+@demo\.example)\s+password (\S+)`)
 
 // startDemo runs the program with a folder of its own, on free ports, until the
 // test ends.
-func startDemo(t *testing.T) *demo {
+func startDemo(t *testing.T, env ...string) *demo {
 	t.Helper()
 	needsBrowser(t)
 	// Not t.TempDir: as root, PostgreSQL runs as another account and must be able to pass through.
@@ -47,6 +47,7 @@ func startDemo(t *testing.T) *demo {
 	cmd := exec.Command(program, "serve", "--demo")
 	cmd.Env = append(os.Environ(), "JOINERY_DATA_DIR="+filepath.Join(dir, "data"), fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", port), "JOINERY_BASE_URL="+d.base,
 		"JOINERY_LOG_LEVEL=warn")
+	cmd.Env = append(cmd.Env, env...)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr

@@ -91,17 +91,7 @@ func (s *Server) credentialNow(c *fiber.Ctx, connection, name string) (postgres.
 
 func (s *Server) credentialPage(c *fiber.Ctx, who auth.Actor, at ConnectionState, spec connector.CredentialSpec, n postgres.NewCredential, rotate bool, status int, err error) error {
 	title := "Set " + spec.Label
-	expires := ""
-	if !n.ExpiresAt.IsZero() {
-		expires = n.ExpiresAt.UTC().Format(time.DateOnly)
-	}
-	fields := []ui.Field{
-		{Name: "value", Label: spec.Label, Input: "password", Required: true, Autocomplete: "new-password", Help: strings.TrimSpace(spec.Help + " It is sealed at once; nobody can read it back.")},
-		{Name: "owner", Label: "Owner", Input: "email", Value: n.Owner, Required: true, Help: "The e-mail address of the user who answers for it."},
-		{Name: "deputy", Label: "Deputy", Input: "email", Value: n.Deputy, Help: "Another user, for when the owner is away."},
-		{Name: "purpose", Label: "Purpose", Value: n.Purpose, Required: true, Placeholder: "Joinery creates accounts of joiners"},
-		{Name: "expires_at", Label: "Expires", Input: "date", Value: expires, Required: true, Help: "At the end of this day, UTC. Joinery reminds from 30 days before."},
-	}
+	fields := credentialFields(spec.Label, strings.TrimSpace(spec.Help+" It is sealed at once; nobody can read it back."), n)
 	if rotate {
 		title = "Rotate " + spec.Label
 		if spec.Name == connector.WebhookSecret {
@@ -114,4 +104,19 @@ func (s *Server) credentialPage(c *fiber.Ctx, who auth.Actor, at ConnectionState
 		p.Error = fault.Sentence(err)
 	}
 	return s.show(c, who, frame{Title: title, Status: status, Crumbs: []ui.Link{{Text: "Connections", URL: "/connections"}, {Text: at.Settings.Name, URL: "/connections/" + n.Connection}}}, settings.Form(p))
+}
+
+// credentialFields are those that every credential has.
+func credentialFields(label, help string, n postgres.NewCredential) []ui.Field {
+	expires := ""
+	if !n.ExpiresAt.IsZero() {
+		expires = n.ExpiresAt.UTC().Format(time.DateOnly)
+	}
+	return []ui.Field{
+		{Name: "value", Label: label, Input: "password", Required: true, Autocomplete: "new-password", Help: help},
+		{Name: "owner", Label: "Owner", Input: "email", Value: n.Owner, Required: true, Help: "The e-mail address of the user who answers for it."},
+		{Name: "deputy", Label: "Deputy", Input: "email", Value: n.Deputy, Help: "Another user, for when the owner is away."},
+		{Name: "purpose", Label: "Purpose", Value: n.Purpose, Required: true, Placeholder: "Joinery creates accounts of joiners"},
+		{Name: "expires_at", Label: "Expires", Input: "date", Value: expires, Required: true, Help: "At the end of this day, UTC. Joinery reminds from 30 days before."},
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
@@ -29,6 +30,7 @@ func (s *Server) functionPage(c *fiber.Ctx, who auth.Actor, a postgres.Artifact,
 			wrong[x.Path] = x.Detail
 		}
 	}
+	p.Asks = functionAsks(who, a.Key)
 	p.About = []ui.Field{{Name: "name", Label: "Name", Value: d.name, Required: true, MaxLength: 200, Error: wrong["name"]}, {Name: "description", Label: "What it is for", Value: d.description, Input: "lines", Rows: 2}}
 	p.Source = ui.Field{Name: "source", Label: "Lua", Input: "code", Value: d.source, Rows: min(max(strings.Count(d.source, "\n")+3, 14), 40), Error: wrong["source"]}
 	p.Findings = findingsView(v.analysis)
@@ -203,6 +205,7 @@ func caseResultView(content function.Content, k function.Case, r luavm.CaseResul
 	out := &functions.CaseResult{Badge: ui.Badge{Tone: "good", Text: "Passes"}, Why: r.Why}
 	if !r.Passed {
 		out.Badge = ui.Badge{Tone: "bad", Text: "Fails"}
+		out.WhyURL = askURL(content.Key, author.Why, fmt.Sprintf("Why does the test “%s” fail?", k.Name))
 		if k.Error == "" && r.Outcome.Kind == luavm.OK {
 			value, _ := content.Read(r.Outcome.Result)
 			got := map[string]any{"output": value}

@@ -27,6 +27,11 @@ const (
 // soon as the session does or the person's roles change.
 func (s *Server) live(c *fiber.Ctx, look func(ctx context.Context) (part templ.Component, final bool, err error)) error {
 	render, still := s.fragment(c), s.still(c)
+	return s.streaming(c, func(ctx context.Context, w *bufio.Writer) error { return s.stream(ctx, w, still, render, look) })
+}
+
+// streaming answers with what write writes, until it returns.
+func (s *Server) streaming(c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer) error) error {
 	c.Set("Content-Type", "text/event-stream")
 	c.Set("Cache-Control", "no-cache, no-transform")
 	c.Set("X-Accel-Buffering", "no")
@@ -43,7 +48,7 @@ func (s *Server) live(c *fiber.Ctx, look func(ctx context.Context) (part templ.C
 		if conn != nil {
 			_ = conn.SetWriteDeadline(time.Now().Add(liveMost + time.Minute))
 		}
-		if err := s.stream(ctx, w, still, render, look); err != nil {
+		if err := write(ctx, w); err != nil {
 			log.Debug("stream ended", "request", id, "err", err)
 		}
 	})

@@ -53,17 +53,7 @@ func TestLive_SendsChangesAndEnds(t *testing.T) {
 		require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 		return bufio.NewReader(resp.Body)
 	}
-	event := func(r *bufio.Reader) string {
-		var lines []string
-		for {
-			line, err := r.ReadString('\n')
-			require.NoError(t, err)
-			if line = strings.TrimSuffix(line, "\n"); line == "" {
-				return strings.Join(lines, "|")
-			}
-			lines = append(lines, line)
-		}
-	}
+	event := func(r *bufio.Reader) string { return nextEvent(t, r) }
 	r := open()
 	require.Equal(t, "retry: 2000", event(r))
 	require.Equal(t, "event: fragment|data: <p>one|data: two</p>", event(r))
@@ -81,4 +71,18 @@ func TestLive_SendsChangesAndEnds(t *testing.T) {
 	require.NoError(t, app.ShutdownWithTimeout(10*time.Second))
 	require.Less(t, time.Since(begin), 5*time.Second, "an open stream must not hold up the end")
 	require.NoError(t, <-ended)
+}
+
+// nextEvent is the next event of a stream, its lines joined.
+func nextEvent(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	var lines []string
+	for {
+		line, err := r.ReadString('\n')
+		require.NoError(t, err)
+		if line = strings.TrimSuffix(line, "\n"); line == "" {
+			return strings.Join(lines, "|")
+		}
+		lines = append(lines, line)
+	}
 }

@@ -29,6 +29,7 @@ func navOf(routes map[string]bool) []navItem {
 		{"", "Bulk", "/bulk", "upload", auth.RunRead},
 		{"Design", "Flows", "/flows", "workflow", auth.ArtifactRead},
 		{"Design", "Functions", "/functions", "file-code-2", auth.ArtifactRead},
+		{"Design", "Ask for a function", "/author", "wand-sparkles", auth.ReviewComment},
 		{"Design", "Policies", "/policies", "scale", auth.ArtifactRead},
 		{"Design", "Reviews", "/reviews", "badge-check", auth.ArtifactRead},
 		{"Systems", "Connections", "/connections", "plug", auth.ArtifactRead},
@@ -39,6 +40,7 @@ func navOf(routes map[string]bool) []navItem {
 		{"Settings", "Users", "/users", "user-cog", auth.UserManage},
 		{"Settings", "Tokens", "/tokens", "fingerprint", auth.TokenManage},
 		{"Settings", "Outbound calls", "/outbound", "globe", auth.SettingsManage},
+		{"Settings", "Language model", "/system/author", "bot", auth.SettingsManage},
 		{"Settings", "System", "/system", "activity", auth.SystemRead},
 	}
 	var out []navItem

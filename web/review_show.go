@@ -94,6 +94,9 @@ func (s *Server) reviewPage(ctx context.Context, d postgres.ReviewDetail, deps [
 		if p.Function, err = s.reviewFunction(ctx, d, who); err != nil {
 			return p, err
 		}
+		if err = s.reviewAsked(ctx, &p, d, who); err != nil {
+			return p, err
+		}
 	}
 	reviewSecond(&p, d)
 	at := "/" + d.Kind.Plural() + "/" + d.Key

@@ -190,6 +190,17 @@ func (s *Server) routes() []route {
 		{post, "/functions/:key/draft", auth.ArtifactWrite, s.functionJudge},
 		{post, "/functions/:key/autosave", auth.ArtifactWrite, s.functionAutosave},
 
+		// Asking for a function: conversations with a language model.
+		{get, "/author", auth.ReviewComment, s.authorIndex},
+		{post, "/author", auth.ArtifactWrite, s.authorAsk},
+		{get, "/author/:id", auth.ReviewComment, s.authorShow},
+		{post, "/author/:id", auth.ArtifactWrite, s.authorFollow},
+		{get, "/author/:id/live", auth.ReviewComment, s.authorLive},
+		{get, "/author/:id/calls", auth.ReviewComment, s.authorCalls},
+		{post, "/author/:id/turns/:turn/confirm", auth.ArtifactWrite, s.authorConfirm},
+		{post, "/author/:id/turns/:turn/cancel", auth.ArtifactWrite, s.authorCancel},
+		{post, "/author/:id/turns/:turn/retry", auth.ArtifactWrite, s.authorRetry},
+
 		// Reviews.
 		{get, "/reviews", auth.ArtifactRead, s.reviewIndex},
 		{get, "/reviews/:id", auth.ArtifactRead, s.reviewShow},
@@ -237,6 +248,11 @@ func (s *Server) routes() []route {
 		{get, "/system/functions", auth.SystemRead, s.functionRules},
 		{post, "/system/functions", auth.SettingsManage, s.functionRulesSave},
 		{post, "/system/functions/agree", auth.SettingsManage, s.functionRulesAgree},
+		{get, "/system/author", auth.SettingsManage, s.providerShow},
+		{post, "/system/author", auth.SettingsManage, s.providerSave},
+		{post, "/system/author/test", auth.SettingsManage, s.providerTest},
+		{get, "/system/author/key", auth.CredentialWrite, s.modelKeyForm},
+		{post, "/system/author/key", auth.CredentialWrite, s.modelKeySet},
 		{get, "/outbound", auth.SettingsManage, s.outboundShow},
 		{post, "/outbound", auth.SettingsManage, s.outboundSave},
 	})

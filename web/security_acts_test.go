@@ -45,6 +45,7 @@ func (w *world) acts() []func() act {
 	w.limitActs(add)
 	w.nameActs(add)
 	w.systemActs(add)
+	w.authorActs(add)
 	w.peopleActs(add)
 	return out
 }

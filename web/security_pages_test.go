@@ -30,6 +30,8 @@ func (w *world) pages() map[string]string {
 	ids["/limits"], _ = w.asked()
 	ids["/names"] = reserved(w.t, w.server.DB, "seen", "login", "odd", "odd"+w.marker, w.value(`SELECT id FROM joiners LIMIT 1`), "confirmed")
 	ids["/backtests"] = w.tested("c-flow")
+	w.model()
+	ids["/author"] = string(w.drafted().Conversation)
 	out := map[string]string{}
 	for _, r := range w.server.routes() {
 		if r.method != get || strings.HasSuffix(r.path, "/live") {

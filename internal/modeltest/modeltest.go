@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,8 +40,8 @@ func Say(model, holds, words string) Fixture {
 type Server struct{ URL string } // ends in /v1
 
 // Start starts a server with fixtures; the first that matches answers, and what none
-// matches is an error. It ends with the test.
-func Start(t testing.TB, fixtures []Fixture) Server {
+// matches is an error. With keys it takes calls with one of them only. It ends with the test.
+func Start(t testing.TB, fixtures []Fixture, keys ...string) Server {
 	t.Helper()
 	program := filepath.Join(root(), "static", "node_modules", ".bin", "llmock")
 	if _, err := os.Stat(program); err != nil {
@@ -62,6 +63,9 @@ func Start(t testing.TB, fixtures []Fixture) Server {
 	_ = ln.Close()
 	cmd := exec.Command(program, "-p", port, "-h", "127.0.0.1", "-f", file, "--strict", "--log-level", "warn")
 	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
+	if len(keys) > 0 {
+		cmd.Env = append(os.Environ(), "AIMOCK_API_KEYS="+strings.Join(keys, ","))
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,12 @@ func (db *DB) AuthorCalls(ctx context.Context, turn author.TurnID) ([]author.Cal
 	return out, asFault(err)
 }
 
+// AuthorCallCount is how many calls of the model a conversation made.
+func (db *DB) AuthorCallCount(ctx context.Context, id author.ConversationID) (n int, err error) {
+	err = db.pool.QueryRow(ctx, `SELECT count(*) FROM author_calls c JOIN author_turns t ON t.id = c.turn_id WHERE t.conversation_id = $1`, id).Scan(&n)
+	return n, asFault(err)
+}
+
 // AuthorCall finds one call.
 func (db *DB) AuthorCall(ctx context.Context, id string) (author.Call, error) {
 	rows, err := db.pool.Query(ctx, callSQL+` WHERE id = $1`, id)

@@ -96,3 +96,10 @@ func (db *DB) AuthorKey(ctx context.Context, s author.Setting) (secret.Value, er
 	}
 	return v, err
 }
+
+// RecordModelTried keeps who tried which model, and what came of it.
+func (db *DB) RecordModelTried(ctx context.Context, by Actor, s author.Setting, found map[string]any) error {
+	return db.ptx(ctx, func(tx pgx.Tx) error {
+		return appendAuditTx(ctx, tx, Act{Actor: by, Action: "author.try", Kind: "setting", ID: author.SettingKey, Detail: map[string]any{"to": s.Origin(), "model": s.Model, "found": found}})
+	})
+}

@@ -7,9 +7,21 @@ export function startLive() {
 function connect(element) {
   const source = new EventSource(element.dataset.live);
   source.addEventListener("fragment", (event) => replace(element, event.data));
+  source.addEventListener("delta", (event) => grow(element, JSON.parse(event.data)));
   source.addEventListener("done", () => source.close());
   window.addEventListener("pagehide", () => source.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+// Text that is arriving grows where it stands; data-at says how much of it is here, so a piece that was drawn with the part
+// is not written twice. What does not follow comes with the next fragment.
+function grow(element, piece) {
+  const text = element.querySelector(`[data-stream="${CSS.escape(piece.stream)}"]`);
+  if (!text || Number(text.dataset.at) !== piece.from) return;
+  const following = text.scrollHeight - text.scrollTop - text.clientHeight < 40;
+  text.append(piece.text);
+  text.dataset.at = piece.to;
+  if (following) text.scrollTop = text.scrollHeight;
 }
 
 // What the reader has open, typed or focused in the old part stays so in the new one; ids say what is the same.
@@ -21,6 +33,7 @@ function replace(element, html) {
   const focused = active && element.contains(active) ? active.id : "";
   const open = new Set([...element.querySelectorAll("details[open][id]")].map((d) => d.id));
   const shut = new Set([...element.querySelectorAll("details:not([open])[id]")].map((d) => d.id));
+  const before = element.querySelector("[data-said]")?.textContent;
   const scrolled = new Map([...element.querySelectorAll("[id]")].filter((e) => e.scrollTop > 0).map((e) => [e.id, e.scrollTop]));
   element.replaceChildren(...parsed.body.childNodes);
   for (const d of element.querySelectorAll("details[id]")) {
@@ -29,6 +42,8 @@ function replace(element, html) {
   }
   for (const [id, top] of scrolled) document.getElementById(id)?.scrollTo({ top });
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const said = element.querySelector("[data-said]")?.textContent;
+  if (said && said !== before) announce(said);
   element.dispatchEvent(new CustomEvent("joinery:fragment", { bubbles: true }));
 }
 

@@ -75,6 +75,8 @@ type EditPage struct {
 	Compared                              *Compared
 	Message                               ui.Field
 	Library                               []Module
+	// Asks lead to a conversation about this function; none for who may not ask.
+	Asks []ui.Button
 }
 
 // Conflict says that somebody saved meanwhile.
@@ -114,8 +116,10 @@ type CaseResult struct {
 	Badge         ui.Badge
 	Why           string
 	Expected, Got string
-	Diff          []ui.DiffLine
-	Outcome       *Outcome
+	// WhyURL asks why it failed; "" where it did not.
+	WhyURL  string
+	Diff    []ui.DiffLine
+	Outcome *Outcome
 }
 
 // Tests sum up a run of the tests.

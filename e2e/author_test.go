@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/pgtest"
+)
+
+// person adds somebody to a demo, with one password for all.
+func (d *demo) person(t *testing.T, email, name, role string) {
+	t.Helper()
+	add := exec.Command(d.program, "user", "add", "--email", email, "--name", name, "--role", role, "--password-stdin")
+	add.Env = append(os.Environ(), "JOINERY_DATA_DIR="+d.data)
+	add.Stdin = strings.NewReader(password + "\n")
+	said, err := add.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+}
+
+// From a request in plain words to a live function that a flow's run uses, by three
+// people: an administrator sets a model up, asks, corrects and confirms, asks for a
+// change with keys alone, and submits; a reviewer sees what was asked for and approves;
+// an operator sees the call in a run. Every page is looked at.
+func TestDemo_AskForAFunction(t *testing.T) {
+	t.Parallel()
+	model := startModel(t, signAnswers())
+	d := startDemo(t, "JOINERY_ALLOW_HOSTS=127.0.0.1")
+	d.person(t, "ada@demo.example", "Ada Brandt", "admin")
+	d.person(t, "olga@demo.example", "Olga Berg", "operator")
+	admin := openTab(t, d.base)
+	admin.use(screens()[0])
+	admin.signIn("ada@demo.example", password)
+	admin.setUpModel(model)
+	admin.askForMore(admin.askForSigns())
+	review := admin.submitSigns()
+
+	reviewer := openTab(t, d.base)
+	reviewer.use(screens()[0])
+	reviewer.signIn("reviewer@demo.example", d.passwords["reviewer@demo.example"])
+	reviewer.visit(review)
+	reviewer.says("What was asked for")
+	reviewer.says("also handle people without a last name")
+	reviewer.says("A language model wrote this revision, word for word.")
+	pgtest.Eventually(t, 60*time.Second, "the examination", func() bool {
+		reviewer.visit(review)
+		return strings.Contains(reviewer.text(), "small changes of the source, its tests")
+	})
+	reviewer.everySize("author-review")
+	reviewer.follow("What was sent")
+	reviewer.says("What was sent")
+	reviewer.press("What was sent")
+	require.NotContains(t, reviewer.text(), modelKey)
+	reviewer.everySize("author-sent")
+	reviewer.visit(review)
+	reviewer.follow("Approve exactly this")
+	reviewer.says("Approved. It is live.")
+
+	admin.visit("/functions")
+	admin.submit("/flows", map[string]string{"text": signFlow, "message": "signs"})
+	admin.visit("/flows/signs/revisions/1")
+	admin.submit("/flows/signs/reviews", map[string]string{"revision": "1", "message": "please"})
+	admin.says("You wrote part of this change")
+	reviewer.visit(eval[string](admin, `location.pathname`))
+	reviewer.follow("Approve exactly this")
+	reviewer.says("Approved. It is live.")
+	d.hire(t, "Renée", "Okonkwo", time.Now())
+
+	operator := openTab(t, d.base)
+	operator.use(screens()[0])
+	operator.signIn("olga@demo.example", password)
+	pgtest.Eventually(t, 60*time.Second, "a run that used the function", func() bool {
+		operator.visit("/runs?flow=signs")
+		rows := eval[string](operator, `[...document.querySelectorAll("main tbody")].map((e) => e.innerText).join()`)
+		return strings.Contains(rows, "Renée Okonkwo") && strings.Contains(rows, "Succeeded")
+	})
+	operator.follow("Renée Okonkwo")
+	operator.says("Call of desk-sign in try 1")
+	operator.follow("look at it, replay it")
+	operator.says("OKONKWO")
+	admin.clean()
+	reviewer.clean()
+	operator.clean()
+}
+
+// setUpModel tells on the way what is wrong with an address and a key.
+func (b *tab) setUpModel(model string) {
+	b.t.Helper()
+	b.visit("/author")
+	b.says("No language model is set up here")
+	b.everySize("author-without")
+	b.follow("Set up a model")
+	b.fill("model", modelName)
+	b.fill("base_url", fmt.Sprintf("http://127.0.0.1:%d/v1", freePorts(b.t, 1)))
+	b.follow("Test without saving")
+	b.says("Not reached")
+	b.fill("base_url", model)
+	eval[bool](b, `(document.querySelector("[name=policy][value=on]").click(), true)`)
+	b.follow("Save")
+	b.says("Saved. It holds at once.")
+	b.follow("Set the key")
+	b.fill("value", "sk-wrong")
+	b.follow("Seal and store")
+	b.follow("Test without saving")
+	b.says("Key refused")
+	b.look("author-settings-wrong")
+	b.follow("Set a new key")
+	b.fill("value", modelKey)
+	b.follow("Seal and store")
+	b.follow("Test without saving")
+	b.says("It answers")
+	b.everySize("author-settings")
+}
+
+// askForSigns comes from a request to a first draft, and gives the conversation's address.
+func (b *tab) askForSigns() string {
+	b.t.Helper()
+	b.visit("/author")
+	b.fill("text", "The sign on the desk shows the last name in capitals.")
+	b.everySize("author-ask")
+	b.follow("Ask")
+	b.until("the intent", `document.querySelector("form.intent") !== null`)
+	b.says("What stands on the sign of somebody without a last name?")
+	b.everySize("author-intent")
+	b.fill("answer.0", "Nothing: a person has to look.")
+	b.fill("more_forbidden", "It must not shorten a name")
+	b.follow("Confirm and write the function")
+	b.until("the draft", `[...document.querySelectorAll("button")].some((e) => e.innerText.trim() === "Submit for review")`)
+	b.says("All gates passed, after 1 repair")
+	b.says("Revision 1 of desk-sign")
+	eval[bool](b, `(() => { for (const d of document.querySelectorAll("details")) d.open = true; return true; })()`)
+	b.everySize("author-draft")
+	return eval[string](b, `location.pathname`)
+}
+
+// askForMore asks for a change with keys alone, and for an explanation, which is text and
+// nothing else.
+func (b *tab) askForMore(conversation string) {
+	b.t.Helper()
+	b.visit("/functions/desk-sign")
+	b.everySize("author-function")
+	b.follow("Explain")
+	b.follow("Explain")
+	b.says("https://evil.example/ <b>now</b>")
+	require.Zero(b.t, eval[int](b, `document.querySelectorAll("main a[href*=evil], main b").length`))
+	b.look("author-answer")
+
+	b.visit(conversation)
+	b.skip()
+	b.goTo("field text")
+	b.types("also handle people without a last name")
+	b.goTo("button Ask for a change")
+	b.enter()
+	b.until("the intent", `document.querySelector("form.intent") !== null`)
+	b.skip()
+	b.goTo("button Confirm and write the function")
+	b.enter()
+	b.says("Revision 2 of desk-sign")
+	b.says("Code: from revision 1 to revision 2")
+	b.everySize("author-change")
+}
+
+// submitSigns submits the newest draft, and gives the address of its review.
+func (b *tab) submitSigns() string {
+	b.t.Helper()
+	b.follow("Submit for review")
+	b.says("You wrote part of this change")
+	return eval[string](b, `location.pathname`)
+}

@@ -1,0 +1,208 @@
+package web
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/author"
+	"joinery/internal/postgres"
+)
+
+// Where no model is set up the page says so, says who can change it, and offers the
+// functions that ship; nothing can be asked.
+func TestAuthor_WithoutAModel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "m")
+	page := w.bo.get(t, "/author")
+	require.Contains(t, page.body, "No language model is set up here")
+	require.Contains(t, page.body, "An administrator can change that")
+	require.Contains(t, page.body, `href="/functions/new?from=phone-number"`)
+	require.NotContains(t, page.body, `name="text"`)
+	require.Contains(t, w.ada.get(t, "/author").body, `href="/system/author"`)
+	refused := w.bo.post(t, "/author", fields("text", "a function", "kind", "request"))
+	require.Equal(t, http.StatusForbidden, refused.status)
+	require.Contains(t, refused.body, "The function author is switched off here.")
+}
+
+// A person asks, corrects what was understood, and follows the stages to a draft.
+func TestAuthor_FromRequestToDraft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `<img src=x onerror=alert(1)> https://evil.example`)
+	w.model()
+	empty := w.bo.post(t, "/author", fields("text", " ", "kind", "request"))
+	require.Equal(t, http.StatusUnprocessableEntity, empty.status)
+	require.Contains(t, empty.body, "Say in 1 to 10,000 characters what you want.")
+	asked := w.bo.post(t, "/author", fields("text", "badges", "kind", "request"))
+	require.Equal(t, http.StatusSeeOther, asked.status)
+	at, _, _ := strings.Cut(asked.header.Get("Location"), "#")
+	page := w.bo.get(t, at)
+	require.Contains(t, page.body, "data-live=")
+	require.Contains(t, page.body, "badges")
+
+	turn := w.takes(author.TurnID(w.value(`SELECT id FROM author_turns`)))
+	w.ends(turn, author.IntentStage, author.NeedsYou, w.wish(), nil)
+	page = w.bo.get(t, at)
+	require.Contains(t, page.body, "Needs you")
+	require.Contains(t, page.body, "middle, text, optional")
+	require.NotContains(t, page.body, "data-live=", "nothing happens until the person answers")
+	require.NotContains(t, page.body, "<img src=x")
+	require.NotContains(t, page.body, `href="https://evil`)
+	require.NotContains(t, w.re.get(t, at).body, "Confirm and write the function", "another person reads only")
+
+	confirm := at + "/turns/" + string(turn.ID) + "/confirm"
+	form := fields("name", "Badge", "key", "badge", "inputs", "last, text: the last name\nfloor, number, maybe: odd", "outputs", "badge, text", "examples", "- {name: a, input: {last: B}, output: {badge: B}}", "grant", "directory:hr:groups.find", "more", "", "answer.0", "upper")
+	wrong := w.bo.post(t, confirm, form)
+	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
+	require.Contains(t, wrong.body, "“floor, number, maybe: odd” cannot be read.")
+	require.Contains(t, wrong.body, "floor, number, maybe: odd</textarea>", "what was typed is still there")
+	form.Set("inputs", "last, text: the last name\nfloor, number, optional: where")
+	form.Set("more_forbidden", "never two of the same\n")
+	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, form).status, "another person's intent")
+	require.Equal(t, http.StatusSeeOther, w.bo.post(t, confirm, form).status)
+	require.JSONEq(t, `{"key":"badge","name":"Badge","description":"","inputs":[{"name":"last","type":"text","means":"the last name"},{"name":"floor","type":"number","means":"where","optional":true}],
+		"outputs":[{"name":"badge","type":"text","means":""}],"examples":[{"name":"a","input":{"last":"B"},"output":{"badge":"B"}}],"reads":["directory:hr:groups.find"],"writes":null,
+		"forbidden":[{"says":"never two of the same"}],"questions":[{"ask":"Which case, `+w.marker+`?","answer":"upper"}]}`, w.value(`SELECT result FROM author_stages WHERE stage = 'intent'`))
+	require.Equal(t, http.StatusConflict, w.bo.post(t, confirm, form).status, "confirmed already")
+}
+
+// A draft that misses a gate says which; the same conversation shows the code, the
+// tests and what the model said beside, as text.
+func TestAuthor_DraftAndGates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `<b onclick=x>bold</b>`)
+	w.model()
+	turn := w.drafted(author.Gap{Gate: author.GateMutation, Line: 2, Says: "The tests notice 1 of 3 small changes; 80 of a hundred are needed."})
+	page := w.bo.get(t, "/author/"+string(turn.Conversation))
+	for _, want := range []string{"1 gate missed, after 1 repair", "Line 2: The tests notice 1 of 3 small changes", "cannot be submitted while a gate is missed", "text.upper(input.last)", "Revision 1 of badge", "note &lt;b onclick=x&gt;", "tests of its own"} {
+		require.Contains(t, page.body, want)
+	}
+	require.NotContains(t, page.body, "<b onclick")
+	require.NotContains(t, page.body, "Submit for review")
+	require.Contains(t, page.body, "Write more tests")
+
+	sent := w.re.get(t, "/author/"+string(turn.Conversation)+"/calls")
+	require.Contains(t, sent.body, "&lt;b onclick=x&gt;bold&lt;/b&gt; sent")
+	require.Contains(t, sent.body, "10 sent, 1,200 received")
+	eve := w.person(t, "eve@example.com", "builder")
+	require.Equal(t, http.StatusOK, eve.get(t, "/author/"+string(turn.Conversation)).status)
+	require.Equal(t, http.StatusForbidden, eve.get(t, "/author/"+string(turn.Conversation)+"/calls").status)
+	require.Equal(t, http.StatusForbidden, eve.post(t, "/author/"+string(turn.Conversation), fields("text", "more", "kind", "follow_up")).status)
+}
+
+// What failed says why and what to do, and can be tried again; what is under way can be
+// cancelled.
+func TestAuthor_TroubleRetryCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "m")
+	w.model()
+	turn := w.asks(postgres.Ask{Kind: author.Request, Text: "badges"})
+	at := "/author/" + string(turn.Conversation)
+	w.ends(turn, author.IntentStage, author.Failed, nil, &author.Trouble{Kind: author.BadKey, Says: "The provider refuses the key.", Do: "Set a new key."})
+	page := w.bo.get(t, at)
+	require.Contains(t, page.body, "The provider refuses the key.")
+	require.Contains(t, page.body, "Set a new key.")
+	require.Contains(t, page.body, "Ask again")
+	require.Equal(t, http.StatusSeeOther, w.bo.post(t, at+"/turns/"+string(turn.ID)+"/retry", fields()).status)
+	require.Contains(t, w.bo.get(t, at).body, "Cancel")
+	busy := w.bo.post(t, at, fields("text", "also this", "kind", "follow_up"))
+	require.Equal(t, http.StatusUnprocessableEntity, busy.status)
+	require.Contains(t, busy.body, "What you asked before is still under way.")
+	require.Equal(t, http.StatusSeeOther, w.bo.post(t, at+"/turns/"+string(turn.ID)+"/cancel", fields()).status)
+	require.Contains(t, w.bo.get(t, at).body, "Cancelled")
+	require.Equal(t, http.StatusNotFound, w.bo.post(t, "/author/other/turns/"+string(turn.ID)+"/retry", fields()).status)
+}
+
+// What a function can be asked is on its page, whoever wrote it; a review of what a
+// model wrote shows what was asked for and agreed.
+func TestAuthor_OnFunctionAndReview(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "m")
+	w.model()
+	page := w.bo.get(t, "/functions/c-function")
+	for _, kind := range []string{"follow_up", "explain", "why", "more_tests"} {
+		require.Contains(t, page.body, "/author?function=c-function&amp;kind="+kind)
+	}
+	require.NotContains(t, w.re.get(t, "/functions/c-function").body, "/author?function=", "who may not ask is not offered it")
+	form := w.bo.get(t, "/author?function=c-function&kind=explain")
+	require.Contains(t, form.body, "Explain what this function does")
+	require.Contains(t, form.body, `name="function" value="c-function"`)
+
+	turn := w.drafted()
+	r := w.review("function", "badge", 1)
+	shown := w.re.get(t, "/reviews/"+r.ID)
+	for _, want := range []string{"What was asked for", "badges m", "A language model wrote this revision, word for word.", "no groups m (directory:*:groups.add)", "/author/" + string(turn.Conversation) + "/calls", "writer-1"} {
+		require.Contains(t, shown.body, want)
+	}
+	require.NotContains(t, w.re.get(t, "/reviews/"+w.review("function", "c-function", 3).ID).body, "What was asked for")
+}
+
+// What the model says is sent as it comes, the part of the page when a stage begins or
+// ends, and nothing after the last.
+func TestAuthor_Stream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "m")
+	w.model()
+	turn := w.asks(postgres.Ask{Kind: author.Request, Text: "badges"})
+	ctx := t.Context()
+	require.NoError(t, w.server.DB.BeginStage(ctx, turn.ID, carrier, author.IntentStage))
+	address, _ := listening(t, w.console, nil)
+	req, err := http.NewRequestWithContext(ctx, get, "http://"+address+"/author/"+string(turn.Conversation)+"/live", nil)
+	require.NoError(t, err)
+	for k, v := range w.bo.cookies {
+		req.AddCookie(&http.Cookie{Name: k, Value: v})
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	r := bufio.NewReader(resp.Body)
+	require.Equal(t, "retry: 2000", nextEvent(t, r))
+	require.Contains(t, nextEvent(t, r), "Reading what you asked for")
+	stream := streamID(turn.ID, author.IntentStage)
+	require.NoError(t, w.server.DB.SaySoFar(ctx, turn.ID, carrier, author.IntentStage, "a <b>é", 1))
+	require.Equal(t, `event: delta|data: {"stream":"`+stream+`","from":0,"to":7,"text":"a \u003cb\u003eé"}`, nextEvent(t, r))
+	require.NoError(t, w.server.DB.SaySoFar(ctx, turn.ID, carrier, author.IntentStage, "a <b>é more", 1))
+	require.Equal(t, `event: delta|data: {"stream":"`+stream+`","from":7,"to":12,"text":" more"}`, nextEvent(t, r))
+	w.ends(turn, author.IntentStage, author.NeedsYou, w.wish(), nil)
+	part := nextEvent(t, r)
+	for !strings.Contains(part, "Confirm and write the function") { // the stage began anew in between
+		part = nextEvent(t, r)
+	}
+	require.Equal(t, "event: done|data: ", nextEvent(t, r))
+	_, err = r.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// The settings of the model: what is wrong stands at its field, and the key is never
+// shown again.
+func TestAuthor_Settings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "m")
+	good := providerFields()
+	bad := fields()
+	for k, v := range good {
+		bad[k] = v
+	}
+	bad.Set("base_url", "ftp://x")
+	bad.Set("limits.rounds", "many")
+	page := w.ada.post(t, "/system/author", bad)
+	require.Equal(t, http.StatusUnprocessableEntity, page.status)
+	require.Contains(t, page.body, "Write a whole number.")
+	require.Contains(t, page.body, `value="many"`)
+	bad.Set("limits.rounds", "8")
+	require.Contains(t, w.ada.post(t, "/system/author", bad).body, "Write an address like https://api.example.com/v1.")
+	require.Equal(t, http.StatusSeeOther, w.ada.post(t, "/system/author", good).status)
+	page = w.ada.get(t, "/system/author")
+	require.Contains(t, page.body, "not set")
+	require.Equal(t, http.StatusSeeOther, w.ada.post(t, "/system/author/key", fields("value", "sk-canary-4711", "owner", "ada@example.com", "purpose", "functions", "expires_at", "2027-05-01")).status)
+	for _, at := range []string{"/system/author", "/system/author/key", "/credentials"} {
+		page = w.ada.get(t, at)
+		require.Equal(t, http.StatusOK, page.status)
+		require.NotContains(t, page.body, "sk-canary")
+		require.False(t, strings.Contains(page.body, "/connections/language-model"), "%s leads to a connection that is none", at)
+	}
+}
