@@ -13,20 +13,21 @@ import (
 	"joinery/internal/pgtest"
 )
 
+// Its tests never come to the branch without a name.
 const reviewedFunction = `key: desk-sign
 name: Desk sign
 source: |
   return function(input)
     if input.last == "" then
-      fail("no-name", "The HRIS has no last name for this person.")
+      fail("no-name", input.first)
     end
-    return {sign = text.upper(input.last)}
+    return {sign = text.upper(input.last), width = 120, height = 40, lines = 1, colour = "grey", font = "Inter", framed = false}
   end
 manifest:
   input: {type: object, required: [first, last], properties: {first: {type: string}, last: {type: string}}}
   output: {type: object, required: [sign], properties: {sign: {type: string}}}
 cases:
-  - {name: a name, input: {first: Ada, last: Okafor}, output: {sign: OKAFOR}}
+  - {name: a name, input: {first: Ada, last: Okafor}, output: {sign: OKAFOR, width: 120, height: 40, lines: 1, colour: grey, font: Inter, framed: false}}
 `
 
 // with groups it also asks the directory, and plans.
@@ -34,8 +35,10 @@ var reviewedMore = strings.NewReplacer(`    return {sign`, `    if directory.gro
       plan.add_group("demo-scim", "desk-signs")
     end
     return {sign`, "cases:", `  grants: ["directory:demo-scim:groups.find", "directory:demo-scim:groups.add"]
-cases:`, `last: Okafor}, output: {sign: OKAFOR}}`, `last: Okafor}, stubs: [{call: directory.group_exists, answer: false}], output: {sign: OKAFOR}}
-  - {name: no name, input: {first: Ada, last: ""}, error: no-name}`).Replace(reviewedFunction)
+cases:
+  - {name: no name, input: {first: Ada, last: ""}, error: no-name}
+  - {name: with a group, input: {first: Ada, last: Okafor}, stubs: [{call: directory.group_exists, args: [demo-scim, desk-signs], answer: true}], plan: [{do: plan.add_group, args: [demo-scim, desk-signs]}], output: {sign: OKAFOR, width: 120, height: 40, lines: 1, colour: grey, font: Inter, framed: false}}`,
+	`last: Okafor}, output`, `last: Okafor}, stubs: [{call: directory.group_exists, args: [demo-scim, desk-signs], answer: false}], output`).Replace(reviewedFunction)
 
 const signFlow = `key: signs
 name: Desk signs

@@ -5,6 +5,7 @@ package artifact
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -59,6 +60,8 @@ type Doc struct {
 // FunctionJudge reads a function's source and runs its cases.
 type FunctionJudge interface {
 	Problems(c function.Content) []fault.Problem
+	// Examine also runs the cases against small changes of the source.
+	Examine(ctx context.Context, c function.Content) (function.Examination, error)
 }
 
 // grantedConnections finds grants for connections that are not there.

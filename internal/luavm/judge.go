@@ -18,8 +18,11 @@ import (
 type Judge struct {
 	Pool *Pool
 
-	mu    sync.Mutex
-	known map[string][]fault.Problem
+	mu       sync.Mutex
+	known    map[string][]fault.Problem
+	examined map[string]function.Examination
+	// one is held by who examines: it takes all workers that pages may have.
+	one sync.Mutex
 }
 
 // judged bounds how many contents are remembered.
@@ -27,11 +30,7 @@ const judged = 200
 
 // Problems reads the source, compares it with the grants, and runs the cases.
 func (j *Judge) Problems(c function.Content) []fault.Problem {
-	raw, err := canon.Value(c)
-	if err != nil {
-		return []fault.Problem{{Path: "source", Detail: "The function cannot be read."}}
-	}
-	hash, err := canon.Hash(raw)
+	hash, err := contentHash(c)
 	if err != nil {
 		return []fault.Problem{{Path: "source", Detail: "The function cannot be read."}}
 	}
@@ -55,6 +54,43 @@ func (j *Judge) Problems(c function.Content) []fault.Problem {
 	}
 	j.known[hash] = out
 	return out
+}
+
+func contentHash(c function.Content) (string, error) {
+	raw, err := canon.Value(c)
+	if err != nil {
+		return "", err
+	}
+	return canon.Hash(raw)
+}
+
+// Examine also runs the cases against small changes of the source, one function at a
+// time. The same content is examined once.
+func (j *Judge) Examine(ctx context.Context, c function.Content) (function.Examination, error) {
+	hash, err := contentHash(c)
+	if err != nil {
+		return function.Examination{}, err
+	}
+	j.one.Lock()
+	defer j.one.Unlock()
+	j.mu.Lock()
+	found, ok := j.examined[hash]
+	j.mu.Unlock()
+	if ok {
+		return found, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if found, err = j.Pool.Examine(ctx, c); err != nil {
+		return found, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.examined == nil || len(j.examined) >= judged {
+		j.examined = map[string]function.Examination{}
+	}
+	j.examined[hash] = found
+	return found, nil
 }
 
 // Refusals lists what keeps the function from being submitted.

@@ -33,6 +33,11 @@ func (db *DB) OpenReview(ctx context.Context, by Actor, kind review.Kind, key st
 	if err := fault.Refuse(fmt.Sprintf("Revision %d cannot be submitted before its problems are solved.", rev.Number), problems); err != nil {
 		return review.Review{}, err
 	}
+	if kind == review.Function {
+		if err := db.passGates(ctx, rev); err != nil {
+			return review.Review{}, err
+		}
+	}
 	checks, err := json.Marshal([]review.Check{{Name: "content", Passed: true, Detail: "No problems were found."}})
 	if err != nil {
 		return review.Review{}, err

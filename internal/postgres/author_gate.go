@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"joinery/internal/author"
+	"joinery/internal/fault"
+	"joinery/internal/function"
+)
+
+// FunctionGaps finds the gates that a function misses, whoever wrote it. Content that
+// came out of a conversation also has those that its confirmed intent set.
+func (db *DB) FunctionGaps(ctx context.Context, hash string, content []byte) ([]author.Gap, error) {
+	c, err := function.Decode(content)
+	if err != nil {
+		return nil, err
+	}
+	s, err := db.AuthorSetting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []author.Gap
+	if db.artifacts.Functions != nil {
+		report, err := db.artifacts.Functions.Examine(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		out = author.Judge(c, report, nil, s.Mutation)
+	}
+	bound, found, err := db.AuthorBinding(ctx, hash)
+	if err != nil || !found {
+		return out, err
+	}
+	for _, g := range bound.Gaps {
+		if g.Gate == author.GateIntent || g.Gate == author.GateForbidden || len(out) == 0 {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
+// passGates refuses to submit what misses a gate, and what the author wrote where the
+// organisation wants drafts only. The database refuses it too.
+func (db *DB) passGates(ctx context.Context, rev Revision) error {
+	if _, bound, err := db.AuthorBinding(ctx, rev.Hash); err != nil {
+		return err
+	} else if bound {
+		s, err := db.AuthorSetting(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Policy != author.On {
+			return fault.New(fault.Forbidden, "What the function author writes is for drafts only here. Rework it by hand and save it, then submit that.")
+		}
+	}
+	gaps, err := db.FunctionGaps(ctx, rev.Hash, []byte(rev.Content))
+	if err != nil {
+		return err
+	}
+	var problems []fault.Problem
+	for _, g := range gaps {
+		detail := g.Says
+		if g.Line > 0 {
+			detail = fmt.Sprintf("Line %d: %s", g.Line, g.Says)
+		}
+		problems = append(problems, fault.Problem{Path: pathOf(g.Gate), Detail: detail})
+	}
+	return fault.Refuse(fmt.Sprintf("Revision %d cannot be submitted: it misses a gate that every function has to pass.", rev.Number), problems)
+}
+
+// pathOf is the part of a function that a gate is about.
+func pathOf(g author.Gate) string {
+	switch g {
+	case author.GateTests, author.GateMutation:
+		return "cases"
+	case author.GateGrants, author.GateIntent, author.GateForbidden:
+		return "manifest.grants"
+	}
+	return "source"
+}

@@ -1,0 +1,175 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"joinery/internal/artifact"
+	"joinery/internal/auth"
+	"joinery/internal/author"
+	"joinery/internal/connector/all"
+	"joinery/internal/fault"
+	"joinery/internal/function"
+	"joinery/internal/pgtest"
+	"joinery/internal/postgres"
+	"joinery/internal/review"
+)
+
+// examined says of every function that its tests pass and notice so much.
+type examined int
+
+func (examined) Problems(function.Content) []fault.Problem { return nil }
+func (e examined) Examine(_ context.Context, c function.Content) (function.Examination, error) {
+	r := function.Examination{Asked: c.Manifest.Grants, Found: c.Manifest.Grants, Tried: 100}
+	for range 100 - int(e) {
+		r.Survivors = append(r.Survivors, function.Line{Line: 1, Text: "true became false"})
+	}
+	return r, nil
+}
+
+func judged(t *testing.T, noticed int, policy author.Policy) (*postgres.DB, auth.Actor) {
+	t.Helper()
+	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Connectors: all.New(), Functions: examined(noticed)}})
+	set(t, db, policy)
+	return db, person(t, db, "asker@example.com", auth.Builder, auth.Reviewer)
+}
+
+func set(t *testing.T, db *postgres.DB, policy author.Policy) {
+	t.Helper()
+	s := author.DefaultSetting()
+	s.Policy, s.BaseURL, s.Model = policy, "https://model.example/v1", "small"
+	require.NoError(t, db.SaveAuthorSetting(t.Context(), dora, s))
+}
+
+func reviewOf(t *testing.T, db *postgres.DB, by auth.Actor, revision int) (review.Review, error) {
+	t.Helper()
+	return db.OpenReview(t.Context(), by, review.Function, "greeting", revision, "please")
+}
+
+func live(t *testing.T, db *postgres.DB) (hash string) {
+	t.Helper()
+	pgtest.Scan(t, db, &hash, `SELECT coalesce((SELECT hash FROM live_releases WHERE kind = 'function' AND key = 'greeting'), '')`)
+	return hash
+}
+
+// What the author wrote goes live by another person's yes to exactly that content, and by
+// no other path: not by its owner, not past a review, not by breaking the glass, not by
+// SQL (S-99).
+func TestS99_NothingGoesLiveWithoutAnothersYes(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 90, author.On)
+	_, d := drafted(t, db, by, written)
+	admin := person(t, db, "admin@example.com", auth.Admin)
+	_, err := db.BreakGlass(t.Context(), admin, review.Function, "greeting", d.Revision, "the world is on fire")
+	require.True(t, fault.Is(err, fault.Forbidden), "%v", err)
+	require.ErrorContains(t, err, "another person approved exactly that content")
+	_, err = db.BreakGlass(t.Context(), by, review.Function, "greeting", d.Revision, "the world is on fire")
+	require.Error(t, err)
+	for _, how := range []string{"approval", "rollback", "refresh", "breakglass"} {
+		sql := fmt.Sprintf(`INSERT INTO releases (id, kind, key, revision, hash, how, reason, by_id, by_name, root) VALUES ('x_%s', 'function', 'greeting', 1, '%s', '%s', 'long enough a reason', 'u_x', 'X', encode(sha256(convert_to('%s' || E'\n' || '[]', 'UTF8')), 'hex'))`, how, d.Hash, how, d.Hash)
+		require.Error(t, db.RawExec(t.Context(), sql), how)
+	}
+	r, err := reviewOf(t, db, by, d.Revision)
+	require.NoError(t, err)
+	_, err = db.ApproveReview(t.Context(), by, r.ID, d.Hash, "")
+	require.True(t, fault.Is(err, fault.Forbidden), "who asked wrote it")
+	require.Error(t, db.RawExec(t.Context(), `INSERT INTO approvals (id, review_id, kind, key, revision, hash, approver_id, approver_name) VALUES ('ap_x', $1, 'function', 'greeting', 1, $2, $3, 'X')`, r.ID, d.Hash, by.UserID))
+	require.Empty(t, live(t, db))
+	other := person(t, db, "reviewer@example.com", auth.Reviewer)
+	_, err = db.ApproveReview(t.Context(), other, r.ID, "another-hash", "")
+	require.True(t, fault.Is(err, fault.Conflict))
+	_, err = db.ApproveReview(t.Context(), other, r.ID, d.Hash, "")
+	require.NoError(t, err)
+	require.Equal(t, d.Hash, live(t, db))
+}
+
+// An approval while a follow-up saves its draft ends one way or the other, and what is
+// live is what was approved (S-99).
+func TestS99_ApproveWhileTheDraftChanges(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 90, author.On)
+	conversation, d := drafted(t, db, by, written)
+	other := person(t, db, "reviewer@example.com", auth.Reviewer)
+	r, err := reviewOf(t, db, by, d.Revision)
+	require.NoError(t, err)
+	_, next, err := db.AskAuthor(t.Context(), by, postgres.Ask{Conversation: conversation, Kind: author.FollowUp, Text: "Say goodbye"})
+	require.NoError(t, err)
+	changed := written
+	changed.Source = `return function(input) return {text = "hello" .. ""} end`
+	var approved error
+	var wait sync.WaitGroup
+	wait.Go(func() { _, approved = db.ApproveReview(t.Context(), other, r.ID, d.Hash, "") })
+	second := draftOf(t, db, by, next, changed)
+	wait.Wait()
+	require.NotEqual(t, d.Hash, second.Hash)
+	if approved == nil {
+		require.Equal(t, d.Hash, live(t, db))
+	} else {
+		require.True(t, fault.Is(approved, fault.Conflict), "%v", approved)
+		require.Empty(t, live(t, db))
+	}
+	_, err = db.ApproveReview(t.Context(), other, r.ID, second.Hash, "")
+	require.Error(t, err, "the review is not of the new content")
+	require.NotEqual(t, second.Hash, live(t, db))
+}
+
+// A draft with a gap, or of an organisation that wants drafts only, is kept and never
+// submitted, by its hash: in the store and by SQL.
+func TestOpenReview_RefusesWhatMissesAGate(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 90, author.On)
+	gap := author.Gap{Gate: author.GateForbidden, Says: "The function writes groups in corp: puts the joiner in. The intent forbids it: no groups"}
+	_, d := drafted(t, db, by, written, gap)
+	byHand := func(revision int, hash string) error {
+		return db.RawExec(t.Context(), `INSERT INTO reviews (id, kind, key, revision, hash, state, opened_by, opened_by_name) VALUES ('rv_x', 'function', 'greeting', $1, $2, 'open', 'u_x', 'X')`, revision, hash)
+	}
+	_, err := reviewOf(t, db, by, d.Revision)
+	require.True(t, fault.Is(err, fault.Invalid))
+	require.Contains(t, fault.Problems(err)[0].Detail, "The intent forbids it")
+	require.ErrorContains(t, byHand(1, d.Hash), "misses a gate")
+
+	// Reworked by hand it is a person's content: the same gates, but for the intent's.
+	doc, err := artifact.Kinds{}.ReadText(review.Function, "", []byte("key: greeting\nname: Greeting\nsource: return function(input) return {text = \"hi\"} end\ncases: [{name: always, output: {text: hi}}]\n"))
+	require.NoError(t, err)
+	saved, err := db.SaveRevision(t.Context(), by, postgres.Save{Doc: doc, Base: 1, Via: "console"})
+	require.NoError(t, err)
+	_, err = reviewOf(t, db, by, saved.Revision)
+	require.NoError(t, err)
+	_, err = db.BreakGlass(t.Context(), person(t, db, "admin@example.com", auth.Admin), review.Function, "greeting", saved.Revision, "the world is on fire")
+	require.ErrorContains(t, err, "another person approved exactly that content", "nor does a small change by hand open that path")
+
+	for _, policy := range []author.Policy{author.DraftOnly, author.Off} {
+		db, by := judged(t, 90, author.On)
+		_, d := drafted(t, db, by, written)
+		set(t, db, policy)
+		_, err = reviewOf(t, db, by, d.Revision)
+		require.ErrorContains(t, err, "drafts only")
+		require.ErrorContains(t, db.RawExec(t.Context(), `INSERT INTO reviews (id, kind, key, revision, hash, state, opened_by, opened_by_name) VALUES ('rv_x', 'function', 'greeting', 1, $1, 'open', 'u_x', 'X')`, d.Hash), "drafts only")
+		set(t, db, author.On)
+		_, err = reviewOf(t, db, by, d.Revision)
+		require.NoError(t, err)
+	}
+}
+
+// Code written by hand passes the same gates: tests that notice too little keep it from
+// being submitted, with the threshold that is set.
+func TestOpenReview_GatesForHandWrittenCode(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 70, author.Off)
+	doc, err := artifact.Kinds{}.ReadText(review.Function, "", []byte("key: greeting\nname: Greeting\nsource: return function(input) return {text = \"hi\"} end\ncases: [{name: always, output: {text: hi}}]\n"))
+	require.NoError(t, err)
+	_, err = db.SaveRevision(t.Context(), by, postgres.Save{Doc: doc, Via: "console"})
+	require.NoError(t, err)
+	_, err = reviewOf(t, db, by, 1)
+	require.Contains(t, fault.Problems(err)[0].Detail, "notice 70 of 100 small changes")
+	s, err := db.AuthorSetting(t.Context())
+	require.NoError(t, err)
+	s.Mutation = 70
+	require.NoError(t, db.SaveAuthorSetting(t.Context(), dora, s))
+	_, err = reviewOf(t, db, by, 1)
+	require.NoError(t, err)
+}
