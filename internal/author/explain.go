@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -54,6 +56,12 @@ func (p *provider) explain(ctx context.Context, err error, d *door) error {
 
 // explainStream is about calls that got no status, or broke after a good one.
 func (p *provider) explainStream(err error, d *door) error {
+	if d.status/100 == 3 {
+		return p.explainStatus(d.status, "", d.header, err)
+	}
+	if d.status == 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) {
+		return p.dropped(err)
+	}
 	if d.status == 0 {
 		if fault.Is(err, fault.Forbidden) {
 			return troubled(NotAllowed, "Have it added to JOINERY_ALLOW_HOSTS, or use a public address with https.", "Outbound rules do not allow the model's address. %s", fault.Sentence(err)).because(err)
@@ -64,9 +72,13 @@ func (p *provider) explainStream(err error, d *door) error {
 		return troubled(Malformed, "Check the address under Settings: it should be that of an OpenAI-compatible API, usually ending in /v1.", "What answers at the model's address does not speak the protocol: it sent no stream.").because(err)
 	}
 	if errors.Is(err, errNoEnd) || fault.Is(err, fault.Unavailable) {
-		return troubled(Dropped, "It is tried again by itself a few times. What is done is kept.", "The stream from the model broke before its end.").again(p.now().Add(afterBreak)).because(err)
+		return p.dropped(err)
 	}
 	return troubled(Malformed, "Try again. If it stays so, the provider does not keep to the protocol.", "What the model's server sent cannot be read as a stream of the protocol.").because(err)
+}
+
+func (p *provider) dropped(err error) error {
+	return troubled(Dropped, "It is tried again by itself a few times. What is done is kept.", "The stream from the model broke before its end.").again(p.now().Add(afterBreak)).because(err)
 }
 
 func reason(err error) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -80,7 +81,7 @@ func suspicious(text string, numbers bool) string {
 	if m := phoneForm.FindString(text); m != "" && digitsIn(m) >= 8 {
 		return "holds what looks like a phone number. Take it from the input."
 	}
-	if digitsForm.MatchString(text) {
+	if slices.ContainsFunc(digitsForm.FindAllString(text, -1), func(m string) bool { return !ordered(m) }) {
 		return "holds a long number, which could be a person's. Take it from the input."
 	}
 	return ""
@@ -98,12 +99,11 @@ func digitsIn(s string) (n int) {
 // random says whether a word is letters and digits by chance: all kinds of them, no
 // order, and as much surprise as a key has.
 func random(word string) bool {
-	if uuidForm.MatchString(word) {
+	if uuidForm.MatchString(word) || ordered(word) {
 		return false
 	}
-	var lower, upper, digit, steps int
+	var lower, upper, digit int
 	count := map[rune]int{}
-	last := rune(0)
 	for _, r := range word {
 		count[r]++
 		switch {
@@ -114,15 +114,8 @@ func random(word string) bool {
 		case unicode.IsUpper(r):
 			upper++
 		}
-		if r == last+1 || r == last {
-			steps++
-		}
-		last = r
 	}
 	n := float64(len(word))
-	if float64(steps) > n/2 { // an alphabet
-		return false
-	}
 	bits := 0.0
 	for _, c := range count {
 		p := float64(c) / n
@@ -130,6 +123,18 @@ func random(word string) bool {
 	}
 	hex := len(word) >= 32 && digit > 4 && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
 	return hex && bits > 3 || digit > 1 && lower > 1 && upper > 1 && bits > 3.8
+}
+
+// ordered says whether most characters follow the one before them, as in an alphabet.
+func ordered(word string) bool {
+	steps, last := 0, rune(0)
+	for _, r := range word {
+		if r == last+1 || r == last {
+			steps++
+		}
+		last = r
+	}
+	return steps > len(word)/2
 }
 
 func clipped(s string, most int) string {

@@ -176,3 +176,8 @@ func asJSON(t testing.TB, v any) string {
 	require.NoError(t, err)
 	return string(raw)
 }
+
+func unmarshal(t testing.TB, text string, into any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), into))
+}

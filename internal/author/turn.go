@@ -110,6 +110,9 @@ type StageState struct {
 	EndedAt   *time.Time
 }
 
+// Over says that the turn has ended.
+func (t Turn) Over() bool { return t.State.Ended() }
+
 // At finds a stage of the turn; nil where its kind has none.
 func (t *Turn) At(s Stage) *StageState {
 	i := slices.IndexFunc(t.Stages, func(x StageState) bool { return x.Stage == s })

@@ -17,6 +17,7 @@ import (
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
+	"joinery/internal/secret"
 )
 
 // examined says of every function that its tests pass and notice so much.
@@ -172,4 +173,38 @@ func TestOpenReview_GatesForHandWrittenCode(t *testing.T) {
 	require.NoError(t, db.SaveAuthorSetting(t.Context(), dora, s))
 	_, err = reviewOf(t, db, by, 1)
 	require.NoError(t, err)
+}
+
+// What must not go out is known from the people's records, the accounts and the inventory,
+// also what was read a moment ago; a call that is held back is on record without the
+// value (S-98).
+func TestS98_LeaksOfTheConsole(t *testing.T) {
+	t.Parallel()
+	db, by := authoring(t, author.On)
+	pgtest.Exec(t, db, `INSERT INTO joiners (id, connection, worker, attributes, read_at) SELECT 'j_' || i, 'hr', 'w' || 10000 + i,
+		jsonb_build_object('first_name', 'Renée', 'last_name', 'Okonk' || chr(97 + i % 26), 'work_email', 'person' || i || '@corp.example', 'phone', '+49 30 ' || 5550000 + i, 'department', 'Sales', 'employee_number', 'E' || 20000 + i), now() - interval '1 hour'
+		FROM generate_series(1, 2000) i`)
+	pgtest.Exec(t, db, `INSERT INTO joiner_accounts (joiner_id, connection, account_id, name, run_id) VALUES ('j_1', 'ad', 'CN=Zed,DC=corp', 'zokafor', 'r')`)
+	_, err := db.SetCredential(t.Context(), by, postgres.NewCredential{Connection: author.CredentialPlace, Name: author.CredentialName, Value: secret.New("s3cr3t-of-model"), Owner: "asker@example.com", Purpose: "asks", ExpiresAt: db.Now().AddDate(0, 1, 0)})
+	require.NoError(t, err)
+	leaks := func(text string) []author.Leak {
+		found, err := db.Leaks(t.Context(), text, func(string) bool { return false })
+		require.NoError(t, err)
+		return found
+	}
+	require.Empty(t, leaks("Contractors in Sales get a login that starts with c- and the first free number."))
+	for text, what := range map[string]string{"as person7@CORP.example has": "a mail address of a person", "for Renée Okonkc": "a name of a person", "call +49 30 5550012": "a phone number of a person", "is E20011 right": "an employee number",
+		"worker w10042": "a worker's id", "login zokafor": "an account of a person", "asker@example.com": "a mail address of a person", "with s3cr3t-of-model": "a secret of the credential inventory"} {
+		found := leaks(text)
+		require.NotEmpty(t, found, text)
+		require.Equal(t, what, found[0].What, text)
+	}
+	require.Empty(t, leaks("with s3cr3t-of-model")[0].Word, "a secret is not shown")
+
+	call := author.Call{Turn: "at_x", Stage: author.IntentStage, User: by.UserID}
+	require.NoError(t, db.HoldBack(t.Context(), call, leaks("for Renée Okonkc")))
+	var detail string
+	pgtest.Scan(t, db, &detail, `SELECT detail::text FROM audit_events WHERE action = 'author.held_back'`)
+	require.Contains(t, detail, "a name of a person")
+	require.NotContains(t, detail, "Okonk")
 }
