@@ -28,13 +28,11 @@ func read(t testing.TB, text string) function.Content {
 func TestGates_WhatShipsPasses(t *testing.T) {
 	t.Parallel()
 	pool := runtime(t)
-	shipped, err := flows.Functions()
+	keys, err := flows.Functions()
 	require.NoError(t, err)
 	all := []function.Content{read(t, function.Starter)}
-	for _, f := range shipped {
-		c := read(t, string(f.YAML))
-		c.Source = string(f.Lua)
-		all = append(all, c)
+	for _, k := range keys {
+		all = append(all, read(t, string(flows.Function(k))))
 	}
 	for _, c := range all {
 		r, err := pool.Look(t.Context(), c, false) // that tests notice every small change is tested beside the runtime
