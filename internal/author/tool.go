@@ -150,7 +150,7 @@ func (j *job) use(ctx context.Context, name, arguments string) (string, error) {
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "This did not work: " + fault.Sentence(err), nil
+		text = "This did not work: " + fault.Sentence(err) // it may hold text of strangers too
 	}
 	if len(text) > mostToolAnswer {
 		text = strings.ToValidUTF8(text[:mostToolAnswer], "") + "\n(cut off: there is more than is told)"
