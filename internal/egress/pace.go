@@ -18,9 +18,10 @@ const (
 	forgetAfter = 15 * time.Minute
 	mostKinds   = 4096
 	startWith   = 16
-	openAfter   = 256 // answers; or startFor after the first request
-	startFor    = 2 * time.Second
+	openAfter   = 256             // answers, or as many turns without one
+	startFor    = 2 * time.Second // after which so many more may go, answered or not
 	startAgain  = 20 * time.Millisecond
+	steadyFrom  = 4 * startWith // answers; fewer within a second may be one volley
 )
 
 // Kind is what has a pace of its own: a kind of request to a host. Hosts count
@@ -54,6 +55,15 @@ type pace struct {
 	next, far, paused time.Time
 	door              time.Time // when the next one goes that is late
 	cut, used         time.Time
+	was               judged
+}
+
+// judged is what was thought before the last refusal.
+type judged struct {
+	guess
+	sent time.Time     // when the refused one went
+	grow time.Duration // how far the pace had grown for it
+	late bool          // answers came since, of requests that went before it
 }
 
 // Turn is when a request may go: At, which is then its own; or it has to ask again
@@ -72,9 +82,9 @@ func (p *Paces) Ask(k Kind, now time.Time) Turn {
 		return x.ask(now)
 	case x.open.Load():
 		return Turn{At: now}
-	case x.fit.Load() >= openAfter || now.Sub(x.since) > startFor:
+	case x.fit.Load() >= openAfter || now.Sub(x.since) > startFor*openAfter/startWith:
 		x.open.Store(true)
-	case x.given.Load() >= startWith+x.fit.Load()*3/2:
+	case x.given.Load() >= startWith*int64(1+now.Sub(x.since)/startFor)+x.fit.Load()*3/2:
 		return Turn{At: now.Add(startAgain), Again: true}
 	}
 	x.given.Add(1)
@@ -96,7 +106,8 @@ func (p *Paces) Gate(k Kind, now time.Time) time.Duration {
 	}
 	rate, says := x.told.rate(now)
 	if !says {
-		rate = x.at(x.grow)
+		x.judge()
+		rate = x.at(x.grownAt(now))
 	}
 	step := time.Duration(float64(time.Second) / rate)
 	// Half of what the host takes at once may be caught up with.
@@ -133,8 +144,8 @@ func (p *Paces) Stands(k Kind, asked time.Time) bool {
 	return asked.After(x.cut)
 }
 
-// Tell takes what became of a request that had its turn at given.
-func (p *Paces) Tell(k Kind, given, now time.Time, said Said) {
+// Tell takes what became of a request that went at sent.
+func (p *Paces) Tell(k Kind, sent, now time.Time, said Said) {
 	x := p.of(k, now)
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -145,25 +156,49 @@ func (p *Paces) Tell(k Kind, given, now time.Time, said Said) {
 		if x.fit.Add(1) == 1 {
 			x.answered = now
 		}
-		x.took(given, now)
+		x.took(sent, now)
 		return
 	}
 	if said.After > 0 && now.Add(said.After).After(x.paused) {
 		x.paused = now.Add(min(said.After, time.Hour))
 	}
-	if x.paced.Load() && !given.After(x.cut) {
+	if x.paced.Load() && !sent.After(x.cut) {
 		return // it was let go before the pace was lowered
 	}
-	x.lower(given, now)
+	x.lower(sent, now)
 }
 
 // took counts an answer that was no refusal.
-func (x *pace) took(given, now time.Time) {
+func (x *pace) took(sent, now time.Time) {
 	x.turn(now)
 	x.taken++
-	if x.paced.Load() {
-		x.note(now, !given.After(x.cut))
+	if !x.paced.Load() {
+		return
 	}
+	switch {
+	case len(x.notes) > openAfter:
+		x.was = judged{} // all answers from before are in
+	case sent.Before(x.empty) && x.was.known > 0:
+		x.was.notes, x.was.late = append(x.was.notes, sent), true
+	}
+	x.note(sent, now, !sent.After(x.cut))
+}
+
+// judge looks at the last refusal again when answers came that it had overtaken.
+func (x *pace) judge() {
+	if !x.was.late {
+		return
+	}
+	again := x.was.guess
+	again.refused(x.was.sent, x.was.grow)
+	again.grow, again.notes = x.grow, x.notes
+	x.guess, x.was.late = again, false
+}
+
+// grownAt is how far the pace has grown that counts at a time: times are given out
+// ahead, and the pace rises with them.
+func (x *pace) grownAt(at time.Time) time.Duration {
+	return max(0, x.grow-max(0, x.next.Sub(at)))
 }
 
 func (x *pace) turn(now time.Time) {
@@ -192,11 +227,12 @@ func (x *pace) lower(sent, now time.Time) {
 		x.answered = now.Add(-time.Millisecond)
 	}
 	if !x.paced.Load() {
-		x.begin(now, x.recent(now), now.Sub(x.answered), x.before > 0)
+		x.begin(sent, now, x.recent(now), now.Sub(x.answered), x.before > 0 && x.fit.Load() > steadyFrom)
+		x.was = judged{}
 	} else {
-		// Times are given out ahead, and the pace rises with them: what counts is
-		// the pace at which the refused one went.
-		x.refused(now, max(0, x.grow-max(0, x.next.Sub(sent))))
+		x.judge()
+		x.was = judged{guess: x.guess, sent: sent, grow: x.grownAt(sent)}
+		x.refused(sent, x.was.grow)
 	}
 	x.cut, x.used = now, now
 	x.next = now // what was given out does not stand any more
@@ -214,6 +250,7 @@ func (x *pace) ask(now time.Time) Turn {
 	slot := latest(now, x.next, x.paused)
 	rate, says := x.told.rate(slot)
 	if !says {
+		x.judge()
 		rate = x.rate()
 	}
 	if rate > quickest {
@@ -235,7 +272,7 @@ func (x *pace) ask(now time.Time) Turn {
 	x.far = latest(x.far, slot).Add(time.Duration(float64(time.Second) / crowd))
 	most := awayMost
 	if x.phase == climbing {
-		most = awayLearn
+		most = awayLearn << x.again
 	}
 	// So many wait that they would come back too late to use a pace that rises.
 	if end := latest(now, x.paused).Add(most); x.far.After(end) {

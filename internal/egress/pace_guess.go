@@ -2,6 +2,7 @@ package egress
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const (
 	climbTurn   = 176 * time.Millisecond // log10 1.5 of a second
 	gentleFrom  = 0.97
 	doubtMost   = 0.25
+	climbsMost  = 3     // more, which showed next to nothing
 	gentleBy    = 0.01  // of the rate, each second
 	gentleMore  = 0.002 // and this, for each second squared
 	grown       = 1.1   // times the known rate without a refusal: the host allows more now
@@ -46,40 +48,47 @@ type guess struct {
 	margin float64       // of the rate, that is left unused when holding
 	grow   time.Duration // how long the host was used to the full in this phase
 	settle time.Duration // how long to hold
+	again  int           // climbs in a row that showed next to nothing
 	quick  int           // refusals in a row within seconds of each other
 	asked  bool          // after holding, whether more is allowed
 
-	burst float64       // size of the bucket
-	first time.Duration // how long it took to empty it the first time; 0: that is not known
-	empty time.Time     // when a refusal showed that it was empty
-	full  bool          // notes were dropped since: it was full at empty instead
-	notes []time.Time
+	burst  float64       // size of the bucket
+	volley float64       // what it took before the first refusal, or at once
+	first  time.Duration // how long it took to do that; 0: that is not known
+	last   time.Time     // when the last answer of the volley came; zero: all are in
+	empty  time.Time     // when a refusal showed that it was empty
+	full   bool          // notes were dropped since: it was full at empty instead
+	notes  []time.Time   // when the requests went that were taken since
 }
 
-// begin takes the first refusal after so many requests within a second, or (steady)
-// at the end of a longer time in which it took that many each second. First is how long
-// the first answer is ago.
-func (g *guess) begin(now time.Time, took float64, first time.Duration, steady bool) {
+// begin takes the first refusal, of a request that went at sent, after so many requests
+// within a second, or (steady) at the end of a longer time in which it took that many
+// each second. First is how long the first answer is ago.
+func (g *guess) begin(sent, now time.Time, took float64, first time.Duration, steady bool) {
 	took = max(1, took)
 	from := took
 	if took <= startWith { // not even the first volley fitted
 		from *= climbFrom
 	}
-	*g = guess{known: max(slowest, from), burst: max(1, took), first: first, margin: marginFirst, settle: settleFirst, empty: now, notes: g.notes[:0]}
+	*g = guess{known: max(slowest, from), burst: took, volley: took, first: first, margin: marginFirst, settle: settleFirst, empty: sent, last: now}
 	if steady {
-		g.phase, g.known, g.from, g.burst, g.first = gentle, max(slowest, took), gentleFrom, max(1, took/10), 0
+		g.phase, g.known, g.from = gentle, max(slowest, took), gentleFrom
+		g.burst = max(1, took/10)
+		g.volley, g.first, g.last = g.burst, 0, time.Time{}
 	}
 }
 
-// note keeps when a request was taken. One that went before the host's refusal was
-// taken before it too, whenever its answer comes.
-func (g *guess) note(now time.Time, before bool) {
-	if before {
-		if g.first > 0 {
-			g.burst++
-			g.first += now.Sub(g.empty)
-			g.empty = now
-		}
+// note keeps when a request went that was taken. One that went before the last refused
+// one was taken before it too, whenever its answer comes.
+func (g *guess) note(sent, now time.Time, before bool) {
+	switch {
+	case before && !g.last.IsZero():
+		g.volley++
+		g.burst++
+		g.first += now.Sub(g.last)
+		g.last = now
+		return
+	case !sent.After(g.empty):
 		return
 	}
 	if len(g.notes) >= mostNotes {
@@ -87,17 +96,17 @@ func (g *guess) note(now time.Time, before bool) {
 		g.empty, g.full = g.notes[half], true
 		g.notes = g.notes[:copy(g.notes, g.notes[half:])]
 	}
-	g.notes = append(g.notes, now)
+	g.notes = append(g.notes, sent)
 }
 
-// refused takes a refusal at the pace that the host had been used at for so long.
+// refused takes a refusal of a request that went at now, at the pace that the host had
+// been used at for so long.
 func (g *guess) refused(now time.Time, grow time.Duration) {
 	tried := g.at(grow)
-	rate := max(slowest, min(tried, g.refill(now, tried)))
-	if g.first > 0 { // some of what it took at once came into the bucket meanwhile
-		g.burst, g.first = max(1, g.burst-rate*g.first.Seconds()), 0
-		rate = max(slowest, min(tried, g.refill(now, tried)))
+	if g.phase != climbing && tried < g.known {
+		g.volley = max(1, g.volley/2) // late ones that caught up were too many at once
 	}
+	rate := g.fit(now, tried)
 	near := math.Abs(rate-g.known) < same*g.known
 	// The size of the bucket is not known well, which counts less the longer it was
 	// drawn from. In doubt the pace begins lower, so that the next refusal shows more.
@@ -106,8 +115,19 @@ func (g *guess) refused(now time.Time, grow time.Duration) {
 	if g.quick++; now.Sub(g.empty) > quickly {
 		g.quick = 0
 	}
+	few := doubt == doubtMost
 	doubt = min(doubtMost, doubt*float64(1+g.quick))
 	switch {
+	case g.phase == climbing && tried > 4*rate+2*g.burst && g.again < climbsMost:
+		// A climb that knows its way does not get as far beyond the rate: something held
+		// the machine up, and what the host took then says little. It climbs once more.
+		if g.again++; g.again > 1 {
+			g.volley = max(1, g.volley/2)
+		}
+		rate = math.Sqrt(rate * min(tried, g.known))
+	case g.phase != climbing && few: // so few do not show that it is much slower
+		rate = min(tried, max(rate, g.known*(1-doubtMost)))
+		g.phase, g.from = gentle, min(gentleFrom, 1-doubt)
 	case g.phase == gentle && near && g.quick == 0: // two findings agree
 		g.phase = holding
 		if g.asked { // more was asked for in vain
@@ -124,7 +144,16 @@ func (g *guess) refused(now time.Time, grow time.Duration) {
 	}
 	g.asked = false
 	g.known, g.grow = rate, 0
-	g.empty, g.full, g.notes = now, false, g.notes[:0]
+	g.empty, g.full, g.notes = now, false, nil
+}
+
+// fit finds the rate, and the size of the bucket: some of what the host took at once
+// came into it meanwhile.
+func (g *guess) fit(now time.Time, tried float64) float64 {
+	slices.SortFunc(g.notes, time.Time.Compare)
+	g.last = time.Time{}
+	g.burst = max(1, g.volley-g.refill(now, tried)*g.first.Seconds())
+	return g.refill(now, tried)
 }
 
 // most is how much of a turn's time counts as use to the full: a climb rises by half
@@ -142,7 +171,8 @@ func (g *guess) rate() float64 {
 	case g.phase == holding && g.grow >= g.settle:
 		g.phase, g.from, g.grow, g.asked = gentle, 1-g.margin, 0, true
 	case g.phase == gentle && rate > grown*g.known && g.over() > 2*(g.burst+2):
-		g.phase, g.known, g.grow, g.settle, g.margin = climbing, rate, 0, settleFirst, marginFirst
+		g.phase, g.known, g.grow, g.again = climbing, rate, 0, 0
+		g.settle, g.margin = settleFirst, marginFirst
 	}
 	return g.at(g.grow)
 }
@@ -191,5 +221,5 @@ func (g *guess) refill(now time.Time, most float64) float64 {
 			low = middle
 		}
 	}
-	return high
+	return max(slowest, high)
 }

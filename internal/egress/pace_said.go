@@ -121,7 +121,7 @@ func (x *pace) hear(now time.Time, s Said) {
 	if x.paced.Load() || s.Left > x.recent(now)*soonOut.Seconds()+startWith {
 		return
 	}
-	x.begin(now, max(1, s.Left/s.Reset.Seconds()), 0, true)
+	x.begin(now, now, max(1, s.Left/s.Reset.Seconds()), 0, true)
 	x.used, x.next = now, now
 	x.paced.Store(true)
 }

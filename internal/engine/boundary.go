@@ -308,7 +308,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 		return node.Response{}, err
 	}
 	if read {
-		return b.request(ctx, r, given)
+		return b.request(ctx, r)
 	}
 	body := sha256.Sum256(append([]byte(r.Method+"\x00"+r.URL+"\x00"), r.Body...))
 	key, _, err := b.intend(ctx, "", opHTTP, hex.EncodeToString(body[:8]))
@@ -322,10 +322,10 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 		}
 		r.Header.Set("Idempotency-Key", key[:32])
 	}
-	if given, err = b.paced(ctx, r, given); err != nil {
+	if _, err = b.paced(ctx, r, given); err != nil {
 		return out, err
 	}
-	if out, err = b.request(ctx, r, given); err != nil {
+	if out, err = b.request(ctx, r); err != nil {
 		return out, err
 	}
 	b.receipt(key, opHTTP, "", map[string]any{"status": out.Status, "changed": true}, nil)
@@ -333,7 +333,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	return out, nil
 }
 
-func (b *boundary) request(ctx context.Context, r node.Request, given time.Time) (out node.Response, err error) {
-	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.send(ctx, r, given); return err })
+func (b *boundary) request(ctx context.Context, r node.Request) (out node.Response, err error) {
+	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.send(ctx, r); return err })
 	return out, err
 }

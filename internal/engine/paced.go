@@ -44,19 +44,19 @@ func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (
 	}
 }
 
-// send makes a request that was let go at a moment, and tells the pace what became
-// of it.
-func (b *boundary) send(ctx context.Context, r node.Request, given time.Time) (node.Response, error) {
+// send makes a request that had its turn, and tells the pace what became of it.
+func (b *boundary) send(ctx context.Context, r node.Request) (node.Response, error) {
 	kind, ok := kindOf(r)
 	if ok {
 		if err := b.gate(ctx, kind); err != nil {
 			return node.Response{}, err
 		}
 	}
+	sent := time.Now()
 	out, err := b.k.e.HTTP(ctx, r)
 	if ok && err == nil {
 		now := time.Now()
-		b.k.e.paces.Tell(kind, given, now, egress.Listen(out.Status, out.Header, now))
+		b.k.e.paces.Tell(kind, sent, now, egress.Listen(out.Status, out.Header, now))
 	}
 	return out, err
 }
