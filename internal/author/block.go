@@ -11,16 +11,18 @@ type block struct{ language, text string }
 
 // blocks finds the fenced parts. closed is false when the last one does not end.
 func blocks(answer string) (out []block, closed bool) {
-	closed = true
 	var at *block
 	fence := ""
-	for line := range strings.SplitSeq(strings.ReplaceAll(answer, "\r\n", "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(spoken(answer), "\r\n", "\n"), "\n") {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case at == nil && strings.HasPrefix(trimmed, "```"):
 			fence = trimmed[:len(trimmed)-len(strings.TrimLeft(trimmed, "`"))]
 			at = &block{language: strings.ToLower(strings.TrimSpace(strings.TrimPrefix(trimmed, fence)))}
 		case at != nil && trimmed == fence:
+			if at.language == "" {
+				at.language = guessed(at.text)
+			}
 			out = append(out, *at)
 			at = nil
 		case at != nil:
@@ -28,6 +30,25 @@ func blocks(answer string) (out []block, closed bool) {
 		}
 	}
 	return out, at == nil
+}
+
+// spoken is an answer without what some models think aloud before it.
+func spoken(answer string) string {
+	if _, after, ok := strings.Cut(answer, "</think>"); ok && strings.HasPrefix(strings.TrimSpace(answer), "<think>") {
+		return strings.TrimSpace(after)
+	}
+	return answer
+}
+
+// guessed is the language of a block that names none.
+func guessed(text string) string {
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+		return "json"
+	case strings.Contains(text, "function"):
+		return "lua"
+	}
+	return ""
 }
 
 // only gives the one block of a language; a complaint when there is none or more.
@@ -44,8 +65,8 @@ func only(answer, language string) (text, complaint string) {
 		}
 	}
 	switch {
-	case found == 0 && language == "json" && len(all) == 0 && strings.HasPrefix(strings.TrimSpace(answer), "{"):
-		return answer, ""
+	case found == 0 && language == "json" && len(all) == 0 && strings.HasPrefix(strings.TrimSpace(spoken(answer)), "{"):
+		return spoken(answer), ""
 	case found == 0:
 		return "", fmt.Sprintf("There is no ```%s block in the answer.", language)
 	case found > 1:

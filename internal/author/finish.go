@@ -30,7 +30,7 @@ func (j *job) explain(ctx context.Context) (Answer, error) {
 	}
 	var out Answer
 	err := j.converse(ctx, j.system(true), ask+"\n"+answerForm, func(answer string) (string, error) {
-		out.Text = strings.TrimSpace(answer)
+		out.Text = strings.TrimSpace(spoken(answer))
 		return "", nil
 	})
 	return out, err

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/author"
+	"joinery/internal/function"
 	"joinery/internal/modeltest"
 )
 
@@ -159,6 +160,10 @@ func TestLoop_FollowUpMoreTestsExplain(t *testing.T) {
 	require.Contains(t, body, "Also say hello")
 	require.Contains(t, body, "The intent that was confirmed before this request")
 	require.Contains(t, body, "return function(input)")
+	next = d.confirm(t, next)
+	require.Equal(t, author.Done, next.State, "%+v", troubleOf(next))
+	kept, _ := d.memory.Drafted(next.ID)
+	require.Equal(t, content.Cases, kept.Cases, "the tests there are stay")
 
 	tests := d.ask(t, author.Turn{Kind: author.MoreTests, Ask: "More tests please", Function: "contractor-login", BaseRevision: 1, Content: raw})
 	require.Equal(t, author.Done, tests.State, "%+v", troubleOf(tests))
@@ -172,6 +177,22 @@ func TestLoop_FollowUpMoreTestsExplain(t *testing.T) {
 	require.Contains(t, d.memory.Calls(why.ID)[0].Body, "How its tests went")
 	_, drafted := d.memory.Drafted(why.ID)
 	require.False(t, drafted)
+}
+
+// The function's own tests stay in a follow-up, but for those that the model says are
+// obsolete; that is told.
+func TestLoop_FollowUpNamesObsoleteTests(t *testing.T) {
+	t.Parallel()
+	thinks := "<think>```json\n{\"cases\": []}\n```</think>" + fenced("", `{"cases": [], "obsolete": ["c-41 is no login"]}`)
+	server := modeltest.Start(t, append(script("old", fenced("json", goodIntent), thinks, goodCode), modeltest.Say("old", atRepair, goodCode)))
+	d := newDesk(t, setting(server.URL, "old"))
+	var now struct{ Cases []function.Case }
+	unmarshal(t, goodTests, &now)
+	c := function.Content{Key: "contractor-login", Name: "x", Source: goodLua, Cases: now.Cases}
+	turn := d.confirm(t, d.ask(t, author.Turn{Kind: author.FollowUp, Ask: "Forty-one is fine", Function: "contractor-login", BaseRevision: 3, Content: []byte(asJSON(t, c))}))
+	tests := resultOf[author.Tests](t, turn, author.TestsStage)
+	require.Equal(t, []string{"c-41 is no login"}, tests.Obsolete)
+	require.Len(t, tests.Cases, 3)
 }
 
 func sameBody(t testing.TB, sent map[string]any, kept string) bool {

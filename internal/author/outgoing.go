@@ -117,7 +117,7 @@ func (j *job) ordinary(word string) bool {
 
 // ourWords are the words of the texts that are ours.
 func ourWords(w World) map[string]bool {
-	fixed := []string{rules, luaRules, caseRules, intentForm, testsForm, codeForm, repairForm, moreForm, answerForm, fallback, describeTools()}
+	fixed := []string{rules, luaRules, caseRules, intentForm, testsForm, keptForm, codeForm, repairForm, moreForm, answerForm, fallback, describeTools()}
 	if w != nil {
 		fixed = append(fixed, w.Library())
 		for _, n := range nodeShapes(w.Nodes()) {

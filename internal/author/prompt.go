@@ -41,6 +41,8 @@ const testsForm = `Write tests that say what the intent says: each rule, each ed
 {"cases": [tests]}
 ` + "```"
 
+const keptForm = `The tests that the function has now stay too; do not repeat them. Where one says other than the confirmed intent, name it in "obsolete": ["its name"] beside "cases".`
+
 const codeForm = `Write the code that passes the tests. Answer with exactly one Lua block and one JSON block:
 ` + "```lua" + `
 return function(input)
@@ -51,7 +53,7 @@ end
 {"grants": ["directory:corp-ad:names.taken"], "notes": "what a reader should know, in one or two sentences"}
 ` + "```"
 
-const repairForm = `This is not good enough yet. Correct it. Answer with the whole code in one Lua block, and one JSON block with what changes beside it: {"grants": […], "cases": [your own tests, all of them], "notes": "…"}. Leave out "cases" where your tests stay as they are. The examples of the intent stay.`
+const repairForm = `This is not good enough yet. Correct it. Answer with the whole code in one Lua block, and one JSON block with what changes beside it: {"grants": […], "cases": [all tests but the examples], "notes": "…"}. Leave out "cases" where the tests stay as they are. The examples of the intent stay.`
 
 const moreForm = `Correct your tests; the code stays as it is. Answer with one JSON block: {"cases": [your own tests, all of them]}. Where a test is right and the code is wrong, keep the test.`
 

@@ -43,11 +43,13 @@ type Question struct {
 	Answer string `json:"answer,omitempty"`
 }
 
-// Tests are the manifest's two schemas and the cases, the examples of the intent first.
+// Tests are the manifest's two schemas and the cases, the examples of the intent first,
+// then those that were there before. Obsolete names those of them that are left out.
 type Tests struct {
-	Input  map[string]any  `json:"input"`
-	Output map[string]any  `json:"output"`
-	Cases  []function.Case `json:"cases"`
+	Input    map[string]any  `json:"input"`
+	Output   map[string]any  `json:"output"`
+	Cases    []function.Case `json:"cases"`
+	Obsolete []string        `json:"obsolete,omitempty"`
 }
 
 // Code is what the model wrote.

@@ -53,16 +53,29 @@ func (j *job) writeTests(ctx context.Context) (Tests, error) {
 	form := testsForm
 	if j.turn.Kind == MoreTests {
 		form = strings.Replace(form, "The examples of the intent are tests already; do not repeat them.", "The tests there are stay; do not repeat them.", 1)
+	} else if j.base != nil {
+		form += "\n" + keptForm
 	}
 	ask := fmt.Sprintf("%s%s\nThe input's schema: %s\nThe output's schema: %s\n\n%s", j.asked(), j.confirmed(), pretty(out.Input), pretty(out.Output), form)
 	err := j.converse(ctx, j.system(true), ask, func(answer string) (string, error) {
 		var own struct {
-			Cases []function.Case `json:"cases"`
+			Cases    []function.Case `json:"cases"`
+			Obsolete []string        `json:"obsolete"`
 		}
 		if complaint := object(answer, &own); complaint != "" {
 			return complaint, nil
 		}
-		out.Cases = together(j.fixed(), own.Cases)
+		out.Cases, out.Obsolete = j.fixed(), nil
+		if j.intent != nil && j.base != nil {
+			for _, k := range j.base.Cases {
+				if slices.Contains(own.Obsolete, k.Name) {
+					out.Obsolete = append(out.Obsolete, k.Name)
+				} else {
+					out.Cases = together(out.Cases, []function.Case{k})
+				}
+			}
+		}
+		out.Cases = together(out.Cases, own.Cases)
 		return j.badCases(out), nil
 	})
 	return out, err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,14 +97,15 @@ func TestS102_HostileServers(t *testing.T) {
 	stream := func(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/event-stream") }
 	t.Run("fifty megabytes", func(t *testing.T) {
 		t.Parallel()
-		sent := 0
+		var sent atomic.Int64
 		big := strings.Repeat("x", 64<<10)
 		_, turn := failsAs(t, raw(t, func(w http.ResponseWriter, _ *http.Request) {
 			stream(w)
-			for ; sent < 50<<20 && chunk(w, big) == nil; sent += len(big) {
+			for sent.Load() < 50<<20 && chunk(w, big) == nil {
+				sent.Add(int64(len(big)))
 			}
 		}), author.TooLarge, false)
-		require.Less(t, sent, 20<<20, "it is not read to its end")
+		require.Less(t, sent.Load(), int64(20<<20), "it is not read to its end")
 		require.Less(t, len(turn.At(author.IntentStage).Said), 3<<20)
 	})
 	t.Run("one endless line", func(t *testing.T) {
@@ -175,13 +177,13 @@ func TestS102_HostileServers(t *testing.T) {
 // when they refuse it (S-103).
 func TestS103_OutboundRulesHold(t *testing.T) {
 	t.Parallel()
-	asked := false
-	s := raw(t, func(http.ResponseWriter, *http.Request) { asked = true })
+	var asked atomic.Bool
+	s := raw(t, func(http.ResponseWriter, *http.Request) { asked.Store(true) })
 	_, turn := failsAs(t, s, author.NotAllowed, false, func(p *author.Parts) { p.Outbound = &egress.Guard{} })
 	require.Contains(t, troubleOf(turn).Says, "this machine itself")
 	s.BaseURL = "http://169.254.169.254/v1"
 	failsAs(t, s, author.NotAllowed, false)
-	require.False(t, asked)
+	require.False(t, asked.Load())
 }
 
 // What an endpoint does not take is left out the next time: a model without tools is

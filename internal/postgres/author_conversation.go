@@ -47,6 +47,9 @@ func (db *DB) AskAuthor(ctx context.Context, by Actor, a Ask) (author.Conversati
 		if err != nil {
 			return err
 		}
+		if err := fewOpen(ctx, tx, by); err != nil {
+			return err
+		}
 		if err := db.addTurn(ctx, tx, turn, &a); err != nil {
 			return err
 		}
@@ -67,6 +70,19 @@ func (db *DB) authorMayBeAsked(ctx context.Context) error {
 		return fault.New(fault.Invalid, "No language model is set up. An administrator can set one up under Settings.")
 	}
 	return nil
+}
+
+// mostOpen is how many things one person may have under way, so that others are not kept
+// waiting.
+const mostOpen = 25
+
+func fewOpen(ctx context.Context, tx pgx.Tx, by Actor) error {
+	var open int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM author_turns t JOIN author_conversations c ON c.id = t.conversation_id WHERE t.state IN ('waiting', 'running') AND c.owner_id = $1`, by.UserID).Scan(&open)
+	if err == nil && open >= mostOpen {
+		err = fault.New(fault.TooMany, "You have %d requests under way. Wait for one, or cancel one.", open)
+	}
+	return err
 }
 
 func (db *DB) startConversation(ctx context.Context, tx pgx.Tx, by Actor, a *Ask) error {

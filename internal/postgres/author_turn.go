@@ -85,6 +85,10 @@ func (db *DB) BeginStage(ctx context.Context, id author.TurnID, owner string, s 
 		if err := ours(ctx, tx, id, owner); err != nil {
 			return err
 		}
+		// What a process that is gone left open came to nothing.
+		if _, err := tx.Exec(ctx, `UPDATE author_calls SET outcome = $2, trouble = 'The server ended before the answer was complete.' WHERE turn_id = $1 AND outcome = ''`, id, author.Interrupted); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `UPDATE author_stages SET state = 'running', said = '', rounds = 0, trouble = '', started_at = $3, ended_at = NULL WHERE turn_id = $1 AND stage = $2`, id, s, db.now())
 		return err
 	})
