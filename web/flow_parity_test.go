@@ -215,3 +215,33 @@ func TestTry_PinnedOutputs(t *testing.T) {
 	require.Contains(t, more.body, "&#34;a&#34;: 1")
 	require.Contains(t, more.body, `name="pin.1.at"`)
 }
+
+// docs/canvas.md names every act of the canvas that changes something, and where the
+// outline does it: at an address that is there.
+func TestOutline_TableOfActs(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../docs/canvas.md")
+	require.NoError(t, err)
+	keys, err := os.ReadFile("../static/src/flow/core/keys.ts")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(string(guide), "## The same on the outline")
+	table, _, _ = strings.Cut(table, "\n## ")
+	acts := regexp.MustCompile(`text: "([^"]+)", group: "(Add and connect|Change)"`).FindAllStringSubmatch(string(keys), -1)
+	require.Greater(t, len(acts), 14)
+	for _, a := range acts {
+		require.Contains(t, table, "| "+a[1], "the act is not in the table")
+	}
+	there := map[string]bool{"GET /": true}
+	for _, r := range (&Server{}).routes() {
+		if at, ok := strings.CutPrefix(r.path, "/flows/:key/"); ok {
+			there[r.method+" /"+at] = true
+		}
+	}
+	rows := regexp.MustCompile(`(?m)^\|.*\|([^|]*)\|$`).FindAllStringSubmatch(table, -1)
+	require.Greater(t, len(rows), 30)
+	for _, r := range rows[2:] {
+		for _, at := range strings.Split(strings.TrimSpace(r[1]), ", ") {
+			require.True(t, at == "" || there[at], "%s: %q is no address", r[0], at)
+		}
+	}
+}
