@@ -249,8 +249,6 @@ func TestOutline_BuildsTheEmployeeFlowWithoutScript(t *testing.T) {
 	b = openTab(t, base)
 	b.use(screens()[0])
 	b.signIn("bo@example.com", password)
-	b.visit("/flows/employee")
-	b.everySize("outline")
 	b.visit("/flows/employee/several")
 	b.press("Choose all")
 	b.says("nodes are chosen")

@@ -32,8 +32,14 @@ func (h *house) draft(kind review.Kind, key, content string) int {
 // backtested asks for a backtest and carries it out.
 func (h *house) backtested(key string, revision, joiners int) postgres.Backtest {
 	h.t.Helper()
+	return h.backtestedAsking(key, revision, joiners, true)
+}
+
+// backtestedAsking says whether systems may be asked what is not on record.
+func (h *house) backtestedAsking(key string, revision, joiners int, live bool) postgres.Backtest {
+	h.t.Helper()
 	ctx := h.t.Context()
-	id, err := h.db.AskBacktest(ctx, anna, key, revision, joiners, true)
+	id, err := h.db.AskBacktest(ctx, anna, key, revision, joiners, live)
 	require.NoError(h.t, err, "%v", fault.Problems(err))
 	if h.e.Begun(context.Background()) {
 		pgtest.Eventually(h.t, 30*time.Second, "the backtest ends", func() bool {
@@ -167,6 +173,17 @@ func TestBacktest_FailuresAndEvents(t *testing.T) {
 	b = h.backtested("join", n, 10)
 	require.Equal(t, 2, b.Report.NewlyFailing)
 	require.Contains(t, says(h.report(b.ID)[0])[0], "needs a person")
+	// Whether there is such a group is on no record: it was asked now, and that is marked; or it is assumed, and marked.
+	require.Equal(t, 2, b.Report.Asked)
+	require.Equal(t, []string{"groups in dir"}, h.report(b.ID)[0].Asked)
+	before := h.state()
+	assumed := h.backtestedAsking("join", n, 10, false)
+	require.Equal(t, []int{0, 2}, []int{assumed.Report.Asked, assumed.Report.Unasked})
+	require.Equal(t, []string{"groups in dir"}, h.report(assumed.ID)[0].Unasked)
+	require.Zero(t, assumed.Report.NewlyFailing, "a group that nobody asked for is taken to be there")
+	require.NotEqual(t, b.ReportHash, assumed.ReportHash)
+	require.Equal(t, assumed.ReportHash, h.backtestedAsking("join", n, 10, false).ReportHash)
+	require.Equal(t, before, h.state())
 	fails, err := h.db.BacktestPeople(t.Context(), b.ID, postgres.BacktestFilter{Only: "fails", Kind: "failure"})
 	require.NoError(t, err)
 	require.Len(t, fails, 2)
@@ -216,13 +233,19 @@ func TestBacktest_BlocksApproval(t *testing.T) {
 	require.Error(t, sql(`DELETE FROM backtests WHERE id = $1`, b.ID))
 
 	h.backtested("join", n, 5)
+	// What was tested is not what comes after it.
+	later := h.draft(review.Flow, "join", strings.Replace(asks, "name: Join", "name: Joined", 1))
+	r, err = h.db.OpenReview(ctx, anna, review.Flow, "join", later, "")
+	require.NoError(t, err)
+	require.ErrorContains(t, approve(), "never tested", "the test is older than the content")
+	h.backtested("join", later, 5)
 	require.NoError(t, approve())
 
 	// Newer parts go live with a test of them only.
 	h.live(review.Policy, "std", strings.Replace(namePolicy, "highest: 999", "highest: 9", 1))
 	_, err = h.db.RefreshPins(ctx, ben, review.Flow, "join", "the newest names for everybody")
 	require.ErrorContains(t, err, "older than what would go live")
-	h.backtested("join", n, 5)
+	h.backtested("join", later, 5)
 	_, err = h.db.RefreshPins(ctx, ben, review.Flow, "join", "the newest names for everybody")
 	require.NoError(t, err)
 }

@@ -125,10 +125,11 @@ func (d *lookedDirectory) FindAccount(ctx context.Context, by connector.Lookup) 
 
 func (d *lookedDirectory) FindGroup(ctx context.Context, name string) (connector.Group, bool, error) {
 	k := d.b.k
-	if past := k.trial.Past; past != nil && past.hadGroup(d.key, name) || !k.foresees.Live {
-		if past == nil {
-			k.trial.unasked(d.b.node.ID, "groups in "+d.key)
-		}
+	recorded := k.trial.Past != nil && k.trial.Past.hadGroup(d.key, name)
+	if !recorded && !k.foresees.Live {
+		k.trial.unasked(d.b.node.ID, "groups in "+d.key)
+	}
+	if recorded || !k.foresees.Live {
 		return connector.Group{ID: name, Name: name}, true, nil
 	}
 	v, found, err := k.foresees.looks.once("group\x00"+d.key+"\x00"+name, func() (any, bool, error) {
