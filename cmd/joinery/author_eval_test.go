@@ -2,15 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/auth"
 	"joinery/internal/author"
 	"joinery/internal/author/eval"
 	"joinery/internal/modeltest"
+	"joinery/internal/postgres"
 )
 
 // An evaluation needs no database where the model is named, and says in a report what
@@ -49,8 +52,9 @@ func TestAuthorEval(t *testing.T) {
 	require.Contains(t, errs, "neither")
 }
 
-// What every request would meet ends the evaluation at once, and leaves no empty report.
-func TestAuthorEval_NoModel(t *testing.T) {
+// What every request would meet ends the evaluation at once, and leaves no empty report;
+// without a name on the command line it is the console's model that counts.
+func TestAuthorEval_WhichModel(t *testing.T) {
 	t.Parallel()
 	report := filepath.Join(t.TempDir(), "a.md")
 	s := &shell{t: t, env: map[string]string{}}
@@ -64,4 +68,21 @@ func TestAuthorEval_NoModel(t *testing.T) {
 	s = newShell(t)
 	_, errs = s.run("", 1, "author", "eval")
 	require.Equal(t, "No language model is configured, so there is nothing to evaluate. An administrator sets one up in the console, or name one here with --url and --model. See docs/author-providers.md.\n", errs)
+	s.env["OPENAI_BASE_URL"], s.env["OPENAI_MODEL"] = "https://model.example.com/v1", "any"
+	_, errs = s.run("", 1, "author", "eval")
+	require.Contains(t, errs, "The function author is switched off in this console.")
+
+	server := modeltest.Start(t, []modeltest.Fixture{modeltest.Say("set-up", "Restate what is wanted", "I'm sorry, but I can't help with that.")})
+	h, err := (&tool{env: func(k string) string { return s.env[k] }, errs: io.Discard}).open(t.Context())
+	require.NoError(t, err)
+	set := author.DefaultSetting()
+	set.Policy, set.BaseURL, set.Model, set.NoKey = author.On, server.URL, "set-up", true
+	ada, err := h.db.AddUser(t.Context(), cli(), h.hasher, postgres.NewUser{Email: "ada@x.example", Name: "Ada", Password: randomPassword(), Roles: []auth.Role{auth.Admin}})
+	require.NoError(t, err)
+	require.NoError(t, h.db.SaveAuthorSetting(t.Context(), ada.Actor(), set))
+	h.close()
+	s.env["JOINERY_ALLOW_HOSTS"] = "127.0.0.1"
+	out, _ := s.run("", 0, "author", "eval", "--only", "seniority")
+	require.Contains(t, out, "**Model**: set-up")
+	require.Contains(t, out, "| refused | 1 |")
 }
