@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -36,11 +37,11 @@ func (s *Server) authorCalls(c *fiber.Ctx, who auth.Actor) error {
 			p.Calls = append(p.Calls, s.callView(call, fmt.Sprintf("%s, %s: call %d", turnTitles[x.Kind], lowerFirst(stageTitles[call.Stage]), i+1)))
 		}
 	}
-	return s.show(c, who, frame{Title: "What was sent", Nav: "/author", Crumbs: []ui.Link{{Text: "Ask for a function", URL: "/author"}, {Text: clipText(visible(t.Title), 40), URL: at}}}, views.Calls(p))
+	return s.show(c, who, frame{Title: "What was sent", Nav: "/author", Crumbs: []ui.Link{{Text: "Ask for a function", URL: "/author"}, {Text: "Conversation", URL: at}}}, views.Calls(p))
 }
 
 func (s *Server) callView(call author.Call, title string) views.Call {
-	v := views.Call{ID: call.ID, Title: title, Badge: ui.Badge{Tone: "good", Text: "Answered"}, Sent: visible(indented(call.Body)), Answer: visible(call.Answer), Trouble: visible(call.Trouble)}
+	v := views.Call{ID: call.ID, Title: title, Badge: ui.Badge{Tone: "good", Text: "Answered"}, Sent: visible(indented(call.Body)), Messages: messagesOf(call.Body), Answer: visible(call.Answer), Trouble: visible(call.Trouble)}
 	switch {
 	case call.Outcome == "":
 		v.Badge = ui.Badge{Tone: "info", Text: "Under way"}
@@ -53,6 +54,29 @@ func (s *Server) callView(call author.Call, title string) views.Call {
 	}
 	v.Pairs = []ui.Pair{{Label: "Model", Value: visible(call.Model)}, {Label: "When", Value: s.moment(call.AskedAt)}, {Label: "Took", Value: span(call.Took)}, {Label: "Tokens", Value: tokens}, {Label: "Parameters", Value: visible(call.Parameters), Code: true}}
 	return v
+}
+
+// messagesOf gives the texts of a call for reading; none where the body is no such JSON.
+func messagesOf(body string) []views.Message {
+	var sent struct {
+		Messages []struct {
+			Role    string          `json:"role"`
+			Content string          `json:"content"`
+			Calls   json.RawMessage `json:"tool_calls"`
+		} `json:"messages"`
+	}
+	if json.Unmarshal([]byte(body), &sent) != nil {
+		return nil
+	}
+	var out []views.Message
+	for _, m := range sent.Messages {
+		text := m.Content
+		if len(m.Calls) > 0 {
+			text += "\n" + indented(string(m.Calls))
+		}
+		out = append(out, views.Message{Role: visible(m.Role), Text: visible(strings.TrimSpace(text))})
+	}
+	return out
 }
 
 // indented writes JSON over several lines; what is none stays as it is.

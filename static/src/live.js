@@ -1,3 +1,5 @@
+import { announce } from "./app.js";
+
 // Live parts: an element with data-live="URL" shows the newest fragment that the stream at URL sends. The stream sends
 // events "fragment" (HTML) and at last "done"; EventSource connects again by itself.
 export function startLive() {

@@ -140,8 +140,12 @@ type Call struct {
 	Badge        ui.Badge
 	Pairs        []ui.Pair
 	Sent, Answer string
+	Messages     []Message
 	Trouble      string
 }
+
+// Message is one text of what was sent, and who says it to the model.
+type Message struct{ Role, Text string }
 
 // ProviderPage is the settings page of the model.
 type ProviderPage struct {
