@@ -37,7 +37,7 @@ func (s *Server) authorCalls(c *fiber.Ctx, who auth.Actor) error {
 			p.Calls = append(p.Calls, s.callView(call, fmt.Sprintf("%s, %s: call %d", turnTitles[x.Kind], lowerFirst(stageTitles[call.Stage]), i+1)))
 		}
 	}
-	return s.show(c, who, frame{Title: "What was sent", Nav: "/author", Crumbs: []ui.Link{{Text: "Ask for a function", URL: "/author"}, {Text: "Conversation", URL: at}}}, views.Calls(p))
+	return s.show(c, who, frame{Title: "What was sent", Nav: "/author", Crumbs: []ui.Link{{Text: "Conversation", URL: at}}}, views.Calls(p))
 }
 
 func (s *Server) callView(call author.Call, title string) views.Call {
