@@ -199,6 +199,9 @@ func TestAuthor_Settings(t *testing.T) {
 	page = w.ada.get(t, "/system/author")
 	require.Contains(t, page.body, "not set")
 	require.Equal(t, http.StatusSeeOther, w.ada.post(t, "/system/author/key", fields("value", "sk-canary-4711", "owner", "ada@example.com", "purpose", "functions", "expires_at", "2027-05-01")).status)
+	kept := w.ada.get(t, "/credentials/"+w.value(`SELECT id FROM credentials WHERE connection = 'language-model'`)).body
+	require.Contains(t, kept, `href="/system/author/key"`, "the key is rotated where it was set")
+	require.NotContains(t, kept, "/connections/language-model")
 	for _, at := range []string{"/system/author", "/system/author/key", "/credentials"} {
 		page = w.ada.get(t, at)
 		require.Equal(t, http.StatusOK, page.status)

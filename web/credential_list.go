@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/postgres"
 	"joinery/views/settings"
@@ -104,6 +105,21 @@ func (s *Server) credentialRevoke(c *fiber.Ctx, who auth.Actor) error {
 	return s.done(c, "/credentials/"+x.ID, "The credential was revoked. Set a new one, or the connection cannot work.")
 }
 
+// belongsTo is what a credential is for: a connection, or the language model.
+func belongsTo(x postgres.Credential) ui.Pair {
+	if x.Connection == author.CredentialPlace {
+		return ui.Pair{Label: "For", Value: "the language model", URL: "/system/author"}
+	}
+	return ui.Pair{Label: "Connection", Value: x.Connection, URL: "/connections/" + x.Connection}
+}
+
+func rotateURL(x postgres.Credential) string {
+	if x.Connection == author.CredentialPlace {
+		return "/system/author/key"
+	}
+	return "/connections/" + x.Connection + "/credentials/" + url.PathEscape(x.Name)
+}
+
 func (s *Server) credential(c *fiber.Ctx, who auth.Actor, x postgres.Credential, status int, err error) error {
 	deputy := x.DeputyEmail
 	if deputy == "" {
@@ -111,7 +127,7 @@ func (s *Server) credential(c *fiber.Ctx, who auth.Actor, x postgres.Credential,
 	}
 	p := settings.CredentialPage{
 		Head: ui.Head{Title: x.Connection + " · " + x.Name, Badges: s.credentialBadges(x), Text: x.Purpose},
-		Pairs: []ui.Pair{{Label: "Connection", Value: x.Connection, URL: "/connections/" + x.Connection}, {Label: "Version", Value: fmt.Sprint(x.Version)}, {Label: "Owner", Value: x.OwnerName + ", " + x.OwnerEmail}, {Label: "Deputy", Value: deputy},
+		Pairs: []ui.Pair{belongsTo(x), {Label: "Version", Value: fmt.Sprint(x.Version)}, {Label: "Owner", Value: x.OwnerName + ", " + x.OwnerEmail}, {Label: "Deputy", Value: deputy},
 			{Label: "Set", Value: s.moment(x.CreatedAt)}, {Label: "Last used", Value: s.momentOr(x.LastUsedAt, "never")}, {Label: "Expires", Value: s.moment(x.ExpiresAt)}, {Label: "Used by live flows", Value: credentialFlows(x)}},
 	}
 	if x.RevokedAt != nil {
@@ -119,10 +135,12 @@ func (s *Server) credential(c *fiber.Ctx, who auth.Actor, x postgres.Credential,
 	}
 	if who.Can(auth.CredentialWrite) && x.RevokedAt == nil {
 		if !x.Superseded {
-			p.Head.Actions = []ui.Button{{Text: "Rotate", Icon: "rotate-ccw", Tone: "primary", URL: "/connections/" + x.Connection + "/credentials/" + url.PathEscape(x.Name)}}
+			p.Head.Actions = []ui.Button{{Text: "Rotate", Icon: "rotate-ccw", Tone: "primary", URL: rotateURL(x)}}
 		}
 		effect := "No live flow uses the connection."
-		if len(x.Flows) > 0 {
+		if x.Connection == author.CredentialPlace {
+			effect = "The function author asks no model until another key is set."
+		} else if len(x.Flows) > 0 {
 			effect = "These live flows use the connection and will stop at their next call: " + strings.Join(x.Flows, ", ") + "."
 		}
 		p.Revoke = &ui.Danger{Button: "Revoke", Title: "Revoke this credential?", Text: effect + " It cannot be undone. Revoke it at the system it belongs to as well.", Word: x.Name, Post: "/credentials/" + x.ID + "/revoke",

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -30,8 +31,10 @@ type job struct {
 	mark     string
 	rounds   int
 	call     Call
-	text     strings.Builder
-	keptAt   time.Time
+
+	mu   sync.Mutex
+	text strings.Builder
+	kept int // how much of text the store has
 }
 
 // job gathers what a stage begins with: what the stages before it left.
@@ -106,7 +109,11 @@ func (j *job) do(ctx context.Context) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-func (j *job) said() string { return j.text.String() }
+func (j *job) said() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
 
 func (j *job) key() string {
 	switch {
@@ -146,13 +153,15 @@ func (j *job) ask(ctx context.Context, messages []openai.ChatCompletionMessage) 
 		return reply{}, err // switched off meanwhile
 	}
 	j.rounds++
-	if j.text.Len() > 0 {
-		j.say(ctx, fmt.Sprintf("\n\n(answer %d)\n", j.rounds))
+	if j.said() != "" {
+		j.say(fmt.Sprintf("\n\n(answer %d)\n", j.rounds))
 	}
-	r, err := j.provider.ask(ctx, messages, toolDefinitions(), func(piece string) { j.say(ctx, piece) })
+	stop := j.keep(ctx)
+	r, err := j.provider.ask(ctx, messages, toolDefinitions(), j.say)
+	stop()
 	j.a.quirks.Store(j.setting.BaseURL+" "+j.setting.Model, j.provider.quirks)
 	for _, c := range r.asked {
-		j.say(ctx, "\n(asks the tool "+clipped(c.Function.Name, 60)+")\n")
+		j.say("\n(asks the tool " + clipped(c.Function.Name, 60) + ")\n")
 	}
 	return r, err
 }
@@ -160,20 +169,50 @@ func (j *job) ask(ctx context.Context, messages []openai.ChatCompletionMessage) 
 // mostSaid is how much of a stage's answers is shown; the calls keep all of them.
 const mostSaid = 2 << 20
 
-// keepEvery is how old what is kept of an answer may be.
+// keepEvery is how old what the store has of an answer may be.
 const keepEvery = 700 * time.Millisecond
 
-// say tells a piece at once, and keeps what was said now and then.
-func (j *job) say(ctx context.Context, piece string) {
-	if j.text.Len() > mostSaid {
+// say tells a piece at once.
+func (j *job) say(piece string) {
+	j.mu.Lock()
+	full := j.text.Len() > mostSaid
+	if !full {
+		j.text.WriteString(piece)
+	}
+	j.mu.Unlock()
+	if !full {
+		j.a.Hub.tell(Event{Turn: j.turn.ID, Stage: j.stage, State: Running, Text: piece})
+	}
+}
+
+// keep has the store follow what is said, beside the stream, until it is stopped.
+func (j *job) keep(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	rounds := j.rounds
+	beside.Go(func() {
+		tick := time.NewTicker(keepEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				j.follow(ctx, rounds)
+			}
+		}
+	})
+	return func() { cancel(); beside.Wait() }
+}
+
+func (j *job) follow(ctx context.Context, rounds int) {
+	said := j.said()
+	if len(said) == j.kept {
 		return
 	}
-	j.text.WriteString(piece)
-	j.a.Hub.tell(Event{Turn: j.turn.ID, Stage: j.stage, State: Running, Text: piece})
-	if now := j.a.Now(); now.Sub(j.keptAt) >= keepEvery {
-		j.keptAt = now
-		if err := j.a.Store.SaySoFar(ctx, j.turn.ID, j.a.Owner, j.stage, j.said(), j.rounds); err != nil && ctx.Err() == nil {
-			j.a.Log.Warn("keeping what the model said failed", "turn", j.turn.ID, "err", err)
-		}
+	if err := j.a.Store.SaySoFar(ctx, j.turn.ID, j.a.Owner, j.stage, said, rounds); err == nil {
+		j.kept = len(said)
+	} else if ctx.Err() == nil {
+		j.a.Log.Warn("keeping what the model said failed", "turn", j.turn.ID, "err", err)
 	}
 }

@@ -127,6 +127,7 @@ func TestRun_TellsAtOnceAndTwentyAtATime(t *testing.T) {
 		require.Equal(t, author.Running, turn.State, "its stream is still open")
 	}
 	require.EqualValues(t, 20, model.asked.Load())
+	h.until(t, ids[0], "what was said, for readers of another process", func(x author.Turn) bool { return x.Stages[0].Said == "I begin. " })
 	close(model.rest)
 	for _, id := range ids {
 		turn := h.until(t, id, "the intent", in(author.NeedsYou))
