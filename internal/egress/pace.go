@@ -64,6 +64,7 @@ type judged struct {
 	sent time.Time     // when the refused one went
 	grow time.Duration // how far the pace had grown for it
 	late bool          // answers came since, of requests that went before it
+	next time.Time     // not looked at again before, as they come many at once
 }
 
 // Turn is when a request may go: At, which is then its own; or it has to ask again
@@ -106,7 +107,7 @@ func (p *Paces) Gate(k Kind, now time.Time) time.Duration {
 	}
 	rate, says := x.told.rate(now)
 	if !says {
-		x.judge()
+		x.judge(now)
 		rate = x.at(x.grownAt(now))
 	}
 	step := time.Duration(float64(time.Second) / rate)
@@ -185,14 +186,14 @@ func (x *pace) took(sent, now time.Time) {
 }
 
 // judge looks at the last refusal again when answers came that it had overtaken.
-func (x *pace) judge() {
-	if !x.was.late {
+func (x *pace) judge(now time.Time) {
+	if !x.was.late || now.Before(x.was.next) {
 		return
 	}
 	again := x.was.guess
 	again.refused(x.was.sent, x.was.grow)
 	again.grow, again.notes = x.grow, x.notes
-	x.guess, x.was.late = again, false
+	x.guess, x.was.late, x.was.next = again, false, now.Add(startAgain)
 }
 
 // grownAt is how far the pace has grown that counts at a time: times are given out
@@ -230,7 +231,7 @@ func (x *pace) lower(sent, now time.Time) {
 		x.begin(sent, now, x.recent(now), now.Sub(x.answered), x.before > 0 && x.fit.Load() > steadyFrom)
 		x.was = judged{}
 	} else {
-		x.judge()
+		x.judge(now)
 		x.was = judged{guess: x.guess, sent: sent, grow: x.grownAt(sent)}
 		x.refused(sent, x.was.grow)
 	}
@@ -250,7 +251,7 @@ func (x *pace) ask(now time.Time) Turn {
 	slot := latest(now, x.next, x.paused)
 	rate, says := x.told.rate(slot)
 	if !says {
-		x.judge()
+		x.judge(now)
 		rate = x.rate()
 	}
 	if rate > quickest {
