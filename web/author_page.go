@@ -41,7 +41,8 @@ func (s *Server) conversationPage(c *fiber.Ctx, who auth.Actor, id author.Conver
 		p.Notices, status = []ui.Notice{refusal(back.refused)}, http.StatusUnprocessableEntity
 	}
 	if talk.working() {
-		p.LiveURL = "/author/" + string(id) + "/live"
+		p.AgainURL = "/author/" + string(id)
+		p.LiveURL = p.AgainURL + "/live"
 	}
 	return s.show(c, who, frame{Title: clipText(visible(talk.Title), 60), Nav: "/author", Status: status, Crumbs: []ui.Link{{Text: "Ask for a function", URL: "/author"}}}, views.Show(p))
 }

@@ -196,6 +196,8 @@ func (s *Server) draftView(v *views.Stage, t talk, x author.Turn, r author.Draft
 	case t.newer(x):
 	case len(r.Gaps) > 0:
 		v.Notice = &ui.Notice{Tone: "warn", Text: "It is kept as a draft, and cannot be submitted while a gate is missed. Ask for a change, or mend it in the editor: the same gates are looked at again."}
+	case t.setting.Policy != author.On:
+		v.Notice = &ui.Notice{Tone: "info", Text: "Here the model is for drafts only. Change this by hand in the editor; what you saved then can be submitted."}
 	case who.Can(auth.ArtifactWrite) && r.New:
 		v.Acts = append(v.Acts, ui.Button{Text: "Submit for review", Icon: "badge-check", Tone: "primary", Post: at + "/reviews", Values: []ui.Pair{{Label: "revision", Value: itoa(r.Revision)}, {Label: "message", Value: clipText(x.Ask, 400)}}})
 	}

@@ -42,6 +42,7 @@ func TestAuthor_FromRequestToDraft(t *testing.T) {
 	at, _, _ := strings.Cut(asked.header.Get("Location"), "#")
 	page := w.bo.get(t, at)
 	require.Contains(t, page.body, "data-live=")
+	require.Contains(t, page.body, `<noscript>`)
 	require.Contains(t, page.body, "badges")
 
 	turn := w.takes(author.TurnID(w.value(`SELECT id FROM author_turns`)))

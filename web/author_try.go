@@ -32,7 +32,7 @@ func (s *Server) tryModel(ctx context.Context, who auth.Actor, set author.Settin
 		v := views.Gate{Badge: ui.Badge{Tone: "good", Text: w.good}, Title: w.title, Text: visible(p.Says)}
 		switch {
 		case !p.Known:
-			v.Badge = ui.Badge{Tone: "neutral", Text: "Not known yet"}
+			v.Badge = ui.Badge{Tone: "neutral", Text: "Not known"}
 		case !p.Good:
 			v.Badge = ui.Badge{Tone: "bad", Text: w.bad}
 			v.Details = []string{visible(p.Do)}

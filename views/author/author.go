@@ -42,8 +42,10 @@ type AskButton struct {
 type Page struct {
 	Head    ui.Head
 	Notices []ui.Notice
-	LiveURL string
-	Body    Body
+	// LiveURL streams the body while something is under way; AgainURL is the page itself,
+	// for readers without script.
+	LiveURL, AgainURL string
+	Body              Body
 }
 
 // Body is what changes while the model works.
