@@ -32,8 +32,8 @@ type Author struct {
 	Hub *Hub
 	// looks bounds how many functions are run at a time, so that runs never wait for all workers.
 	looks  chan struct{}
-	quirks sync.Map        // address and model → quirks
-	ours   map[string]bool // words of our own texts
+	quirks sync.Map // address and model → quirks
+	ours   fixedTexts
 	mu     sync.Mutex
 	stops  map[TurnID]context.CancelCauseFunc
 	kick   chan struct{}
@@ -47,7 +47,7 @@ func New(p Parts) *Author {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Author{Parts: p, Hub: newHub(), looks: make(chan struct{}, atOnce), stops: map[TurnID]context.CancelCauseFunc{}, kick: make(chan struct{}, 1), ours: ourWords(p.World)}
+	return &Author{Parts: p, Hub: newHub(), looks: make(chan struct{}, atOnce), stops: map[TurnID]context.CancelCauseFunc{}, kick: make(chan struct{}, 1), ours: ourTexts(p.World)}
 }
 
 // errStopped is the cause when a person stopped it.

@@ -68,14 +68,19 @@ func TestGates_EachStopsWhatItIsFor(t *testing.T) {
 		change func(*function.Content)
 		gate   author.Gate
 	}{
-		"as asked":        {func(*function.Content) {}, ""},
-		"another answer":  {func(c *function.Content) { c.Source = strings.Replace(decent, `"2"`, `"3"`, 1) }, author.GateTests},
-		"no tests":        {func(c *function.Content) { c.Cases = nil }, author.GateTests},
-		"for ever":        {before("while true do end"), author.GateTests},
-		"outside":         {before(`os.execute("id")`), author.GateCode},
-		"another name":    {before("local d = directory"), author.GateCode},
-		"built code":      {before(`local f = load("return 1")`), author.GateCode},
-		"a grant too few": {func(c *function.Content) { c.Manifest.Grants = nil }, author.GateGrants},
+		"as asked":            {func(*function.Content) {}, ""},
+		"another answer":      {func(c *function.Content) { c.Source = strings.Replace(decent, `"2"`, `"3"`, 1) }, author.GateTests},
+		"no tests":            {func(c *function.Content) { c.Cases = nil }, author.GateTests},
+		"for ever":            {before("while true do end"), author.GateTests},
+		"outside":             {before(`os.execute("id")`), author.GateCode},
+		"another name":        {before("local d = directory"), author.GateCode},
+		"a call under a name": {before(`local t = plan.add_group; t("corp-ad", "admins")`), author.GateCode},
+		"a call handed on":    {before(`list.map({"admins"}, plan.add_group)`), author.GateCode},
+		"a module in a table": {before(`local m = {plan}; m[1].add_group("corp-ad", "admins")`), author.GateCode},
+		"a call by its text":  {before(`plan["add" .. "_group"]("corp-ad", "admins")`), author.GateCode},
+		"a call in brackets":  {before(`(plan.add_group)("corp-ad", "admins")`), author.GateIntent},
+		"built code":          {before(`local f = load("return 1")`), author.GateCode},
+		"a grant too few":     {func(c *function.Content) { c.Manifest.Grants = nil }, author.GateGrants},
 		"a grant too many": {func(c *function.Content) {
 			c.Manifest.Grants = append(c.Manifest.Grants, "directory:corp-ad:groups.find")
 		}, author.GateGrants},

@@ -16,8 +16,14 @@ type Marks struct {
 	most  int // words of the longest value
 }
 
-// mostWords bounds how many words of a value are looked for.
-const mostWords = 8
+// mostWords bounds how many words of a value are looked for, mostLeaks how many are told.
+const (
+	mostWords = 8
+	mostLeaks = 20
+)
+
+// personName is what a name is; alone it counts only where it is written like one.
+const personName = "a name of a person"
 
 // NewMarks makes an empty set.
 func NewMarks() *Marks { return &Marks{seed: maphash.MakeSeed(), known: map[uint64]uint8{}} }
@@ -29,13 +35,13 @@ func (m *Marks) Len() int { return len(m.known) }
 // name and is no ordinary word.
 func (m *Marks) AddName(value string) {
 	words := wordsOf(value)
-	m.put("a name of a person", words)
+	m.put(personName, words)
 	if len(words) == 2 {
-		m.put("a name of a person", []word{words[1], words[0]})
+		m.put(personName, []word{words[1], words[0]})
 	}
 	for _, w := range words {
 		if utf8.RuneCountInString(w.text) >= 3 {
-			m.put("a name of a person", []word{w})
+			m.put(personName, []word{w})
 		}
 	}
 }
@@ -74,18 +80,20 @@ func (m *Marks) put(what string, words []word) {
 	}
 }
 
-// Find gives what of a text is a value that is known, the longest at each place.
-func (m *Marks) Find(text string, ordinary func(word string) bool) []Leak {
+// Find gives what of a text is a value that is known, the longest at each place, but for
+// what is ordinary here.
+func (m *Marks) Find(text string, ordinary func(found string) bool) []Leak {
 	words := wordsOf(text)
 	var out []Leak
 	seen := map[string]bool{}
 	for i := 0; i < len(words); i++ {
 		for n := min(m.most, len(words)-i); n > 0; n-- {
 			kind, ok := m.known[m.hash(words[i:i+n])]
-			if !ok || n == 1 && !m.alone(words[i], m.kinds[kind], ordinary) {
+			found := text[words[i].from:words[i+n-1].to]
+			if !ok || ordinary(found) || n == 1 && m.kinds[kind] == personName && !words[i].capital {
 				continue
 			}
-			if found := text[words[i].from:words[i+n-1].to]; !seen[found] && len(out) < 20 {
+			if !seen[found] && len(out) < mostLeaks {
 				seen[found] = true
 				out = append(out, Leak{What: m.kinds[kind], Word: found})
 			}
@@ -94,14 +102,6 @@ func (m *Marks) Find(text string, ordinary func(word string) bool) []Leak {
 		}
 	}
 	return out
-}
-
-// alone says whether one word counts by itself.
-func (m *Marks) alone(w word, kind string, ordinary func(string) bool) bool {
-	if ordinary != nil && ordinary(w.text) {
-		return false
-	}
-	return kind != "a name of a person" || w.capital
 }
 
 func (m *Marks) hash(words []word) uint64 {

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // before is asked with the exact text that is about to go out.
 func (j *job) before(ctx context.Context, body []byte) error {
 	c := Call{Turn: j.turn.ID, Stage: j.stage, User: j.turn.OwnerID, Model: j.setting.Model, Parameters: parameters(body), Body: string(body), TokensIn: tokensOf(string(body)), AskedAt: j.a.Now()}
-	found, err := j.a.Filter.Leaks(ctx, plain(body), j.ordinary)
+	found, err := j.leaks(ctx, plain(body))
 	if err != nil {
 		return err
 	}
@@ -28,6 +29,41 @@ func (j *job) before(ctx context.Context, body []byte) error {
 	}
 	j.call = c
 	return nil
+}
+
+// leaks finds what must not go out.
+func (j *job) leaks(ctx context.Context, text string) ([]Leak, error) {
+	said := []string{j.said()}
+	for _, t := range append(slices.Clone(j.earlier), j.turn) {
+		for _, s := range t.Stages {
+			said = append(said, s.Said)
+		}
+	}
+	return j.a.Filter.Leaks(ctx, text, func(found string) bool { return j.ordinary(found, said) })
+}
+
+// ordinary says of what was found that it tells nothing: it is in our own texts, an
+// administrator listed it, or the model said it by itself in this conversation (made-up
+// people who are called like somebody here).
+func (j *job) ordinary(found string, said []string) bool {
+	return j.a.ours.has(found) || slices.ContainsFunc(j.setting.Words, func(w string) bool { return strings.EqualFold(w, found) }) ||
+		slices.ContainsFunc(said, func(s string) bool { return saysWhole(s, found) })
+}
+
+// saysWhole says whether a text holds another as whole words.
+func saysWhole(text, found string) bool {
+	for from := 0; ; {
+		i := strings.Index(text[from:], found)
+		if i < 0 {
+			return false
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:from+i])
+		after, _ := utf8.DecodeRuneInString(text[from+i+len(found):])
+		if !unicode.IsLetter(before) && !unicode.IsDigit(before) && !unicode.IsLetter(after) && !unicode.IsDigit(after) {
+			return true
+		}
+		from += i + len(found)
+	}
 }
 
 // after keeps what came of a call, also when it is being stopped.
@@ -109,26 +145,28 @@ func plain(body []byte) string {
 	return b.String()
 }
 
-// ordinary says of a word that it is not a name here: it is in our own texts, or an
-// administrator listed it.
-func (j *job) ordinary(word string) bool {
-	return j.a.ours[strings.ToLower(word)] || slices.ContainsFunc(j.setting.Words, func(w string) bool { return strings.EqualFold(w, word) })
+// fixedTexts are the texts that are ours, and their words.
+type fixedTexts struct {
+	all   string
+	words map[string]bool
 }
 
-// ourWords are the words of the texts that are ours.
-func ourWords(w World) map[string]bool {
-	fixed := []string{rules, luaRules, caseRules, intentForm, testsForm, keptForm, codeForm, repairForm, moreForm, answerForm, fallback, describeTools()}
+func (f fixedTexts) has(found string) bool {
+	low := strings.ToLower(found)
+	return f.words[low] || strings.ContainsAny(low, " -'.") && strings.Contains(f.all, low)
+}
+
+func ourTexts(w World) fixedTexts {
+	texts := []string{rules, luaRules, caseRules, intentForm, testsForm, keptForm, codeForm, repairForm, moreForm, answerForm, fallback, describeTools(), pretty(toolDefinitions())}
 	if w != nil {
-		fixed = append(fixed, w.Library())
+		texts = append(texts, w.Library())
 		for _, n := range nodeShapes(w.Nodes()) {
-			fixed = append(fixed, pretty(n))
+			texts = append(texts, pretty(n))
 		}
 	}
-	out := map[string]bool{}
-	for _, text := range fixed {
-		for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-			out[strings.ToLower(word)] = true
-		}
+	out := fixedTexts{all: strings.ToLower(strings.Join(texts, "\n")), words: map[string]bool{}}
+	for word := range strings.FieldsFuncSeq(out.all, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		out.words[word] = true
 	}
 	return out
 }

@@ -75,10 +75,10 @@ type Field struct {
 }
 
 // Filter finds what must not go out: values of people's records and secrets that the
-// console knows. found is empty when the text may go. ordinary says of a word that it is
-// one although people are called so.
+// console knows. found is empty when the text may go. ordinary says of what was
+// found that it tells nothing.
 type Filter interface {
-	Leaks(ctx context.Context, text string, ordinary func(word string) bool) (found []Leak, err error)
+	Leaks(ctx context.Context, text string, ordinary func(found string) bool) (found []Leak, err error)
 }
 
 // Leak is one thing in an outgoing text that must not go out.

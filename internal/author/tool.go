@@ -155,7 +155,7 @@ func (j *job) use(ctx context.Context, name, arguments string) (string, error) {
 	if len(text) > mostToolAnswer {
 		text = strings.ToValidUTF8(text[:mostToolAnswer], "") + "\n(cut off: there is more than is told)"
 	}
-	found, err := j.a.Filter.Leaks(ctx, text, j.ordinary)
+	found, err := j.leaks(ctx, text)
 	if err != nil {
 		return "", err
 	}

@@ -34,7 +34,7 @@ var personNames = []string{joiner.FirstName, joiner.LastName, joiner.MiddleName,
 
 // Leaks finds values of people's records, and secrets of the inventory, in a text that is
 // about to leave.
-func (db *DB) Leaks(ctx context.Context, text string, ordinary func(word string) bool) ([]author.Leak, error) {
+func (db *DB) Leaks(ctx context.Context, text string, ordinary func(found string) bool) ([]author.Leak, error) {
 	found, err := db.secretsIn(ctx, text)
 	if err != nil {
 		return nil, err
