@@ -121,7 +121,7 @@ func TestS99_InWhatGoesOut(t *testing.T) {
 	for n, text := range append([]string{"a harmless text"}, texts...) {
 		text = fmt.Sprintf("%s %s", text, marker)
 		memory := &author.Memory{}
-		a := author.New(author.Parts{Store: memory, Settings: model(server, "any", 2), Runtime: pool, World: hostile{world{item}, text}, Filter: nobody{}, Outbound: guard, Now: time.Now, Owner: "test"})
+		a := author.New(author.Parts{Store: memory, Settings: model(server, "any", 2), Runtime: pool, World: hostile{newWorld([]Item{item}), text}, Filter: nobody{}, Outbound: guard, Now: time.Now, Owner: "test"})
 		content, err := json.Marshal(poisoned(item, text))
 		require.NoError(t, err)
 		for _, kind := range []author.Kind{author.FollowUp, author.Why} {

@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"joinery/internal/author"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
 )
@@ -85,4 +87,13 @@ func TestItems_Cover(t *testing.T) {
 	}
 	require.Greater(t, tests, 500)
 	require.Greater(t, writing, 20, "many forbid something")
+	for _, item := range items {
+		for _, text := range item.Grants {
+			g, _ := function.ParseGrant(text)
+			require.True(t, slices.ContainsFunc(item.Connections, func(c Connection) bool { return c.Key == g.Connection }), "%s: %s", item.Key, text)
+		}
+	}
+	told := newWorld(items).connections
+	require.Len(t, told, 3)
+	require.Equal(t, author.Field{Name: "proxyAddresses", Type: "text", Multi: true}, told[0].Fields[slices.IndexFunc(told[0].Fields, func(f author.Field) bool { return f.Name == "proxyAddresses" })])
 }

@@ -70,6 +70,10 @@ func (r Runner) Run(ctx context.Context, items []Item) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	desk, err := r.desk()
+	if err != nil {
+		return Report{}, err
+	}
 	report := Report{At: r.Now().UTC(), Model: setting.Model, Address: setting.Origin(), Setting: setting, Asked: len(items)}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -87,7 +91,7 @@ func (r Runner) Run(ctx context.Context, items []Item) (Report, error) {
 		}
 		working.Go(func() {
 			defer func() { <-free }()
-			got, err := r.one(ctx, item)
+			got, err := r.one(ctx, desk, item)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -122,17 +126,32 @@ func hopeless(k author.TroubleKind) bool {
 	return false
 }
 
+// desk is an author that leaves nothing behind. All requests have the same, so that what
+// an endpoint does not take is found out once.
+type desk struct {
+	*author.Author
+	memory *author.Memory
+}
+
+func (r Runner) desk() (desk, error) {
+	all, err := Items()
+	if err != nil {
+		return desk{}, err
+	}
+	m := &author.Memory{}
+	return desk{author.New(author.Parts{Store: m, Settings: r.Settings, Runtime: r.Pool, World: newWorld(all), Filter: nobody{}, Outbound: r.Outbound, Now: r.Now, Owner: "evaluation"}), m}, nil
+}
+
 // one carries one request to its end. It takes the time of the requests and of the
 // gates, not of waiting for a provider that asked for it.
-func (r Runner) one(ctx context.Context, item Item) (Result, error) {
-	memory := &author.Memory{}
-	a := author.New(author.Parts{Store: memory, Settings: r.Settings, Runtime: r.Pool, World: world{item}, Filter: nobody{}, Outbound: r.Outbound, Now: r.Now, Owner: "evaluation"})
+func (r Runner) one(ctx context.Context, a desk, item Item) (Result, error) {
+	memory := a.memory
 	id := memory.Add(author.Turn{Conversation: author.ConversationID(item.Key), OwnerID: "evaluation", Kind: author.Request, Ask: item.ask()}).ID
 	out := Result{Item: item.Key, Title: item.Title}
-	err := r.carry(ctx, a, memory, id, &out)
+	err := r.carry(ctx, a, id, &out)
 	if t := memory.Turn(id); err == nil && t.State == author.NeedsYou {
 		if err = r.confirm(ctx, memory, t, item, &out); err == nil {
-			err = r.carry(ctx, a, memory, id, &out)
+			err = r.carry(ctx, a, id, &out)
 		}
 	}
 	if err != nil {
@@ -142,14 +161,14 @@ func (r Runner) one(ctx context.Context, item Item) (Result, error) {
 }
 
 // carry brings a turn as far as it goes, and waits where the provider asked for it.
-func (r Runner) carry(ctx context.Context, a *author.Author, memory *author.Memory, id author.TurnID, out *Result) error {
+func (r Runner) carry(ctx context.Context, a desk, id author.TurnID, out *Result) error {
 	for range patience {
 		began := r.Now()
-		if err := a.Carry(ctx, memory.Turn(id)); err != nil {
+		if err := a.Carry(ctx, a.memory.Turn(id)); err != nil {
 			return err
 		}
 		out.Took += r.Now().Sub(began)
-		trouble, _ := troubleOf(memory.Turn(id))
+		trouble, _ := troubleOf(a.memory.Turn(id))
 		if trouble == nil || trouble.RetryAt.IsZero() || trouble.RetryAt.Sub(r.Now()) > author.LongestWait {
 			return nil
 		}

@@ -15,9 +15,9 @@ import (
 	"joinery/internal/node"
 )
 
-// world is a console that has the item's connections, and no functions or policies that
-// an answer could be copied from.
-type world struct{ item Item }
+// world is a console that has the connections of all items, and no functions or policies
+// that an answer could be copied from.
+type world struct{ connections []author.Connection }
 
 var _ author.World = world{}
 
@@ -27,22 +27,35 @@ func (world) Library() string { return luavm.LibraryText() }
 // Nodes are the kinds of steps.
 func (world) Nodes() []flow.Spec { return node.All().Specs() }
 
-// Connections are those of the item.
-func (w world) Connections(context.Context) ([]author.Connection, error) {
-	out := []author.Connection{}
-	for _, c := range w.item.Connections {
-		told := author.Connection{Key: c.Key, Kind: c.System, Capabilities: []string{"directory"}}
-		if c.System == "HRIS" {
+// newWorld puts together what the items say of each connection.
+func newWorld(items []Item) world {
+	systems, fields := map[string]string{}, map[string]map[string]string{}
+	for _, i := range items {
+		for _, c := range i.Connections {
+			systems[c.Key] = c.System
+			if fields[c.Key] == nil {
+				fields[c.Key] = map[string]string{}
+			}
+			maps.Copy(fields[c.Key], c.Fields)
+		}
+	}
+	w := world{connections: []author.Connection{}}
+	for _, key := range slices.Sorted(maps.Keys(systems)) {
+		told := author.Connection{Key: key, Kind: systems[key], Capabilities: []string{"directory"}}
+		if told.Kind == "HRIS" {
 			told.Capabilities = []string{"hris"}
 		}
-		for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
-			kind, multi := strings.CutPrefix(c.Fields[name], "list of ")
+		for _, name := range slices.Sorted(maps.Keys(fields[key])) {
+			kind, multi := strings.CutPrefix(fields[key][name], "list of ")
 			told.Fields = append(told.Fields, author.Field{Name: name, Type: kind, Multi: multi})
 		}
-		out = append(out, told)
+		w.connections = append(w.connections, told)
 	}
-	return out, nil
+	return w
 }
+
+// Connections are those of all items.
+func (w world) Connections(context.Context) ([]author.Connection, error) { return w.connections, nil }
 
 // Functions gives none.
 func (world) Functions(context.Context) ([]author.Named, error) { return []author.Named{}, nil }
