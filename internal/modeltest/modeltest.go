@@ -4,9 +4,9 @@
 package modeltest
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Fixture is what is answered to requests that match. Match has the fields model,
@@ -43,6 +42,9 @@ type Server struct{ URL string } // ends in /v1
 // matches is an error. With keys it takes calls with one of them only. It ends with the test.
 func Start(t testing.TB, fixtures []Fixture, keys ...string) Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs Node.js")
+	}
 	program := filepath.Join(root(), "static", "node_modules", ".bin", "llmock")
 	if _, err := os.Stat(program); err != nil {
 		t.Fatal("@copilotkit/aimock is not installed. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
@@ -55,14 +57,12 @@ func Start(t testing.TB, fixtures []Fixture, keys ...string) Server {
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	cmd := exec.Command(program, "-p", "0", "-h", "127.0.0.1", "-f", file, "--strict", "--log-level", "info")
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	_ = ln.Close()
-	cmd := exec.Command(program, "-p", port, "-h", "127.0.0.1", "-f", file, "--strict", "--log-level", "warn")
-	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
+	cmd.Stderr = os.Stderr
 	if len(keys) > 0 {
 		cmd.Env = append(os.Environ(), "AIMOCK_API_KEYS="+strings.Join(keys, ","))
 	}
@@ -70,19 +70,15 @@ func Start(t testing.TB, fixtures []Fixture, keys ...string) Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	base := "http://127.0.0.1:" + port
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := http.Get(base + "/health")
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return Server{URL: base + "/v1"}
-			}
-		}
-		if time.Now().After(end) {
-			t.Fatal("the server of the OpenAI protocol did not start")
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "listening on "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return Server{URL: strings.TrimSpace(address) + "/v1"}
 		}
 	}
+	t.Fatal("the server of the OpenAI protocol did not start")
+	return Server{}
 }
 
 // Requests gives the bodies of the requests that came, oldest first.
