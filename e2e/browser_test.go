@@ -18,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"joinery/internal/pgtest"
 )
 
 // screen is a size and a theme that every page is looked at in.
@@ -100,7 +102,7 @@ func (b *tab) hear(ev any) {
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, pgtest.Hang)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		at, _ := chromedp.Run(b.ctx, chromedp.Location())
@@ -147,12 +149,12 @@ func (b *tab) press(text string) {
 	js := fmt.Sprintf(`(() => { for (const e of document.querySelectorAll("[data-pressed]")) delete e.dataset.pressed;
 		const found = [...document.querySelectorAll("main button, main a.button, main a, dialog[open] button, summary, .menu button")]
 		.find((e) => e.checkVisibility() && e.innerText?.trim() === %q); if (!found) return false; found.dataset.pressed = "yes"; return true; })()`, text)
-	for end := time.Now().Add(30 * time.Second); ; {
+	for end := time.Now().Add(pgtest.Hang); ; {
 		if !eval[bool](b, js) {
 			b.t.Fatalf("there is no visible button %q in:\n%s", text, b.text())
 		}
 		// A live part may be replaced between finding and clicking; then nothing is marked any more, and nothing was clicked.
-		ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+		ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
 		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`[data-pressed="yes"]`)))
 		cancel()
 		if err == nil {
@@ -175,7 +177,7 @@ func (b *tab) follow(text string) {
 // until waits for a condition in the page.
 func (b *tab) until(what, js string) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](js)); err == nil && ok {
 			return
 		}

@@ -138,7 +138,7 @@ func one[T any](i *installation, sql string, args ...any) (out T) {
 // until waits for a count in the database.
 func (i *installation) until(within time.Duration, want int, sql string, args ...any) {
 	i.t.Helper()
-	got := -1
+	got, within := -1, max(within, pgtest.Hang)
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if got = one[int](i, sql, args...); got == want {
 			return

@@ -225,11 +225,9 @@ edges: [{from: moved.started, to: look}]
 	// The first calls need two seconds until they are known to be slow.
 	time.Sleep(2500 * time.Millisecond)
 	beside := w.timed(20, 40, n)
-	began := time.Now()
-	resp, err := http.Get(n.url + "/sign-in")
-	require.NoError(t, err)
+	resp, err := (&http.Client{Timeout: pgtest.Hang}).Get(n.url + "/sign-in")
+	require.NoError(t, err, "the console answers while the system still does not")
 	resp.Body.Close()
-	require.Less(t, time.Since(began), 500*time.Millisecond, "the console")
 	proxy.Up()
 	proxy.CutAll()
 	w.rested(either(2*time.Minute, 8*time.Minute), 40+dead)

@@ -29,6 +29,7 @@ import (
 	"joinery/internal/engine"
 	"joinery/internal/metric"
 	nodes "joinery/internal/node"
+	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
 	"joinery/web"
@@ -235,7 +236,7 @@ func (p *process) died(within time.Duration) {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(within):
+	case <-time.After(max(within, pgtest.Hang)):
 		p.kill()
 		p.t.Fatalf("the node did not die within %s", within)
 	}

@@ -296,6 +296,7 @@ func (w *world) loseLeases(owner string) {
 // rested waits until every run has ended or parked.
 func (w *world) rested(within time.Duration, runs int) {
 	w.t.Helper()
+	within = max(within, pgtest.Hang)
 	end := time.Now().Add(within)
 	for ; time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		all := w.count(`SELECT count(*) FROM runs`)

@@ -117,7 +117,7 @@ func (h *house) agrees(id, release string) {
 // settled waits until no run of the list is under way.
 func (h *house) settled(id string) map[int]map[run.State]int {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		moving := 0
 		for _, states := range h.stages(id) {
 			moving += states[run.Queued] + states[run.Running]
@@ -215,7 +215,7 @@ func TestBulk_OnwardStopsAtTrouble(t *testing.T) {
 	require.NoError(t, h.db.StartList(t.Context(), olga, id, postgres.StartList{Plan: []int{3, 11}, Onward: true, Release: release, Reason: "acquisition"}))
 	h.start()
 	var l postgres.List
-	for end := time.Now().Add(20 * time.Second); l.Stopped == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); l.Stopped == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var err error
 		l, err = h.db.List(t.Context(), id)
 		require.NoError(t, err)

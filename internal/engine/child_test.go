@@ -27,6 +27,7 @@ import (
 	"joinery/internal/engine"
 	"joinery/internal/luavm"
 	"joinery/internal/node"
+	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
 )
@@ -156,7 +157,7 @@ func (p *process) died(t *testing.T, within time.Duration) {
 	t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(within):
+	case <-time.After(max(within, pgtest.Hang)):
 		p.kill()
 		t.Fatalf("the child did not die within %s", within)
 	}

@@ -15,6 +15,7 @@ import (
 	"joinery/internal/engine"
 	"joinery/internal/fault"
 	"joinery/internal/joiner"
+	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -47,7 +48,7 @@ func TestOneJoiner(t *testing.T) {
 
 	// The same person hired once more: the account is found and not made.
 	h.event("hired-again", "worker.hired", "1")
-	for end := time.Now().Add(10 * time.Second); len(h.runs()) < 2 && time.Now().Before(end); {
+	for end := time.Now().Add(pgtest.Hang); len(h.runs()) < 2 && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	d = h.until(run.Succeeded)
@@ -171,7 +172,7 @@ func TestWaitFollowsTheStartDate(t *testing.T) {
 
 	h.person("1", map[string]any{"start_date": day(3)})
 	h.event("moved", "worker.start_moved", "1")
-	require.Eventually(t, func() bool { d := h.until(run.Waiting); return d.WakeAt != nil && d.WakeAt.Before(first) }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { d := h.until(run.Waiting); return d.WakeAt != nil && d.WakeAt.Before(first) }, pgtest.Hang, 20*time.Millisecond)
 	require.Empty(t, h.state().Accounts)
 
 	h.clock.Forward(4 * 24 * time.Hour)
@@ -254,7 +255,7 @@ func TestCancelAndCompensate(t *testing.T) {
 			}
 		}
 		return false
-	}, 10*time.Second, 20*time.Millisecond)
+	}, pgtest.Hang, 20*time.Millisecond)
 	require.Eventually(t, func() bool {
 		for _, r := range h.runs() {
 			if r.Flow == "wait" && r.State == run.Canceled {
@@ -262,7 +263,7 @@ func TestCancelAndCompensate(t *testing.T) {
 			}
 		}
 		return false
-	}, 10*time.Second, 20*time.Millisecond)
+	}, pgtest.Hang, 20*time.Millisecond)
 }
 
 func TestLimitParksRuns(t *testing.T) {
@@ -281,7 +282,7 @@ func TestLimitParksRuns(t *testing.T) {
 		}
 		return n
 	}
-	require.Eventually(t, func() bool { return count(run.Succeeded) == 2 && count(run.Parked) == 3 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return count(run.Succeeded) == 2 && count(run.Parked) == 3 }, pgtest.Hang, 50*time.Millisecond)
 	require.Len(t, h.state().Accounts, 2)
 	for _, r := range h.runs() {
 		if r.State == run.Parked {
@@ -370,7 +371,7 @@ func TestDuplicateEvents(t *testing.T) {
 			}
 		}
 		return len(rows) == 50
-	}, 60*time.Second, 100*time.Millisecond)
+	}, pgtest.Hang, 100*time.Millisecond)
 	s := h.state()
 	require.Len(t, s.Accounts, 50)
 	for stamp, n := range s.Creates {
@@ -396,7 +397,7 @@ func TestRunsOfOneJoinerDoNotOverlap(t *testing.T) {
 			}
 		}
 		return len(rows) == 6
-	}, 30*time.Second, 50*time.Millisecond)
+	}, pgtest.Hang, 50*time.Millisecond)
 	rows := h.runs()
 	for i := 0; i+1 < len(rows); i++ {
 		newer, older := rows[i], rows[i+1]

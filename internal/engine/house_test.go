@@ -173,7 +173,7 @@ func (h *house) runs() []postgres.RunRow {
 func (h *house) until(state run.State) postgres.RunDetail {
 	h.t.Helper()
 	var last []postgres.RunRow
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if last = h.runs(); len(last) > 0 && last[0].State == state {
 			d, err := h.db.RunDetail(h.t.Context(), last[0].ID)
 			require.NoError(h.t, err)

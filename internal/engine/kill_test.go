@@ -92,7 +92,7 @@ func (s *scene) event(key, kind string) {
 func (s *scene) until(within time.Duration, states ...run.State) postgres.RunDetail {
 	s.t.Helper()
 	var last postgres.RunDetail
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(max(within, pgtest.Hang)); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		rows, _, err := s.db.Runs(s.t.Context(), postgres.RunFilter{})
 		if err != nil || len(rows) == 0 {
 			continue

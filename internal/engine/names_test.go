@@ -12,6 +12,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector"
 	"joinery/internal/connector/fake"
+	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -118,7 +119,7 @@ func TestNames_F1_HeldThenConfirmed(t *testing.T) {
 
 func pgEventually(t *testing.T, h *house, succeeded int) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(pgtest.Hang); ; {
 		n := 0
 		for _, r := range h.runs() {
 			if r.State == run.Succeeded {
@@ -199,7 +200,7 @@ func TestNames_F3_FutureHireRescinded(t *testing.T) {
 
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); !ok(); time.Sleep(20 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "not within 20 s")
 	}
 }

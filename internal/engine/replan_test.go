@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"joinery/internal/connector/fake"
+	"joinery/internal/pgtest"
 	"joinery/internal/review"
 	"joinery/internal/run"
 )
@@ -95,7 +96,7 @@ func waiting(t *testing.T, more ...string) (*house, map[string]any) {
 // settles waits until something holds.
 func (h *house) settles(holds func() bool) {
 	h.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(pgtest.Hang); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			h.until("what did not come")
 		}

@@ -119,7 +119,7 @@ func TestStop_R33_CutsOffWhatTakesTooLong(t *testing.T) {
 	began := time.Now()
 	<-ended
 	require.Greater(t, time.Since(began), 10*time.Second, "it had time to end")
-	require.Less(t, time.Since(began), 25*time.Second)
+	require.Less(t, time.Since(began), pgtest.Hang)
 	runs := h.runs()
 	require.Equal(t, run.Queued, runs[0].State)
 	var owner string

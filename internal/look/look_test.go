@@ -146,7 +146,7 @@ func TestNames_EverySystemOfTheSpace(t *testing.T) {
 	require.Equal(t, "abyron2", o.Output["login"])
 	require.Contains(t, o.Reasons[0].Detail, "in use in a")
 	require.Contains(t, o.Reasons[1].Detail, "in use in b")
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 2*time.Minute)
 	miss := map[string]string{}
 	for _, x := range s.Answers() {
 		miss[x.Connection] = x.Miss

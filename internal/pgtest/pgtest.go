@@ -154,9 +154,15 @@ func (m migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) 
 	return postgres.Migrate(ctx, m.server.URL("joinery_owner", conf.Database), false)
 }
 
-// Eventually polls until ok or the deadline, for what another process does.
+// Hang is how long a test waits before it is taken to hang. A machine with other work
+// can stand still for many seconds, so that no shorter time says something.
+const Hang = 3 * time.Minute
+
+// Eventually polls until ok, for what another process does: as long as that may take,
+// and at least until the test is taken to hang.
 func Eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
+	within = max(within, Hang)
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return

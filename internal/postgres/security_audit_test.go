@@ -144,7 +144,7 @@ func TestS88_ChainWithoutGaps(t *testing.T) {
 			}
 			var before, now int
 			_ = db.RawScan(context.Background(), &before, `SELECT count(*) FROM audit_events WHERE action = 'child'`)
-			for end := time.Now().Add(10 * time.Second); now < before+20 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			for end := time.Now().Add(pgtest.Hang); now < before+20 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 				_ = db.RawScan(context.Background(), &now, `SELECT count(*) FROM audit_events WHERE action = 'child'`)
 			}
 			if now >= before+20 {
