@@ -75,6 +75,7 @@ func (r Runner) Run(ctx context.Context, items []Item) (Report, error) {
 		return Report{}, err
 	}
 	report := Report{At: r.Now().UTC(), Model: setting.Model, Address: setting.Origin(), Setting: setting, Asked: len(items)}
+	report.Setting.Words = nil // people are called so; a report is passed on
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var mu sync.Mutex

@@ -37,7 +37,9 @@ func TestRunner(t *testing.T) {
 	pool := open(t)
 	items := []Item{find(t, "seniority"), find(t, "buddy"), find(t, "readiness")}
 
-	busy := model(server, "busy", 1).runner(t, pool)
+	named := model(server, "busy", 1)
+	named.setting.Words = []string{"Summer"}
+	busy := named.runner(t, pool)
 	var waited []time.Duration
 	busy.Wait = func(_ context.Context, d time.Duration) error {
 		waited = append(waited, d)
@@ -45,6 +47,7 @@ func TestRunner(t *testing.T) {
 	}
 	report, err := busy.Run(t.Context(), items[:1])
 	require.NoError(t, err)
+	require.Empty(t, report.Setting.Words, "names do not leave with a report")
 	require.Len(t, waited, 1)
 	require.Positive(t, waited[0])
 	require.Equal(t, author.Refused, report.Results[0].Trouble.Kind)
