@@ -18,13 +18,13 @@ func TestFlow_CoreAndTypes(t *testing.T) {
 	}
 	_, err := os.Stat("node_modules/typescript")
 	require.NoError(t, err, "The packages of static are not installed. Run e2e/setup.sh, or npm ci --ignore-scripts in static.")
-	edits, err := filepath.Abs("../internal/flow/testdata/edits.json") // what the outline is held to
+	shared, err := filepath.Abs("../internal/flow/testdata") // what the outline is held to
 	require.NoError(t, err)
 	out := t.TempDir()
 	run := func(name string, args ...string) {
 		t.Helper()
 		cmd := exec.Command(name, args...)
-		cmd.Env = append(os.Environ(), "EDITS="+edits)
+		cmd.Env = append(os.Environ(), "EDITS="+filepath.Join(shared, "edits.json"), "MERGES="+filepath.Join(shared, "merges.json"))
 		text, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", name, text)
 	}

@@ -16,11 +16,7 @@ import (
 // then, said what happened.
 func (s *Server) edit(act func(c *fiber.Ctx, e editing) (f flow.Content, to, said string, err error)) handler {
 	return func(c *fiber.Ctx, who auth.Actor) error {
-		e, err := s.editing(c)
-		if err != nil {
-			return err
-		}
-		base, err := postedBase(c)
+		e, base, err := s.editingFrom(c)
 		if err != nil {
 			return err
 		}
@@ -28,10 +24,11 @@ func (s *Server) edit(act func(c *fiber.Ctx, e editing) (f flow.Content, to, sai
 		if err != nil {
 			return err
 		}
-		if err := s.saveFlow(c, who, e.a, f, base); err != nil {
+		met, err := s.saveFlow(c, who, e.a, f, base)
+		if err != nil {
 			return err
 		}
-		return s.done(c, "/flows/"+e.a.Key+to, said)
+		return s.done(c, "/flows/"+e.a.Key+to, said+met)
 	}
 }
 

@@ -209,11 +209,7 @@ func (s *Server) directories(c *fiber.Ctx, chosen []string) ([]form.Option, erro
 
 // invariantSave is POST /flows/:key/invariants/:invariant.
 func (s *Server) invariantSave(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
+	e, base, err := s.editingFrom(c)
 	if err != nil {
 		return err
 	}
@@ -236,7 +232,7 @@ func (s *Server) invariantSave(c *fiber.Ctx, who auth.Actor) error {
 	if strings.TrimSpace(v.Name) == "" {
 		return s.invariantPage(c, who, e, i, v, base, http.StatusUnprocessableEntity, &ui.Notice{Tone: "bad", Text: "Say in a few words what must never happen."})
 	}
-	err = s.saveFlow(c, who, e.a, f, base)
+	met, err := s.saveFlow(c, who, e.a, f, base)
 	if badContent(err) {
 		n := refusal(err)
 		return s.invariantPage(c, who, e, i, v, base, http.StatusUnprocessableEntity, &n)
@@ -244,16 +240,12 @@ func (s *Server) invariantSave(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key+"#invariants", "Saved as a new revision.")
+	return s.done(c, "/flows/"+e.a.Key+"#invariants", "Saved as a new revision."+met)
 }
 
 // invariantRemove is POST /flows/:key/invariants/:invariant/remove.
 func (s *Server) invariantRemove(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
+	e, base, err := s.editingFrom(c)
 	if err != nil {
 		return err
 	}
@@ -268,8 +260,9 @@ func (s *Server) invariantRemove(c *fiber.Ctx, who auth.Actor) error {
 	if len(e.flow.Invariants) == 0 {
 		e.flow.Invariants = nil
 	}
-	if err := s.saveFlow(c, who, e.a, e.flow, base); err != nil {
+	met, err := s.saveFlow(c, who, e.a, e.flow, base)
+	if err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key+"#invariants", "The invariant is removed. It still counts for runs until this is approved and live.")
+	return s.done(c, "/flows/"+e.a.Key+"#invariants", "The invariant is removed. It still counts for runs until this is approved and live."+met)
 }

@@ -119,11 +119,7 @@ func contentOf(f flow.Content) []byte {
 
 // nodeSave is POST /flows/:key/nodes/:node.
 func (s *Server) nodeSave(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
+	e, base, err := s.editingFrom(c)
 	if err != nil {
 		return err
 	}
@@ -135,7 +131,11 @@ func (s *Server) nodeSave(c *fiber.Ctx, who auth.Actor) error {
 	if len(r.wrong) > 0 {
 		return s.nodePage(c, who, e, f, r, base, http.StatusUnprocessableEntity, &ui.Notice{Tone: "bad", Text: "Nothing is saved yet. What has to be solved first is shown at its field."})
 	}
-	if err = s.saveFlow(c, who, e.a, e.flow, base); badContent(err) {
+	met, err := s.saveFlow(c, who, e.a, e.flow, base)
+	if two, ok := clashed(err); ok {
+		return s.nodeClash(c, who, e, two)
+	}
+	if badContent(err) {
 		n := refusal(err)
 		return s.nodePage(c, who, e, f, r, base, http.StatusUnprocessableEntity, &n)
 	}
@@ -147,14 +147,37 @@ func (s *Server) nodeSave(c *fiber.Ctx, who auth.Actor) error {
 			return err
 		}
 	}
-	return s.done(c, "/flows/"+e.a.Key+"#node-"+string(e.node.ID), "Saved as a new revision.")
+	return s.done(c, "/flows/"+e.a.Key+"#node-"+string(e.node.ID), "Saved as a new revision."+met)
 }
 
-func (s *Server) saveFlow(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, f flow.Content, base int) error {
-	doc, err := s.kinds().Read(review.Flow, a.Key, contentOf(f))
+// nodeClash shows the form with both changes where they go together, and this one
+// where they do not. A node that is gone cannot be saved again.
+func (s *Server) nodeClash(c *fiber.Ctx, who auth.Actor, e editing, two clash) error {
+	newest, err := s.flowAt(c.UserContext(), e.a.Key, e.a.Head)
 	if err != nil {
 		return err
 	}
+	if _, there := newest.Find(flow.NodeID(c.Params("node"))); !there {
+		return two
+	}
+	e, err = s.editingNode(e.a, two.merged, string(e.node.ID))
+	if err != nil {
+		return err
+	}
+	return s.nodePage(c, who, e, nil, readContent(e), e.a.Head, http.StatusConflict, two.again())
+}
+
+// saveFlow saves a flow that was made of the revision base, together with what others
+// saved since; met says so.
+func (s *Server) saveFlow(c *fiber.Ctx, who auth.Actor, a postgres.Artifact, f flow.Content, base int) (met string, err error) {
+	f, base, met, err = s.meet(c.UserContext(), a, f, base)
+	if err != nil {
+		return "", err
+	}
+	doc, err := s.kinds().Read(review.Flow, a.Key, contentOf(f))
+	if err != nil {
+		return "", err
+	}
 	_, err = s.DB.SaveRevision(c.UserContext(), who, postgres.Save{Doc: doc, Message: c.FormValue("message"), Base: base, Via: "console"})
-	return err
+	return met, err
 }

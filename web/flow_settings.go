@@ -124,11 +124,7 @@ func (s *Server) settingsPage(c *fiber.Ctx, who auth.Actor, e editing, f sent, r
 
 // settingsSave is POST /flows/:key/settings.
 func (s *Server) settingsSave(c *fiber.Ctx, who auth.Actor) error {
-	e, err := s.editing(c)
-	if err != nil {
-		return err
-	}
-	base, err := postedBase(c)
+	e, base, err := s.editingFrom(c)
 	if err != nil {
 		return err
 	}
@@ -168,10 +164,16 @@ func (s *Server) settingsSave(c *fiber.Ctx, who auth.Actor) error {
 		r.wrong["p_name"] = "Name is needed."
 		return refused(ui.Notice{Tone: "bad", Text: "A flow needs a name."})
 	}
-	if err := s.saveFlow(c, who, e.a, f, base); badContent(err) {
+	met, err := s.saveFlow(c, who, e.a, f, base)
+	if two, ok := clashed(err); ok {
+		e.flow = two.merged
+		return s.settingsPage(c, who, e, nil, settingsRead(e.flow, settingsValues(e.flow)), e.a.Head, http.StatusConflict, two.again())
+	}
+	if badContent(err) {
 		return refused(refusal(err))
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
-	return s.done(c, "/flows/"+e.a.Key, "Saved as a new revision.")
+	return s.done(c, "/flows/"+e.a.Key, "Saved as a new revision."+met)
 }

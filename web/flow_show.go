@@ -36,7 +36,26 @@ func (s *Server) flowShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(review.Flow)}, artifacts.Outline(s.outlinePage(a, f, problems, undo, redo, who)))
+	p := s.outlinePage(a, f, problems, undo, redo, who)
+	there, err := s.DB.Attending(c.UserContext(), review.Flow, a.Key)
+	if err != nil {
+		return err
+	}
+	if names := othersThere(there, who); len(names) > 0 {
+		p.Notices = append(p.Notices, ui.Notice{Tone: "info", Text: "On the canvas now: " + strings.Join(names, ", ") + ". What you save here appears there, and what is changed apart comes together."})
+	}
+	return s.show(c, who, frame{Title: a.Name, Crumbs: crumbsOf(review.Flow)}, artifacts.Outline(p))
+}
+
+// othersThere are the names of those who draw the same flow, each once.
+func othersThere(all []postgres.Presence, who auth.Actor) []string {
+	var out []string
+	for _, p := range all {
+		if p.UserID != who.UserID && p.Edits && !slices.Contains(out, p.Name) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
 }
 
 func (s *Server) outlinePage(a postgres.Artifact, f flow.Content, problems []fault.Problem, undo, redo int, who auth.Actor) artifacts.OutlinePage {

@@ -42,8 +42,16 @@ func (db *DB) Attend(ctx context.Context, by Actor, kind review.Kind, key string
 		if err := tx.Exec(`DELETE FROM canvas_presence WHERE seen_at < now() - interval '1 minute'`).Error; err != nil {
 			return fmt.Errorf("forget presence: %w", err)
 		}
-		return tx.Raw(`SELECT tab, user_id, name, node, edits, seen_at FROM canvas_presence WHERE kind = ? AND key = ? AND tab <> ? AND seen_at > now() - make_interval(secs => ?) ORDER BY name, tab LIMIT 50`,
-			kind, key, p.Tab, PresenceFor.Seconds()).Scan(&out).Error
+		return tx.Raw(presenceSQL, kind, key, p.Tab, PresenceFor.Seconds()).Scan(&out).Error
 	})
+	return out, asFault(err)
+}
+
+const presenceSQL = `SELECT tab, user_id, name, node, edits, seen_at FROM canvas_presence WHERE kind = ? AND key = ? AND tab <> ? AND seen_at > now() - make_interval(secs => ?) ORDER BY name, tab LIMIT 50`
+
+// Attending tells who has the artifact open.
+func (db *DB) Attending(ctx context.Context, kind review.Kind, key string) ([]Presence, error) {
+	var out []Presence
+	err := db.gorm.WithContext(ctx).Raw(presenceSQL, kind, key, "", PresenceFor.Seconds()).Scan(&out).Error
 	return out, asFault(err)
 }

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import * as clip from "../core/clipboard";
 import * as graph from "../core/graph";
 import { Editor } from "../core/editor";
+import { merge3, same } from "../core/merge";
 import { Catalog, Content, FlowNode, Spec, Start } from "../core/types";
 
 type Params = Record<string, Record<string, unknown>>;
@@ -51,5 +52,15 @@ for (const k of JSON.parse(readFileSync(process.env.EDITS!, "utf8")) as Case[]) 
     let c = drawn({ trigger: "event", nodes: ["event:hris.event", "way:branch", "a:set", "b:set", "end:stop"], edges: ["event.started>way", "way.yes>a", "way.no>b", "a.done>end", "b.done>end", "way.error>end"], params: k.with });
     for (const act of [...(k.after ?? []), k.act]) c = edit(c, act);
     assert.deepEqual(c, drawn(k.want));
+  });
+}
+
+// Two changes are brought together as the outline does.
+interface Merge { name: string; base: Content; mine: Content; theirs: Content; want: Content; clashes: [string, string[]][] }
+for (const k of JSON.parse(readFileSync(process.env.MERGES!, "utf8")) as Merge[]) {
+  test(k.name, () => {
+    const got = merge3(k.base, k.mine, k.theirs);
+    assert.deepEqual(got.clashes.map((c) => [c.part, c.fields]), k.clashes);
+    assert.ok(same(got.content, k.want), JSON.stringify(got.content));
   });
 }
