@@ -65,12 +65,30 @@ func contentHash(c function.Content) (string, error) {
 }
 
 // Examine also runs the cases against small changes of the source, one function at a
-// time. The same content is examined once.
+// time. The same content is examined once: who cannot wait finds the result later.
 func (j *Judge) Examine(ctx context.Context, c function.Content) (function.Examination, error) {
 	hash, err := contentHash(c)
 	if err != nil {
 		return function.Examination{}, err
 	}
+	type result struct {
+		report function.Examination
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		report, err := j.examine(context.WithoutCancel(ctx), hash, c)
+		done <- result{report, err}
+	}()
+	select {
+	case r := <-done:
+		return r.report, r.err
+	case <-ctx.Done():
+		return function.Examination{}, fault.New(fault.Unavailable, "The tests of this function are still being run against small changes of its code. Try again in a minute: what was found is kept.")
+	}
+}
+
+func (j *Judge) examine(ctx context.Context, hash string, c function.Content) (function.Examination, error) {
 	j.one.Lock()
 	defer j.one.Unlock()
 	j.mu.Lock()
@@ -81,7 +99,8 @@ func (j *Judge) Examine(ctx context.Context, c function.Content) (function.Exami
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	if found, err = j.Pool.Examine(ctx, c); err != nil {
+	found, err := j.Pool.Examine(ctx, c)
+	if err != nil {
 		return found, err
 	}
 	j.mu.Lock()
