@@ -83,7 +83,7 @@ end`
 // Whatever a call leaves behind, and however it ends, the next one finds what the very
 // first one found. Calls run beside each other, as in the server.
 func TestCalls_ShareNothing_S50(t *testing.T) {
-	p := open(t, Config{})
+	p := open(t, Config{Command: smallCommand(t)})
 	call := Call{Source: look, Seed: "seed", RunID: "r", Now: time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)}
 	first := p.try(t, call)
 	if first.Kind != OK {
