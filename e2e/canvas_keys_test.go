@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
 
 	"joinery/internal/auth"
 	"joinery/internal/flow"
@@ -117,7 +119,7 @@ func (k keyboard) pick(list, text, title string) {
 func (k keyboard) at(id string) {
 	k.d.t.Helper()
 	k.until("the focus at "+id, fmt.Sprintf(`document.activeElement.matches('.react-flow__node.selected[data-id=%q]')`, id))
-	k.until(id+" to be seen", `(`+unseen+`)(document.activeElement) === ""`) // the drawing glides there
+	k.until(id+" to be seen", `(`+unseen+`)(document.activeElement) === ""`)
 }
 
 // add puts a node beside what is there, or after the chosen one, and fills in its form.
@@ -143,12 +145,20 @@ func (k keyboard) connect(e flow.Edge, to flow.Node) {
 	k.until("the edge "+e.From+" to "+string(e.To), fmt.Sprintf(`document.querySelector('.react-flow__edge[data-id="%s>%s"]') !== null && !document.querySelector("dialog[open]")`, e.From, e.To))
 }
 
+// still asks for less motion, as some people do.
+func (b *tab) still() {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+	require.NoError(b.t, err)
+}
+
 // find goes to a node by its id.
 func (k keyboard) find(n flow.Node) {
 	k.d.t.Helper()
 	k.press("f", ctrl)
 	k.pick("Find a node", string(n.ID), n.Name)
 	k.at(string(n.ID))
+	require.Zero(k.d.t, eval[int](k.d.tab, `document.getAnimations().length`), "nothing moves for whoever wants less motion")
 }
 
 // From an empty canvas the flow that ships is built with keys alone: the focus is always to be seen
@@ -160,6 +170,7 @@ func TestCanvas_BuildsTheEmployeeFlowWithTheKeyboard(t *testing.T) {
 	want, hash := employee(t, s.DB, bo.Actor())
 	b := openTab(t, base)
 	b.use(screen{"large", 1600, 1000, "light"})
+	b.still()
 	d := &drawer{tab: b}
 	k := keyboard{d}
 	d.hand = k

@@ -36,9 +36,15 @@ func TestPanel_BesideTheCanvas(t *testing.T) {
 	}
 	b.use(screens()[0])
 	eval[bool](b, when+`.select() ?? true`)
+	b.typed("1 == 2")
+	b.until("judged", `document.querySelector('.drawer [data-preview="p_when"]')?.textContent === "false"`)
+	eval[bool](b, when+`.select() ?? true`)
+	places := `[...document.querySelectorAll('.drawer form fieldset :is(label, input, textarea, select)')].map((e) => Math.round(e.getBoundingClientRect().top)).join()`
+	before := eval[string](b, places)
 	b.typed("steps.known.en")
 	b.until("the suggestion", `document.querySelector(".complete:popover-open [aria-selected=true] code")?.textContent === "enabled"`)
 	b.until("judged while the list is open", when+`.getAttribute("aria-invalid") === "true"`)
+	require.Equal(t, before, eval[string](b, places), "what is said moves no field")
 	b.until("the list is still told", when+`.getAttribute("aria-activedescendant") === document.querySelector(".complete [aria-selected=true]").id`)
 	b.look("panel-canvas-complete")
 	b.key("Enter", 0)

@@ -44,7 +44,7 @@ func Check(c Content, cat Catalog, k Known) []fault.Problem {
 		f.add("name", "Name is needed.")
 	}
 	if len(c.Nodes) > MaxNodes {
-		f.add("nodes", "A flow may have up to %d nodes.", MaxNodes)
+		f.add("nodes", "The flow has %d nodes, and %d are the most. Remove %d, or make two flows of it.", len(c.Nodes), MaxNodes, len(c.Nodes)-MaxNodes)
 		return f.problems
 	}
 	if c.Limits.RunsPerHour < 0 || c.Limits.CreatesPerHour < 0 || c.Limits.GrantsPerHour < 0 || c.Limits.WriteBacksPerHour < 0 {

@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"regexp"
 	"unicode/utf8"
@@ -83,7 +84,7 @@ func (l Layout) check() error {
 		return false
 	}
 	if len(l.Nodes) > 2000 || len(l.Notes) > maxNotes || len(l.Groups) > maxGroups {
-		return bad("it has too many notes or groups.")
+		return bad(fmt.Sprintf("a flow may have up to %d notes and %d groups.", maxNotes, maxGroups))
 	}
 	for id, p := range l.Nodes {
 		if far(p.X, p.Y) || !layoutID.MatchString(string(id)) {

@@ -70,7 +70,7 @@ export class Session {
   private constructor(readonly net: Net, readonly editor: Editor, readonly start: Start, first: Doc, readonly mode: Mode) {
     this.review = start.review ?? "";
     this.saver = new Saver(this.storeKey, { put: (body) => this.put(body) }, store, { now: () => Date.now(), after: (ms, act) => { const t = setTimeout(act, ms); return () => clearTimeout(t); } }, {
-      state: (state, sentence) => { this.saveState = state; this.saveSentence = sentence; editor.notify(); },
+      state: (state, sentence) => { this.saveState = state; this.saveSentence = sentence; if (sentence && state !== "conflict") editor.say(sentence); else editor.notify(); },
       saved: (_revision, _hash, problems) => editor.judge(problems),
       conflict: (head) => { void this.settle(head); },
     }, start.revision, start.hash, first);

@@ -2,7 +2,7 @@
 // YAML; among tabs of one browser it travels whole, under a type of its own.
 import { ID, edgesOf, findNode, freeID, split } from "./graph";
 import { renamed } from "./rename";
-import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, Layout, Note, Point } from "./types";
+import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, Layout, MOST, Note, Point } from "./types";
 import { toYAML } from "./yaml";
 
 export const MIME = "application/x-joinery-flow+json";
@@ -24,7 +24,15 @@ export function copy(doc: Doc, ids: ReadonlySet<string>): Snippet {
   };
 }
 
-export const asText = (s: Snippet): string => toYAML({ nodes: s.nodes, edges: s.edges.length ? s.edges : undefined });
+/** asText is YAML of nodes; notes alone are their own text. */
+export const asText = (s: Snippet): string => (s.nodes.length ? toYAML({ nodes: s.nodes.map(({ id, type, name, ...rest }) => ({ id, type, name, ...rest })), edges: s.edges.length ? s.edges : undefined }) : (s.notes ?? []).map((n) => n.text).join("\n\n"));
+
+/** count says how many there are. */
+export function count(nodes: number, notes: number): string {
+  const some = (n: number, one: string) => (n === 1 ? `one ${one}` : `${n} ${one}s`);
+  const text = [nodes || !notes ? some(nodes, "node") : "", notes ? some(notes, "note") : ""].filter(Boolean).join(" and ");
+  return text[0].toUpperCase() + text.slice(1);
+}
 
 const isNode = (n: unknown): n is FlowNode => typeof (n as FlowNode)?.id === "string" && typeof (n as FlowNode)?.type === "string";
 const isEdge = (e: unknown): e is FlowEdge => typeof (e as FlowEdge)?.from === "string" && typeof (e as FlowEdge)?.to === "string";
@@ -40,11 +48,11 @@ export function read(text: string): Snippet | undefined {
 export function asSnippet(v: unknown): Snippet | undefined {
   const x = v as Partial<Snippet> | null;
   if (!x || !Array.isArray(x.nodes) || !x.nodes.every(isNode)) return undefined;
-  const notes = Array.isArray(x.notes) ? x.notes.filter((n) => isPoint(n) && typeof n.text === "string") : [];
+  const notes = Array.isArray(x.notes) ? x.notes.filter((n) => isPoint(n) && typeof n.text === "string").map((n) => ({ ...n, text: n.text.slice(0, MOST.note) })) : [];
   if (x.nodes.length + notes.length === 0) return undefined;
   const at: Record<string, Point> = {};
   for (const [id, p] of Object.entries(x.at ?? {})) if (isPoint(p)) at[id] = { x: p.x, y: p.y };
-  return { nodes: x.nodes, edges: Array.isArray(x.edges) ? x.edges.filter(isEdge) : [], at, notes, groups: Array.isArray(x.groups) ? x.groups.filter((g) => Array.isArray(g?.nodes)) : [] };
+  return { nodes: x.nodes, edges: Array.isArray(x.edges) ? x.edges.filter(isEdge) : [], at, notes, groups: Array.isArray(x.groups) ? x.groups.filter((g) => Array.isArray(g?.nodes) && typeof g.title === "string").map((g) => ({ ...g, title: g.title.slice(0, MOST.title) })) : [] };
 }
 
 /** paste puts a snippet into a document; ids that are taken are renewed, also where expressions of the snippet name them. A second start is left out. */
@@ -68,9 +76,10 @@ export function paste(doc: Doc, cat: Catalog, s: Snippet, move: (p: Point) => Po
   }
   const layout: Layout = { ...doc.layout, nodes: { ...doc.layout.nodes } };
   for (const n of pasted) { const p = s.at?.[n.id]; if (p) layout.nodes![now.get(n.id)!] = move(p); }
-  const notes = (s.notes ?? []).map((n) => ({ ...n, ...move(n), id: fresh("note") }));
+  const notes = (s.notes ?? []).slice(0, MOST.notes - (doc.layout.notes ?? []).length).map((n) => ({ ...n, ...move(n), id: fresh("note") }));
   layout.notes = [...(doc.layout.notes ?? []), ...notes];
-  layout.groups = [...(doc.layout.groups ?? []), ...(s.groups ?? []).map((g) => ({ ...g, id: fresh("group"), nodes: g.nodes.map((id) => now.get(id) ?? "").filter(Boolean) }))];
+  const groups = (s.groups ?? []).slice(0, MOST.groups - (doc.layout.groups ?? []).length).map((g) => ({ ...g, id: fresh("group"), nodes: g.nodes.map((id) => now.get(id) ?? "").filter(Boolean) }));
+  layout.groups = [...(doc.layout.groups ?? []), ...groups];
   return { doc: { content, layout }, ids: [...nodes.map((n) => n.id), ...notes.map((n) => n.id)] };
 }
 

@@ -6,7 +6,7 @@ import { History } from "./history";
 import * as place from "./place";
 import { flat } from "./merge";
 import { Finding, byNode, findings } from "./problems";
-import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, Note, Point, Problem, Start } from "./types";
+import { Catalog, Content, Doc, FlowEdge, FlowNode, Group, MOST, Note, Point, Problem, Start } from "./types";
 
 export type Mode = "edit" | "view" | "diff" | "run";
 
@@ -18,8 +18,11 @@ export class Editor {
   readonly history: History<Doc>;
   selected: ReadonlySet<string> = new Set();
   edge = ""; // the chosen edge, by its key
+  marking = false; // an area is being dragged over what is to be chosen
   problems: Finding[] = [];
   problemsOf: ReadonlyMap<string, Finding[]> = new Map();
+  /** sight is set by the view: the middle of what is in sight. */
+  sight: (() => Point) | undefined;
   said = ""; // the last thing worth telling, also to screen readers
   private saidCount = 0;
   private readonly listeners = new Set<() => void>();
@@ -91,6 +94,7 @@ export class Editor {
     this.history.seal();
     this.notify();
   }
+  mark(on: boolean): void { if (this.marking !== on) { this.marking = on; this.notify(); } }
   selectEdge(key: string): void {
     if (this.edge === key && this.selected.size === 0) return;
     this.edge = key; this.selected = new Set(); this.notify();
@@ -99,6 +103,11 @@ export class Editor {
 
   get one(): FlowNode | undefined {
     return this.selected.size === 1 ? graph.findNode(this.content, [...this.selected][0]) : undefined;
+  }
+
+  /** note is the note that is chosen, alone. */
+  get note(): Note | undefined {
+    return this.selected.size === 1 ? this.doc.layout.notes?.find((n) => this.selected.has(n.id)) : undefined;
   }
 
   // Nodes and edges.
@@ -121,9 +130,9 @@ export class Editor {
     let layout = this.doc.layout;
     if (to.at) {
       const p = { x: to.at.x - place.widthOf(n, this.catalog) / 2, y: to.at.y };
-      layout = place.at(layout, made.id, place.free(made.content, layout, this.catalog, p, place.widthOf(n, this.catalog), made.id));
+      layout = place.at(layout, made.id, this.near(made.content, p, n));
     } else if (behind) layout = place.below({ content: made.content, layout }, this.catalog, made.id, behind);
-    else layout = place.at(layout, made.id, place.free(made.content, layout, this.catalog, this.end(), place.WIDTH, made.id));
+    else layout = place.at(layout, made.id, this.near(made.content, this.middle(place.widthOf(n, this.catalog), place.HEIGHT), n));
     this.history.seal();
     this.selected = new Set([made.id]);
     this.edge = "";
@@ -132,10 +141,14 @@ export class Editor {
     return made.id;
   }
 
-  /** end is a place below everything. */
-  private end(): Point {
-    const b = place.bounds(place.rects(this.content, this.doc.layout, this.catalog).values());
-    return b ? { x: b.x, y: b.y + b.h + place.ROW - place.HEIGHT } : { x: 0, y: 0 };
+  private near(content: Content, wish: Point, n: FlowNode): Point {
+    return place.near({ content, layout: this.doc.layout }, this.catalog, wish, { w: place.widthOf(n, this.catalog), h: place.HEIGHT }, n.id);
+  }
+
+  /** middle is where something of a size stands in the middle of what is in sight; the first thing of all begins the drawing. */
+  private middle(w: number, h: number): Point {
+    const p = this.content.nodes.length > 0 ? this.sight?.() : undefined;
+    return p ? { x: p.x - w / 2, y: p.y - h / 2 } : { x: 0, y: 0 };
   }
 
   connect(from: string, to: string): boolean {
@@ -260,8 +273,10 @@ export class Editor {
     this.say("Tidied up.");
   }
 
-  addNote(at: Point): string {
-    const note: Note = { id: clip.fresh("note"), ...place.snap(at), w: 220, h: 120, text: "" };
+  addNote(): string {
+    if ((this.doc.layout.notes ?? []).length >= MOST.notes) { this.say(`A flow may have up to ${MOST.notes} notes.`); return ""; }
+    const size = { w: 220, h: 120 };
+    const note: Note = { id: clip.fresh("note"), ...place.near(this.doc, this.catalog, this.middle(size.w, size.h), size), ...size, text: "" };
     this.selected = new Set([note.id]);
     this.act("Add a note", { content: this.content, layout: { ...this.doc.layout, notes: [...(this.doc.layout.notes ?? []), note] } });
     return note.id;
@@ -273,16 +288,17 @@ export class Editor {
     this.act("Change a note", { content: this.content, layout: { ...this.doc.layout, notes: notes.map((n) => (n.id === id ? { ...n, ...change } : n)) } }, change.text === undefined ? undefined : `note:${id}`);
   }
 
-  /** group frames the chosen nodes; those of one group exactly are freed again. */
-  group(): void {
+  /** group frames the chosen nodes and gives the group's id; those of one group exactly are freed again. */
+  group(): string {
     const ids = [...this.selected].filter((id) => graph.findNode(this.content, id));
-    if (ids.length === 0) return this.say("Choose nodes first, then group them.");
     const groups = this.doc.layout.groups ?? [];
     const whole = groups.find((g) => g.nodes.length === ids.length && g.nodes.every((id) => this.selected.has(id)));
-    if (whole) return this.ungroup(whole.id);
+    if (whole) { this.ungroup(whole.id); return ""; }
+    if (ids.length === 0 || groups.length >= MOST.groups) { this.say(ids.length === 0 ? "Choose nodes first, then group them." : `A flow may have up to ${MOST.groups} groups.`); return ""; }
     const group: Group = { id: clip.fresh("group"), title: "Group", nodes: ids };
     const others = groups.map((g) => ({ ...g, nodes: g.nodes.filter((id) => !this.selected.has(id)) })).filter((g) => g.nodes.length > 0);
     this.act("Group", { content: this.content, layout: { ...this.doc.layout, groups: [...others, group] } });
+    return group.id;
   }
 
   ungroup(id: string): void { this.act("Ungroup", { content: this.content, layout: { ...this.doc.layout, groups: (this.doc.layout.groups ?? []).filter((g) => g.id !== id) } }); }
@@ -296,23 +312,25 @@ export class Editor {
   // Clipboard.
   copy(): clip.Snippet | undefined { return this.selected.size ? clip.copy(this.doc, this.selected) : undefined; }
 
-  /** paste puts a snippet at a point, or a little beside where it was. */
-  paste(s: clip.Snippet, at?: Point, by?: Tidier): void {
+  /** paste puts a snippet around a point, or beside where it was; it hides nothing. */
+  paste(s: clip.Snippet, at?: Point, tidier?: Tidier, label = "Paste", word = "pasted"): void {
     let snippet = s;
-    if (s.nodes.some((n) => !s.at?.[n.id]) && by) {
+    if (s.nodes.some((n) => !s.at?.[n.id])) {
       const only = { ...this.content, trigger: "", nodes: s.nodes, edges: s.edges };
-      snippet = { ...s, at: by(only, this.catalog) };
+      snippet = { ...s, at: tidier?.(only, this.catalog) ?? {} };
     }
-    const all = [...Object.values(snippet.at ?? {}), ...(snippet.notes ?? [])];
-    const x = Math.min(...all.map((p) => p.x)), y = Math.min(...all.map((p) => p.y));
-    const move = (p: Point): Point => place.snap(at ? { x: p.x - x + at.x, y: p.y - y + at.y } : { x: p.x + 2 * place.GRID, y: p.y + 2 * place.GRID });
-    const made = clip.paste(this.doc, this.catalog, snippet, move);
+    const boxes = [...place.covered({ content: { ...this.content, nodes: snippet.nodes }, layout: { nodes: snippet.at, notes: snippet.notes } }, this.catalog).values()];
+    const b = place.bounds(boxes)!, by = at ? place.snap({ x: at.x - b.x - b.w / 2, y: at.y - b.y - b.h / 2 }) : { x: 0, y: 0 };
+    const moved = (p: Point, by: Point): Point => place.snap({ x: p.x + by.x, y: p.y + by.y });
+    const away = place.beside(place.covered(this.doc, this.catalog).values(), boxes.map((r) => ({ ...r, ...moved(r, by) })));
+    const made = clip.paste(this.doc, this.catalog, snippet, (p) => moved(moved(p, by), away));
     this.selected = new Set(made.ids);
-    this.said = `${made.ids.length === 1 ? "One node" : `${made.ids.length} nodes`} pasted.`; this.saidCount++;
-    this.act("Paste", made.doc);
+    const nodes = made.ids.filter((id) => graph.findNode(made.doc.content, id)).length;
+    this.said = `${clip.count(nodes, made.ids.length - nodes)} ${word}.${nodes < snippet.nodes.length ? " The start was left out: a flow has one." : ""}`; this.saidCount++;
+    if (made.ids.length > 0) this.act(label, made.doc); else this.notify();
   }
 
-  duplicate(): void { const s = this.copy(); if (s) this.paste(s); }
+  duplicate(): void { const s = this.copy(); if (s) this.paste(s, undefined, undefined, "Duplicate", "duplicated"); }
 
   /** go walks along the edges from the chosen node: down, up, or to a neighbour. */
   go(way: "down" | "up" | "left" | "right", more = false): void {

@@ -25,7 +25,7 @@ export function portX(index: number, count: number, width: number): number {
 
 export const snap = (p: Point): Point => ({ x: Math.round(p.x / GRID) * GRID, y: Math.round(p.y / GRID) * GRID });
 
-interface Rect extends Point { w: number; h: number }
+export interface Rect extends Point { w: number; h: number }
 
 const hit = (a: Rect, b: Rect): boolean =>
   a.x < b.x + b.w + GRID && b.x < a.x + a.w + GRID && a.y < b.y + b.h + GRID && b.y < a.y + a.h + GRID;
@@ -51,6 +51,29 @@ export function free(content: Content, layout: Layout, cat: Catalog, wish: Point
     p = snap({ x: Math.max(p.x + GRID, blocked.x + blocked.w + GAP), y: p.y });
   }
   return p;
+}
+
+const around: Point[] = Array.from({ length: 17 * 17 }, (_, i) => ({ x: (i % 17 - 8) * (WIDTH + GAP), y: (Math.floor(i / 17) - 8) * ROW }))
+  .sort((a, b) => Math.hypot(a.x, 2 * a.y) - Math.hypot(b.x, 2 * b.y) || b.y - a.y || b.x - a.x); // a screen is wider than high
+
+/** beside gives how far boxes have to go from where they are wished so that they hide nothing: as little as can be, or below everything. */
+export function beside(others: Iterable<Rect>, wished: Rect[]): Point {
+  const all = [...others];
+  const spot = around.find((d) => !wished.some((r) => all.some((o) => hit({ ...r, x: r.x + d.x, y: r.y + d.y }, o))));
+  return spot ?? { x: 0, y: Math.max(...all.map((o) => o.y + o.h)) - Math.min(...wished.map((r) => r.y)) + ROW - HEIGHT };
+}
+
+/** near finds the free place nearest to a wish. */
+export function near(doc: Doc, cat: Catalog, wish: Point, size: { w: number; h: number }, except = ""): Point {
+  const p = snap(wish), d = beside([...covered(doc, cat)].filter(([id]) => id !== except).map(([, r]) => r), [{ ...p, ...size }]);
+  return { x: p.x + d.x, y: p.y + d.y };
+}
+
+/** covered is what nodes and notes cover. */
+export function covered({ content, layout }: Doc, cat: Catalog): Map<string, Rect> {
+  const out = rects(content, layout, cat);
+  for (const n of layout.notes ?? []) out.set(n.id, n);
+  return out;
 }
 
 /** below gives a new node behind a port its place under it, and moves what follows down when it would be in the way. */

@@ -33,6 +33,9 @@ export interface Note { id: string; x: number; y: number; w: number; h: number; 
 
 export interface Group { id: string; title: string; tone?: string; nodes: string[] }
 
+/** What the server keeps beside a flow at most. */
+export const MOST = { notes: 200, groups: 100, note: 4_000, title: 200 };
+
 export interface Layout { nodes?: Record<string, Point>; notes?: Note[]; groups?: Group[] }
 
 /** Doc is what one act changes and one undo brings back. */

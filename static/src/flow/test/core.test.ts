@@ -105,7 +105,7 @@ test("moving, notes and groups change no content", () => {
   e.move({ set: { x: 500, y: 500 } });
   e.select(["set", "set_2"]);
   e.group();
-  e.addNote({ x: 1, y: 2 });
+  e.addNote();
   e.tidy(tidy);
   assert.equal(e.content, content);
   assert.equal(e.doc.layout.groups!.length, 1);

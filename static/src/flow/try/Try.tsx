@@ -12,7 +12,7 @@ export function TryBar() {
   useEditor(editor);
   if (!start.can.simulate) return null;
   const t = trialOf(session);
-  return <button type="button" className="button button-small try-open" aria-expanded={t.open} onClick={() => t.show(!t.open)}><Icon name="play" />Try here</button>;
+  return <button type="button" className="button button-small try-open" aria-expanded={t.open} onClick={() => { if (!t.open && matchMedia("(max-width: 860px)").matches) editor.select([]); t.show(!t.open); }}><Icon name="play" />Try here</button>;
 }
 
 export function TrySide() {
@@ -36,15 +36,6 @@ function Panel() {
       <header className="drawer-head"><div className="drawer-title"><h2>Try</h2><p className="muted small">Nothing is written anywhere.</p></div>
         <button type="button" className="button button-quiet button-icon" aria-label="Close the trial" onClick={() => t.show(false)}><Icon name="x" /></button></header>
       <div className="drawer-body">
-        {wrong && <p className="notice notice-bad">{wrong}</p>}
-        {t.trouble.map((x) => <p key={x} className="notice notice-bad" role="alert">{x}</p>)}
-        {r && <section className="try-result" aria-label="What came of it">
-          <p className={`notice notice-${r.state === "failed" ? "bad" : r.state === "waiting" ? "warn" : "good"}`}>{summary(r)}</p>
-          {t.old && <p className="notice notice-warn">The flow was changed since. Try again to see what it would do now.</p>}
-          {r.changes.length > 0 && <><h3>What would change</h3><ul className="lines">{r.changes.map((c, i) => <li key={i}>{c.sentence}</li>)}</ul></>}
-          {r.unasked.length > 0 && <p className="muted small">Not asked, so only assumed: {r.unasked.join(", ")}.</p>}
-          <button type="button" className="button button-small button-quiet" onClick={() => t.clear()}>Clear what was tried</button>
-        </section>}
         <form ref={form} className="stack" onSubmit={(e) => { e.preventDefault(); if ((e.nativeEvent as SubmitEvent).submitter?.getAttribute("name") === "find") void fill(String(new FormData(e.currentTarget).get("q") ?? "")); else void t.run(); }}>
           <div ref={place} className="stack panel-place" />
           {t.pins.count > 0 && <p className="muted small">Pinned: {editor.content.nodes.filter((n) => t.pins.of(n.id)).map((n) => <button key={n.id} type="button" className="link" onClick={() => { editor.select([n.id]); center(n.id); }}>{n.name || n.id}</button>)}</p>}
@@ -56,6 +47,17 @@ function Panel() {
           <div className="actions"><button type="button" className="button button-small" onClick={tests}><Icon name="history" />Test {start.can.edit ? "what is drawn" : "this revision"}</button></div>
         </section>
       </div>
+      {(wrong || t.trouble.length > 0 || r) && <div className="drawer-below">
+        {wrong && <p className="notice notice-bad">{wrong}</p>}
+        {t.trouble.map((x) => <p key={x} className="notice notice-bad" role="alert">{x}</p>)}
+        {r && <section className="try-result" aria-label="What came of it">
+          <p className={`notice notice-${r.state === "failed" ? "bad" : r.state === "waiting" ? "warn" : "good"}`}>{summary(r)}</p>
+          {t.old && <p className="notice notice-warn">The flow was changed since. Try again to see what it would do now.</p>}
+          {r.changes.length > 0 && <><h3>What would change</h3><ul className="lines">{r.changes.map((c, i) => <li key={i}>{c.sentence}</li>)}</ul></>}
+          {r.unasked.length > 0 && <p className="muted small">Not asked, so only assumed: {r.unasked.join(", ")}.</p>}
+          <button type="button" className="button button-small button-quiet" onClick={() => t.clear()}>Clear what was tried</button>
+        </section>}
+      </div>}
     </section>
   );
 }

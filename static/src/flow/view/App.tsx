@@ -1,10 +1,10 @@
 // The builder: palette, drawing, drawer, and what opens over them.
-import { ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { ReactFlowProvider, useReactFlow, type Viewport } from "@xyflow/react";
 import { Suspense, lazy, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import * as clip from "../core/clipboard";
 import { exitsOf, nextPort } from "../core/graph";
 import { find } from "../core/keys";
-import { GRID, HEIGHT, WIDTH } from "../core/place";
+import { GRID, covered } from "../core/place";
 import { next } from "../core/problems";
 import type { Point } from "../core/types";
 import { extensions } from "../extensions";
@@ -12,6 +12,7 @@ import { Session, loadTidy } from "../session";
 import { Bar, Problems, Said, Zoom } from "./Bars";
 import { Canvas, glide } from "./Canvas";
 import { Ask, Context, Tools, useEditor } from "./context";
+import { middle as middleOf, toMiddle } from "./sight";
 import { Drawer } from "./Drawer";
 import { Palette } from "./Palette";
 import { Picker } from "./Picker";
@@ -36,12 +37,18 @@ function Builder({ session }: { session: Session }) {
   const pointer = useRef<Point>(undefined);
   const ready = useRef(false); // everything is saved and judged: the form may be sent
 
+  const going = useRef<Viewport>(undefined); // where the drawing glides to
+  const pane = () => root.current!.querySelector<HTMLElement>(".react-flow")!;
   const center = useCallback((id: string) => {
-    const p = editor.doc.layout.nodes?.[id];
-    if (p) void flow.setCenter(p.x + WIDTH / 2, p.y + HEIGHT / 2, { zoom: Math.max(flow.getZoom(), 0.7), duration: glide(180) });
+    const r = covered(editor.doc, editor.catalog).get(id);
+    if (!r) return;
+    const to = going.current = toMiddle(pane(), r, Math.max(flow.getZoom(), 0.7)), duration = glide(180);
+    void flow.setViewport(to, { duration });
+    setTimeout(() => { if (going.current === to) going.current = undefined; }, duration + 40);
   }, [editor, flow]);
+  const view = useCallback(() => going.current ?? flow.getViewport(), [flow]);
   useEffect(() => { session.center = center; }, [session, center]);
-  const tools = useMemo<Tools>(() => ({ editor, session, start: session.start, ask, center, naming, setNaming }), [editor, session, center, naming]);
+  const tools = useMemo<Tools>(() => ({ editor, session, start: session.start, ask, center, view, naming, setNaming }), [editor, session, center, view, naming]);
 
   const focusNode = useCallback(() => { requestAnimationFrame(() => {
     const id = [...editor.selected].at(-1);
@@ -69,10 +76,8 @@ function Builder({ session }: { session: Session }) {
     editor.say(`Problem ${i + 1} of ${editor.problems.length}: ${f.text}`);
   }, [editor, at, center, focusNode]);
 
-  const middle = useCallback((): Point => {
-    const r = root.current?.querySelector(".react-flow")?.getBoundingClientRect();
-    return flow.screenToFlowPosition({ x: (r?.left ?? 0) + (r?.width ?? 0) / 2, y: (r?.top ?? 0) + (r?.height ?? 0) / 2 });
-  }, [flow]);
+  const middle = useCallback((): Point => middleOf(pane(), view()), [view]);
+  useEffect(() => { editor.sight = middle; }, [editor, middle]);
 
   const act = useCallback((id: string, e: KeyboardEvent): boolean => {
     const one = editor.one;
@@ -88,20 +93,21 @@ function Builder({ session }: { session: Session }) {
         else ask({ kind: "way", node: one.id });
         return true;
       }
-      case "note": editor.addNote(middle()); return true;
+      case "note": editor.addNote(); return true;
       case "open":
         if (onButton) return false;
         if (onEdge) { editor.selectEdge(onEdge); return true; }
         if (onNode && !editor.selected.has(onNode)) { editor.select([onNode]); if (!session.enter) return true; }
+        if (editor.note) { setNaming(editor.note.id); return true; }
         if (session.enter) return session.enter();
         if (root.current?.querySelector(".panel-place")?.dispatchEvent(new CustomEvent("joinery:focus-form")) === undefined) root.current?.querySelector<HTMLElement>(".drawer :is(button, summary, a)")?.focus();
         return true;
-      case "rename": if (one) setNaming(one.id); return true;
+      case "rename": setNaming(one?.id ?? editor.note?.id ?? ""); return true;
       case "remove": editor.remove(); return true;
       case "undo": editor.undo(); return true;
       case "redo": editor.redo(); return true;
       case "duplicate": editor.duplicate(); return true;
-      case "group": editor.group(); return true;
+      case "group": setNaming(editor.group()); return true;
       case "tidy": void loadTidy().then((t) => editor.tidy(t)); return true;
       case "save": void session.save().then((all) => { if (all) editor.say(`Saved as revision ${session.saver.base}.`); }); return true;
       case "settings": location.assign(session.net.at("settings")); return true;
@@ -161,7 +167,7 @@ function Builder({ session }: { session: Session }) {
       e.clipboardData.setData("text/plain", clip.asText(s));
       e.clipboardData.setData(clip.MIME, JSON.stringify(s));
       if (e.type === "cut" && editor.edits) editor.remove();
-      editor.say(`${s.nodes.length === 1 ? "One node" : `${s.nodes.length} nodes`} ${e.type === "cut" ? "cut" : "copied"}.`);
+      editor.say(`${clip.count(s.nodes.length, s.notes?.length ?? 0)} ${e.type === "cut" ? "cut" : "copied"}.`);
     };
     const paste = async (e: ClipboardEvent) => {
       if (!ours(e) || !editor.edits || !e.clipboardData) return;
@@ -175,13 +181,13 @@ function Builder({ session }: { session: Session }) {
         s = clip.asSnippet(body);
       }
       if (!s) { editor.say("There are no nodes in what you pasted."); return; }
-      editor.paste(s, whole && s.nodes.some((n) => editor.content.nodes.some((m) => m.id === n.id)) ? undefined : pointer.current ?? middle(), await loadTidy());
+      editor.paste(s, whole && s.nodes.some((n) => editor.content.nodes.some((m) => m.id === n.id)) ? undefined : pointer.current ? flow.screenToFlowPosition(pointer.current) : middle(), await loadTidy());
       focusNode();
     };
     const pasted = (e: ClipboardEvent) => { void paste(e); };
     document.addEventListener("copy", copy); document.addEventListener("cut", copy); document.addEventListener("paste", pasted);
     return () => { document.removeEventListener("copy", copy); document.removeEventListener("cut", copy); document.removeEventListener("paste", pasted); };
-  }, [editor, session, middle, focusNode]);
+  }, [editor, session, flow, middle, focusNode]);
 
   // A review takes what is saved, so everything is saved first; with problems it is refused here already.
   useEffect(() => {
@@ -209,7 +215,7 @@ function Builder({ session }: { session: Session }) {
   const sides = extensions.filter((x) => x.Side && (x.modes ?? ["edit"]).includes(editor.mode));
   return (
     <Context.Provider value={tools}>
-      <div ref={root} className={`builder-grid mode-${editor.mode}`} onFocus={(e) => { held.current = e.target.closest(".react-flow__node"); }} onPointerMove={(e) => { if ((e.target as Element).closest?.(".react-flow__pane, .react-flow__node")) pointer.current = flow.screenToFlowPosition({ x: e.clientX, y: e.clientY }); }}>
+      <div ref={root} className={`builder-grid mode-${editor.mode}`} onFocus={(e) => { held.current = e.target.closest(".react-flow__node"); }} onPointerMove={(e) => { pointer.current = (e.target as Element).closest?.(".react-flow__pane, .react-flow__node") ? { x: e.clientX, y: e.clientY } : undefined; }}>
         {editor.edits && <Palette />}
         <div className="canvas-place">
           <Canvas />

@@ -7,6 +7,7 @@ import { extensions } from "../extensions";
 import { loadTidy } from "../session";
 import { glide } from "./Canvas";
 import { useEditor, useTools } from "./context";
+import { named } from "./Drawer";
 import { Icon } from "./Icon";
 
 const mac = /Mac|iP(hone|ad)/.test(navigator.platform);
@@ -91,7 +92,7 @@ export const Problems = memo(function Problems({ close, at, setAt }: { close(): 
         <button type="button" className="button button-quiet button-icon" aria-label="Close the list" onClick={close}><Icon name="x" /></button></header>
       {editor.problems.length === 0 ? <p className="muted">Nothing is wrong. The flow can be submitted for review.</p> : (
         <ol>{editor.problems.map((f, i) => (
-          <li key={i}><button type="button" className="problem" aria-current={i === at ? "true" : undefined} onClick={() => go(i)}><Icon name="triangle-alert" /><span><strong>{f.node ? titleAt(editor, f.node) : "The flow"}</strong>{f.field ? ` · ${f.field}` : ""}<br />{f.text}</span></button></li>
+          <li key={i}><button type="button" className="problem" aria-current={i === at ? "true" : undefined} onClick={() => go(i)}><Icon name="triangle-alert" /><span><strong>{f.node ? titleAt(editor, f.node) : "The flow"}</strong><br />{named(editor, f)}{f.text}</span></button></li>
         ))}</ol>
       )}
     </section>

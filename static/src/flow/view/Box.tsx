@@ -76,12 +76,13 @@ function Naming({ n }: { n: FlowNode }) {
   const input = useRef<HTMLInputElement>(null);
   const done = useRef(false);
   useEffect(() => { input.current?.focus(); input.current?.select(); }, []);
-  const end = (keep: boolean) => {
+  const end = (keep: boolean, byKey = false) => {
     if (done.current) return;
     done.current = true;
+    if (byKey) input.current?.closest<HTMLElement>(".react-flow__node")?.focus({ preventScroll: true });
     if (keep && input.current) editor.rename(n.id, input.current.value);
     setNaming("");
   };
   return <input ref={input} className="box-naming nodrag nopan" aria-label={`Name of ${n.id}`} defaultValue={titleOf(n)} maxLength={200} onBlur={() => end(true)}
-    onKeyDown={(e) => { if (e.key === "Enter" || e.key === "Escape") { e.preventDefault(); e.stopPropagation(); end(e.key === "Enter"); } }} />;
+    onKeyDown={(e) => { if (e.key === "Enter" || e.key === "Escape") { e.preventDefault(); e.stopPropagation(); end(e.key === "Enter", true); } }} />;
 }

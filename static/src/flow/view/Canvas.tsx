@@ -1,13 +1,14 @@
 // The drawing: React Flow over the editor. What is dragged lives here until it is let go; everything else is the editor's.
-import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, applyNodeChanges, useReactFlow, useStoreApi, type Connection, type Edge, type Node, type NodeChange } from "@xyflow/react";
+import { Background, BackgroundVariant, MiniMap, ReactFlow, SelectionMode, applyNodeChanges, useReactFlow, useStore, useStoreApi, type Connection, type Edge, type Node, type NodeChange } from "@xyflow/react";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type DragEvent } from "react";
 import { findNode, edgeKey, edgesOf, split, whyNot } from "../core/graph";
-import { GRID, HEIGHT, WIDTH, snap } from "../core/place";
+import { GRID, HEIGHT, WIDTH, covered, snap } from "../core/place";
 import type { Point } from "../core/types";
 import { Box } from "./Box";
 import { Frame, Ghost, NoteBox } from "./Beside";
 import { useEditor, useTools } from "./context";
 import { Scene, build, reframe } from "./scene";
+import { seen } from "./sight";
 import { Wire } from "./Wire";
 
 const nodeTypes = { box: Box, note: NoteBox, frame: Frame, ghost: Ghost };
@@ -20,7 +21,7 @@ export const glide = (ms: number): number => (still() ? 0 : ms);
 const calm = { duration: 0 };
 
 export const Canvas = memo(function Canvas() {
-  const { editor, session, ask, naming, center, setNaming } = useTools();
+  const { editor, session, ask, naming, setNaming } = useTools();
   const version = useEditor(editor);
   const flow = useReactFlow();
   const api = useStoreApi();
@@ -125,7 +126,7 @@ export const Canvas = memo(function Canvas() {
       nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} onNodesChange={onNodesChange}
       onlyRenderVisibleElements={nodes.length >= CULL_FROM}
       nodesDraggable={changes} nodesConnectable={changes} nodesFocusable={false} edgesFocusable={false} elementsSelectable
-      disableKeyboardA11y deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Control", "Meta"]} selectionMode={SelectionMode.Partial}
+      disableKeyboardA11y deleteKeyCode={null} selectionKeyCode="Shift" multiSelectionKeyCode={["Control", "Meta", "Shift"]} selectionMode={SelectionMode.Partial}
       panOnScroll zoomOnDoubleClick={false} minZoom={0.1} maxZoom={2.5} snapToGrid snapGrid={[GRID, GRID]} nodeDragThreshold={4} connectionRadius={34}
       isValidConnection={valid}
       onNodeDragStart={() => { dragging.current = true; }} onNodeDragStop={onDragStop} onSelectionDragStart={() => { dragging.current = true; }} onSelectionDragStop={onDragStop}
@@ -143,9 +144,10 @@ export const Canvas = memo(function Canvas() {
       onReconnectStart={(_e, edge) => { reconnecting.current = edge; }}
       onReconnect={(old, c) => { const [from, to] = old.id.split(">"); if (c.sourceHandle) editor.reconnect({ from, to }, { from: `${c.source}.${c.sourceHandle}`, to: c.target }); }}
       onReconnectEnd={() => { setTimeout(() => { reconnecting.current = undefined; }, 0); }}
+      onSelectionStart={() => editor.mark(true)} onSelectionEnd={() => editor.mark(false)}
       onEdgeClick={(_e, edge) => editor.selectEdge(edge.id)}
       onPaneClick={() => { editor.select([]); }}
-      onNodeClick={(e, n) => { if (n.type === "frame" || e.ctrlKey || e.metaKey || e.shiftKey) return; (e.currentTarget as HTMLElement).focus?.({ preventScroll: true }); }}
+      onNodeClick={(e, n) => { if (n.type === "frame" || e.ctrlKey || e.metaKey || e.shiftKey) return; if (editor.selected.size > 1) editor.select([n.id]); (e.currentTarget as HTMLElement).focus?.({ preventScroll: true }); }}
       onNodeDoubleClick={(_e, n) => { if (n.type === "box" && editor.edits) setNaming(n.id); }}
       onDragOver={(e) => { if (e.dataTransfer.types.includes(DRAGGED)) { e.preventDefault(); e.dataTransfer.dropEffect = "copy"; } }} onDrop={onDrop}
       proOptions={{ hideAttribution: false }}
@@ -153,31 +155,28 @@ export const Canvas = memo(function Canvas() {
     >
       <Background variant={BackgroundVariant.Dots} gap={GRID} size={1.4} />
       <MiniMap pannable zoomable ariaLabel="Map of the flow" className="map" nodeClassName={(n) => (n.type === "box" ? `map-${findNode(editor.content, n.id) ? editor.spec(findNode(editor.content, n.id)!)?.category ?? "unknown" : "unknown"}` : `map-${n.type}`)} onClick={(_e, p) => { void flow.setCenter(p.x, p.y, { zoom: flow.getZoom(), duration: glide(200) }); }} />
-      <Follow center={center} />
+      <Follow />
     </ReactFlow>
   );
 });
 
-/** Follow keeps in sight what was chosen by keyboard, or added. */
-function Follow({ center }: { center(id: string): void }) {
-  const { editor } = useTools();
+/** Follow keeps in sight what was chosen by keyboard, or added, also when something opens beside it. */
+function Follow() {
+  const { editor, center, view } = useTools();
   useEditor(editor);
   const api = useStoreApi();
-  const one = editor.selected.size === 1 ? [...editor.selected][0] : "";
-  const last = useRef(one); // what is chosen at first is in sight
+  const size = useStore((s) => s.width * 100_000 + s.height);
+  const chosen = [...editor.selected], key = chosen.join(" ");
+  const last = useRef({ key, size, seen: false }); // what is chosen at first is in sight
   useEffect(() => {
-    if (!one || one === last.current) { last.current = one; return; }
-    last.current = one;
-    const { nodeLookup, transform: [x, y, z], width, height } = api.getState();
-    const n = nodeLookup.get(one), p = editor.doc.layout.nodes?.[one];
-    if (!n && p) { // just added, and not drawn yet; where somebody dropped it, its middle is in sight
-      const midX = (p.x + WIDTH / 2) * z + x, midY = (p.y + HEIGHT / 2) * z + y;
-      if (midX < 0 || midY < 40 || midX > width || midY > height) center(one);
-    }
-    if (!n) return;
-    const left = n.position.x * z + x, top = n.position.y * z + y;
-    if (left < 0 || top < 40 || left + (n.width ?? 0) * z > width || top + (n.height ?? 0) * z > height) center(one);
-  }, [one, api, center, editor]);
+    const { domNode } = api.getState(), was = last.current;
+    const boxes = covered(editor.doc, editor.catalog);
+    const sees = (id: string) => { const b = boxes.get(id); return !b || !domNode || seen(domNode, b, view()); };
+    const first = was.key !== key || was.size !== size ? chosen.find((id) => boxes.has(id)) : undefined;
+    const inSight = !first || chosen.some(sees);
+    if (first && !inSight && (was.key !== key || was.seen)) center(first);
+    last.current = { key, size, seen: first ? inSight || was.key !== key : was.seen };
+  }, [key, size, api, center, view, editor, chosen]);
   return null;
 }
 

@@ -1,6 +1,8 @@
 // Beside the drawing: the fields of the chosen node, where its ways out lead, and what can be done with what is chosen.
 import { memo, useEffect, useRef, useState } from "react";
 import { edgeKey, edgesOf, exitsOf, findNode, split, titleOf, whyNot } from "../core/graph";
+import type { Editor } from "../core/editor";
+import type { Finding } from "../core/problems";
 import type { FlowNode } from "../core/types";
 import { extensions } from "../extensions";
 import { about } from "./Box";
@@ -15,7 +17,7 @@ export const Drawer = memo(function Drawer() {
   const [open, setOpen] = useState(true);
   const key = node?.id ?? editor.edge ?? "";
   useEffect(() => { setOpen(true); }, [key]);
-  if (!open) return null;
+  if (!open || editor.marking) return null; // what is marked by dragging is not known before the mouse is let go
   const shut = <button type="button" className="button button-quiet button-icon" aria-label="Close" onClick={() => { setOpen(false); editor.select([]); }}><Icon name="x" /></button>;
   if (node) return <NodeDrawer key={session.tab} node={node} shut={shut} />;
   const edge = editor.edge ? edgesOf(editor.content).find((e) => edgeKey(e) === editor.edge) : undefined;
@@ -27,22 +29,21 @@ export const Drawer = memo(function Drawer() {
 function NodeDrawer({ node, shut }: { node: FlowNode; shut: React.ReactNode }) {
   const { editor, session, setNaming } = useTools();
   const spec = editor.spec(node);
-  const findings = editor.problemsOf.get(node.id) ?? [];
+  const [trouble, setTrouble] = useState("");
   const parts = extensions.filter((x) => x.Node && (x.modes ?? ["edit"]).includes(editor.mode));
   return (
-    <section className="drawer" aria-label={`Node ${titleOf(node)}`}>
+    <section className="drawer drawer-one" aria-label={`Node ${titleOf(node)}`}>
       <header className="drawer-head">
         <span className={`box-icon cat-${spec?.category ?? "unknown"}`}><Icon name={spec?.icon ?? "circle-help"} /></span>
         <div className="drawer-title"><h2>{titleOf(node)}</h2><p className="muted small">{about(node, spec)} · <code>{node.id}</code></p></div>
         {shut}
       </header>
       <div className="drawer-body">
-        {findings.length > 0 && <ul className="drawer-problems" aria-label="Problems of this node">{findings.map((f, i) => <li key={i}><Icon name="triangle-alert" /><span>{f.field ? <strong>{f.field}: </strong> : null}{f.text}</span></li>)}</ul>}
-        <StepView node={node} />
-        {editor.edits ? <Fields node={node} /> : <ReadOnly node={node} />}
+        {editor.edits ? <Fields node={node} trouble={setTrouble} /> : <ReadOnly node={node} />}
         {editor.edits && <Exits node={node} />}
         {parts.map((x) => x.Node && <x.Node key={x.name} node={node} />)}
       </div>
+      <Below node={node} trouble={trouble} />
       {editor.edits && (
         <footer className="drawer-foot">
           <button type="button" className="button button-small" onClick={() => setNaming(node.id)}><Icon name="pencil" />Rename</button>
@@ -55,24 +56,47 @@ function NodeDrawer({ node, shut }: { node: FlowNode; shut: React.ReactNode }) {
   );
 }
 
+/** Below says what is wrong with the node and what happened there. It stands below the fields, so that none moves when it comes. */
+function Below({ node, trouble }: { node: FlowNode; trouble: string }) {
+  const { editor, session } = useTools();
+  const findings = editor.problemsOf.get(node.id) ?? [];
+  if (!trouble && findings.length === 0 && !session.steps.has(node.id)) return null;
+  return (
+    <div className="drawer-below">
+      {trouble && <p className="notice notice-warn">{trouble}</p>}
+      {findings.length > 0 && <ul className="drawer-problems" aria-label="Problems of this node">{findings.map((f, i) => <li key={i}><button type="button" className="problem" onClick={(e) => toField(e.currentTarget, f.field)}><Icon name="triangle-alert" /><span>{named(editor, f)}{f.text}</span></button></li>)}</ul>}
+      <StepView node={node} />
+    </div>
+  );
+}
+
+/** named is the label of the field that a problem is about, where its sentence does not begin with it. */
+export function named(editor: Editor, f: Finding): React.ReactNode {
+  const node = findNode(editor.content, f.node), key = keyOf(f.field);
+  const label = (node && editor.spec(node)?.fields?.find((x) => x.key === key)?.label) || f.field;
+  return label && !f.text.startsWith(label) ? <strong>{label}: </strong> : null;
+}
+
+const keyOf = (field: string): string => field.split(/[.[]/)[0];
+
+/** toField goes to the field that a problem is about. */
+function toField(from: Element, field: string): void {
+  const form = from.closest(".drawer")?.querySelector(".panel-place"), name = `p_${keyOf(field)}`;
+  form?.querySelector<HTMLElement>(`:is([name="${name}"], [name^="${name}."], [data-entries="${name}"] input):not([type=hidden])`)?.focus();
+}
+
 /** Fields shows the server's form of the node. */
-function Fields({ node }: { node: FlowNode }) {
+function Fields({ node, trouble }: { node: FlowNode; trouble(text: string): void }) {
   const { editor, session } = useTools();
   const place = useRef<HTMLDivElement>(null);
   const form = useRef<PanelForm>(undefined);
-  const [trouble, setTrouble] = useState("");
   useEffect(() => {
-    const made = form.current = new PanelForm(place.current!, session, setTrouble);
+    const made = form.current = new PanelForm(place.current!, session, trouble);
     return () => made.end();
-  }, [session]);
+  }, [session, trouble]);
   useEffect(() => { form.current?.show(node); }, [node, editor.content]);
-  useEffect(() => { form.current?.keep(); }); // problems come and go above the fields
-  return (
-    <>
-      {trouble && <p className="notice notice-warn">{trouble}</p>}
-      <div ref={place} className="panel-place" />
-    </>
-  );
+  useEffect(() => { form.current?.keep(); }); // what stands below takes some of the room
+  return <div ref={place} className="panel-place" />;
 }
 
 function ReadOnly({ node }: { node: FlowNode }) {
@@ -133,7 +157,7 @@ function EdgeDrawer({ edge, shut }: { edge: { from: string; to: string }; shut: 
   const a = findNode(editor.content, id), b = findNode(editor.content, edge.to);
   if (!a || !b) return null;
   return (
-    <section className="drawer" aria-label="Edge">
+    <section className="drawer drawer-one" aria-label="Edge">
       <header className="drawer-head"><div className="drawer-title"><h2>Edge</h2></div>{shut}</header>
       <div className="drawer-body">
         <p><button type="button" className="link" onClick={() => editor.select([a.id])}>{titleOf(a)}</button> → <code>{port}</code> → <button type="button" className="link" onClick={() => editor.select([b.id])}>{titleOf(b)}</button></p>
@@ -147,15 +171,16 @@ function EdgeDrawer({ edge, shut }: { edge: { from: string; to: string }; shut: 
 }
 
 function ManyDrawer({ shut }: { shut: React.ReactNode }) {
-  const { editor } = useTools();
+  const { editor, setNaming } = useTools();
   return (
     <section className="drawer drawer-many" aria-label="What is chosen">
-      <header className="drawer-head"><div className="drawer-title"><h2>{editor.selected.size} chosen</h2></div>{shut}</header>
-      {editor.edits && <footer className="drawer-foot">
+      <h2>{editor.selected.size} chosen</h2>
+      {editor.edits && <>
         <button type="button" className="button button-small" onClick={() => editor.duplicate()}><Icon name="copy" />Duplicate</button>
-        <button type="button" className="button button-small" onClick={() => editor.group()}><Icon name="group" />Group</button>
+        <button type="button" className="button button-small" onClick={() => setNaming(editor.group())}><Icon name="group" />Group</button>
         <button type="button" className="button button-small button-danger" onClick={() => editor.remove()}><Icon name="trash-2" />Remove</button>
-      </footer>}
+      </>}
+      {shut}
     </section>
   );
 }

@@ -28,7 +28,7 @@ export function matches<T extends { title: string; hint: string; id?: string }>(
 
 export function Picker({ what }: { what: Ask }) {
   const { editor, ask, center } = useTools();
-  const dialog = useRef<HTMLDialogElement>(null), input = useRef<HTMLInputElement>(null), list = useRef<HTMLUListElement>(null);
+  const input = useRef<HTMLInputElement>(null), list = useRef<HTMLUListElement>(null);
   const [query, setQuery] = useState(""), [active, setActive] = useState(0);
   const id = useId();
   const back = useRef<Element | null>(document.activeElement);
@@ -59,10 +59,9 @@ export function Picker({ what }: { what: Ask }) {
   const label = what.kind === "add" ? (what.edge ? "Insert a node" : "Add a node") : what.kind === "connect" ? "Connect to" : what.kind === "way" ? "Which way out?" : "Find a node";
 
   useEffect(() => {
-    dialog.current?.showModal();
     input.current?.focus();
-    const focused = back.current;
-    return () => { if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true }); };
+    const focused = back.current as HTMLElement | SVGElement | null;
+    return () => { if (focused?.isConnected) focused.focus({ preventScroll: true }); };
   }, []);
   useEffect(() => { setActive(0); }, [query]);
   useEffect(() => { setQuery(""); setActive(0); input.current?.focus(); }, [what]);
@@ -84,8 +83,10 @@ export function Picker({ what }: { what: Ask }) {
     }
   };
 
-  return (
-    <dialog ref={dialog} className="dialog picker" aria-label={label} onClose={() => ask(undefined)} onClick={(e) => { if (e.target === dialog.current) ask(undefined); }}>
+  // It is no modal dialog of the browser's: making all the rest inert costs more than everything else it does. A scrim keeps the mouse from it, and Tab leads nowhere.
+  return (<>
+    <div className="scrim" onClick={() => ask(undefined)} />
+    <dialog open className="dialog picker" aria-modal="true" aria-label={label}>
       <div className="picker-head"><strong>{label}</strong>{lead && <span className="muted small">{lead}</span>}</div>
       <input ref={input} type="search" role="combobox" aria-label={label} aria-expanded="true" aria-controls={`${id}-list`} aria-autocomplete="list" aria-activedescendant={found[active] ? `${id}-${active}` : undefined}
         placeholder={what.kind === "add" ? "Search by name or by what it does" : "Search"} value={query} autoComplete="off" spellCheck={false} onChange={(e) => setQuery(e.target.value)}
@@ -93,9 +94,11 @@ export function Picker({ what }: { what: Ask }) {
           if (e.key === "ArrowDown") { e.preventDefault(); setActive((a) => Math.min(found.length - 1, a + 1)); }
           if (e.key === "ArrowUp") { e.preventDefault(); setActive((a) => Math.max(0, a - 1)); }
           if (e.key === "Enter") { e.preventDefault(); pick(found[active]); }
+          if (e.key === "Tab") e.preventDefault();
+          if (e.key === "Escape") { e.preventDefault(); ask(undefined); }
           e.stopPropagation();
         }} />
-      <ul ref={list} className="picker-list" id={`${id}-list`} role="listbox" aria-label="Results">
+      <ul ref={list} className="picker-list" id={`${id}-list`} role="listbox" aria-label="Results" onMouseDown={(e) => e.preventDefault()}>
         {found.map((item, i) => (
           <li key={item.id} id={`${id}-${i}`} role="option" aria-selected={i === active} aria-disabled={item.why ? true : undefined} onClick={() => pick(item)} onMouseMove={() => setActive(i)}>
             <span className={`box-icon cat-${item.category}`}><Icon name={item.icon} /></span>
@@ -105,5 +108,5 @@ export function Picker({ what }: { what: Ask }) {
       </ul>
       {found.length === 0 && <p className="muted picker-none">Nothing found. Try another word.</p>}
     </dialog>
-  );
+  </>);
 }

@@ -1,5 +1,6 @@
 // What every part of the view needs: the editor, and the acts that open something.
 import { createContext, useContext, useSyncExternalStore } from "react";
+import type { Viewport } from "@xyflow/react";
 import type { Editor } from "../core/editor";
 import type { FlowEdge, Point, Start } from "../core/types";
 import type { Session } from "../session";
@@ -16,6 +17,7 @@ export interface Tools {
   start: Start;
   ask(what: Ask | undefined): void;
   center(id: string): void;
+  view(): Viewport; // where the drawing is, or glides to
   naming: string; // the node whose name is being typed
   setNaming(id: string): void;
 }

@@ -4,7 +4,7 @@ import type { Editor } from "../core/editor";
 import { edgeKey, edgesOf, exitsOf, split, titleOf } from "../core/graph";
 import { lanes } from "../core/lanes";
 import { HEIGHT, bounds, portX, widthOf } from "../core/place";
-import type { Point } from "../core/types";
+import type { Group, Point } from "../core/types";
 import type { Session } from "../session";
 import { BoxData, spoken } from "./Box";
 
@@ -41,7 +41,7 @@ export function build(editor: Editor, session: Session, naming: string, before: 
   for (const o of session.others) if (o.node) there.set(o.node, [...(there.get(o.node) ?? []), o.mine ? `${o.name} (other tab)` : o.name]);
   const roving = [...editor.selected].find((id) => content.nodes.some((n) => n.id === id)) ?? (content.trigger || content.nodes[0]?.id);
   const nodes: Node[] = [];
-  for (const group of layout.groups ?? []) nodes.push(frame(group, was, (id) => place(id)));
+  for (const group of layout.groups ?? []) nodes.push(frame({ group, naming: naming === group.id }, was, (id) => place(id)));
   function place(id: string): { x: number; y: number; w: number; h: number } | undefined {
     const p = layout.nodes?.[id], n = content.nodes.find((x) => x.id === id);
     return p && n ? { ...p, w: widthOf(n, editor.catalog), h: HEIGHT } : undefined;
@@ -73,10 +73,10 @@ export function build(editor: Editor, session: Session, naming: string, before: 
     });
   }
   for (const note of layout.notes ?? []) {
-    const old = was.get(note.id), selected = editor.selected.has(note.id);
-    if (old && (old.data as { note: unknown }).note === note && old.selected === selected) { nodes.push(old); continue; }
-    nodes.push({ ...(old ?? {}), id: note.id, type: "note", position: { x: note.x, y: note.y }, data: { note }, selected, width: note.w, height: note.h, focusable: false, zIndex: 0, className: "note-box",
-      domAttributes: { tabIndex: -1, role: "group", "aria-roledescription": "note", "aria-label": `Note: ${note.text || "empty"}` } as Node["domAttributes"] });
+    const old = was.get(note.id), selected = editor.selected.has(note.id), data = { note, naming: naming === note.id };
+    if (old && shallow(old.data, data) && old.selected === selected) { nodes.push(old); continue; }
+    nodes.push({ ...(old ?? {}), id: note.id, type: "note", position: { x: note.x, y: note.y }, data, selected, width: note.w, height: note.h, focusable: false, zIndex: 0, className: "note-box",
+      domAttributes: { tabIndex: 0, role: "group", "aria-roledescription": "note", "aria-label": `Note: ${note.text || "empty"}` } as Node["domAttributes"] });
   }
   for (const [id, p] of Object.entries(moved)) {
     const n = content.nodes.find((x) => x.id === id);
@@ -85,12 +85,13 @@ export function build(editor: Editor, session: Session, naming: string, before: 
   return { nodes, edges: edges(editor, session, before) };
 }
 
-function frame(group: { id: string; title: string; nodes: string[] }, was: Map<string, Node>, place: (id: string) => { x: number; y: number; w: number; h: number } | undefined): Node {
+function frame(data: { group: Group; naming: boolean }, was: Map<string, Node>, place: (id: string) => { x: number; y: number; w: number; h: number } | undefined): Node {
+  const { group } = data;
   const b = bounds(group.nodes.map(place).filter((r) => r !== undefined)) ?? { x: 0, y: 0, w: 100, h: 60 };
   const old = was.get(group.id);
   const position = { x: b.x - PAD, y: b.y - PAD - HEAD }, width = b.w + 2 * PAD, height = b.h + 2 * PAD + HEAD + 16;
-  if (old && (old.data as { group: unknown }).group === group && old.position.x === position.x && old.position.y === position.y && old.width === width && old.height === height) return old;
-  return { ...(old ?? {}), id: group.id, type: "frame", position, data: { group }, width, height, selectable: false, focusable: false, zIndex: -1, className: "frame-box", dragHandle: ".frame-head",
+  if (old && shallow(old.data, data) && old.position.x === position.x && old.position.y === position.y && old.width === width && old.height === height) return old;
+  return { ...(old ?? {}), id: group.id, type: "frame", position, data, width, height, selectable: false, focusable: false, zIndex: -1, className: "frame-box", dragHandle: ".frame-head",
     domAttributes: { role: "group", "aria-label": `Group ${group.title}`, "aria-roledescription": "group" } as Node["domAttributes"] };
 }
 
@@ -100,7 +101,7 @@ export function reframe(nodes: Node[]): Node[] {
   const at = new Map<string, { x: number; y: number; w: number; h: number }>();
   for (const n of nodes) if (n.type === "box") at.set(n.id, { ...n.position, w: n.width ?? 0, h: n.height ?? 0 });
   const was = new Map(nodes.map((n) => [n.id, n]));
-  return nodes.map((n) => (n.type === "frame" && !n.dragging ? frame((n.data as { group: { id: string; title: string; nodes: string[] } }).group, was, (id) => at.get(id)) : n));
+  return nodes.map((n) => (n.type === "frame" && !n.dragging ? frame(n.data as { group: Group; naming: boolean }, was, (id) => at.get(id)) : n));
 }
 
 const arrow = { type: MarkerType.ArrowClosed, width: 24, height: 24, markerUnits: "userSpaceOnUse", color: "var(--edge-arrow)" };
