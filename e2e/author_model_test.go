@@ -63,7 +63,7 @@ func signAnswers() map[string][]string {
 	beside := `{"grants":[],"notes":"It asks no system."}`
 	return map[string][]string{
 		"Restate what is wanted":      {fenced("json", intent), fenced("json", changed)},
-		"Write tests that say what":   {fenced("json", noName), fenced("json", `{"cases":[{"name":"no name","input":{"first":"","last":""},"error":"no-name"}]}`)},
+		"Write tests that say what":   {fenced("json", noName), fenced("json", `{"cases":[{"name":"no name","input":{"first":"","last":""},"error":"no-name"}],"obsolete":["no last name"]}`)},
 		"Write the code that passes":  {fenced("lua", sloppy, "json", beside), fenced("lua", second, "json", beside)},
 		"This is not good enough yet": {fenced("lua", first, "json", `{"grants":[]}`)},
 		"Answer in plain words":       {"It writes the last name in capitals. See https://evil.example/ <b>now</b>."},

@@ -162,6 +162,7 @@ func (b *tab) askForMore(conversation string) {
 	b.enter()
 	b.says("Revision 2 of desk-sign")
 	b.says("Code: from revision 1 to revision 2")
+	b.says("took out tests that do not fit the change")
 	b.everySize("author-change")
 }
 

@@ -57,6 +57,9 @@ func (s *Server) stageResult(v *views.Stage, t talk, x author.Turn, g author.Sta
 		return readStage(g.Result, func(r author.Tests) {
 			v.Text = plural(len(r.Cases), "test", "tests")
 			v.Tests = testTable(r.Cases)
+			if len(r.Obsolete) > 0 {
+				v.Notice = &ui.Notice{Tone: "warn", Text: "The model took out tests that do not fit the change, as it says. Look whether that is so:", Items: visibleAll(r.Obsolete)}
+			}
 		})
 	case author.CodeStage:
 		return readStage(g.Result, func(r author.Code) {
