@@ -45,10 +45,17 @@ func TestDemo_FunctionEditor(t *testing.T) {
 
 	typed("return function(input)\n  if input.department == \"\" then fail(\"no-department\", \"Fill it in.\") end\n  local group = \"dep-\" .. text.slug(input.department)\n  return {group = group}\nend\n")
 	b.until("no finding", `document.querySelector("[data-findings]").innerText.trim() === ""`)
-	eval[bool](b, `(document.querySelector("[data-case=c0]").open = true)`)
-	b.fill("case.c0.name", "a department")
-	b.fill("case.c0.input", "department: Sales EMEA")
-	b.fill("case.c0.output", "group: dept-sales-emea")
+	field := func(table, name string) {
+		t.Helper()
+		eval[bool](b, fmt.Sprintf(`(document.querySelector("[data-sheet=%s] [data-tool=add]").click(), true)`, table))
+		b.typed(name)
+	}
+	field("input", "department")
+	field("output", "group")
+	b.until("columns for both", `document.querySelector('[name="t.tests.c0.in.department"]') !== null && document.querySelector('[name="t.tests.c0.out.group"]') !== null`)
+	b.fill("t.tests.c0.name", "a department")
+	b.fill("t.tests.c0.in.department", "Sales EMEA")
+	b.fill("t.tests.c0.out.group", "dept-sales-emea")
 	b.press("Run all")
 	b.until("it fails", `document.querySelector("[data-results]").innerText.includes("1 of 1 fail")`)
 	b.says("From what was expected to what came")
@@ -61,6 +68,17 @@ func TestDemo_FunctionEditor(t *testing.T) {
 	b.press("Try small changes")
 	b.until("survivors", `document.querySelector("[data-coverage]").innerText.includes("did not notice")`)
 	b.everySize("function-passes")
+
+	// A field that the input gets is a column of the tests; keys add rows and move them.
+	field("input", "level")
+	b.until("a column for it", `document.querySelector('[name="t.tests.c0.in.level"]') !== null`)
+	eval[bool](b, `(document.querySelector('[name="t.tests.c0.name"]').focus(), true)`)
+	b.key("Enter", 0)
+	b.typed("another")
+	b.key("ArrowUp", alt)
+	b.until("it stands first", `document.querySelector("[data-sheet=tests] [data-rows] textarea").value === "another"`)
+	b.key("Delete", alt)
+	state("Saved as revision")
 
 	// What a function is called with is tried too; what it asks needs a grant.
 	b.fill("sample.input", "department: Legal")

@@ -26,6 +26,7 @@ type functionDraft struct {
 	grants                         []string
 	milliseconds, memory, calls    string
 	cases                          []functionCase
+	sheets                         functionSheets
 	sample                         functionSample
 	compare                        string // the number of the revision to compare with
 	message                        string
@@ -56,6 +57,8 @@ func functionDraftOf(raw []byte, base int) (functionDraft, error) {
 	if len(c.Cases) > 0 { // a try begins with what the first case has
 		d.sample = functionSample{input: d.cases[0].input, stubs: d.cases[0].stubs, now: d.cases[0].now}
 	}
+	d.sheets = noSheets()
+	d.tabulate(inputSheet, outputSheet, testSheet)
 	return d, nil
 }
 
@@ -112,8 +115,8 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 	d := functionDraft{key: key, base: base, name: strings.TrimSpace(f("name")), description: strings.TrimSpace(f("description")), source: f("source"), input: f("input"), output: f("output"),
 		milliseconds: strings.TrimSpace(f("milliseconds")), memory: strings.TrimSpace(f("memory")), calls: strings.TrimSpace(f("calls")), message: f("message"), compare: f("compare"),
 		sample: functionSample{input: f("sample.input"), now: strings.TrimSpace(f("sample.now")), stubs: f("sample.stubs")}}
-	texts := map[string]string{}
-	var ids []string
+	texts, cells, selected := map[string]string{}, map[string]string{}, map[string][]string{}
+	var ids, rows []string
 	for name, value := range c.Request().PostArgs().All() {
 		n, v := string(name), strings.ReplaceAll(string(value), "\r\n", "\n")
 		switch {
@@ -123,6 +126,12 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 			d.grants = append(d.grants, v)
 		case strings.HasPrefix(n, "case."):
 			texts[n] = v
+		case strings.HasPrefix(n, "t."):
+			cells[n] = v
+		case strings.HasPrefix(n, "r.") && rowName.MatchString(v):
+			rows = append(rows, n[2:]+"."+v)
+		case strings.HasPrefix(n, "s.") && rowName.MatchString(v):
+			selected[n[2:]] = append(selected[n[2:]], v)
 		}
 	}
 	for line := range strings.SplitSeq(f("grants"), "\n") {
@@ -135,6 +144,7 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 		at := "case." + id + "."
 		d.cases = append(d.cases, functionCase{id: id, name: strings.TrimSpace(texts[at+"name"]), now: strings.TrimSpace(texts[at+"now"]), input: texts[at+"input"], stubs: texts[at+"stubs"], output: texts[at+"output"], plan: texts[at+"plan"], failure: strings.TrimSpace(texts[at+"error"])})
 	}
+	d.postedSheets(c, rows, cells, selected)
 	return d
 }
 
@@ -183,7 +193,7 @@ func (d functionDraft) content() (function.Content, []fault.Problem) {
 		wrong(at+"plan", formYAML(k.plan, &x.Plan, "a list, such as - {do: plan.add_group, args: [corp-ldap, sales]}"))
 		c.Cases = append(c.Cases, x)
 	}
-	return c, problems
+	return c, append(problems, d.sheets.wrong...)
 }
 
 // formYAML reads a text into a value and says what is wrong with it; "" is nothing.

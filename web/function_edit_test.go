@@ -39,6 +39,22 @@ func TestFunctionForm_KeepsWhatItShows(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, problems, c.Key)
 		require.Equal(t, string(before.Content), string(after.Content), c.Key)
+
+		// The same through the tables, for what they can show.
+		for _, key := range []string{inputSheet, outputSheet} {
+			if !d.sheets.written[key] {
+				d.setSchema(key, d.sheets.schema(key))
+			}
+		}
+		require.False(t, d.sheets.written[testSheet], c.Key)
+		if f, ok := d.sheets.table(testSheet); ok {
+			d.cases = nil
+			d.readTests(f)
+		}
+		after, _, problems, err = d.doc(artifact.Kinds{})
+		require.NoError(t, err)
+		require.Empty(t, problems, c.Key)
+		require.Equal(t, string(before.Content), string(after.Content), c.Key)
 	}
 }
 
@@ -60,7 +76,7 @@ func TestFunctionEditor_WithoutScript(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	_, f := formOf(t, page.body)
 	require.Contains(t, f.Get("source"), "name.fit(")
-	require.Len(t, f["case"], 3)
+	require.Len(t, f["r.tests"], 3)
 	act := func(op string) string {
 		f.Set("op", op)
 		got := b.post(t, "/functions/place/form", f)
@@ -87,9 +103,10 @@ func TestFunctionEditor_WithoutScript(t *testing.T) {
 	f.Set("source", good)
 	f.Set("sample.input", "first: Grace\nlast: Hopper")
 	require.Contains(t, act("run"), "ghopper")
-	require.Contains(t, act("keep"), "case.k3.name")
+	require.Contains(t, act("keep"), "t.tests.k3.name")
 	f.Set("sample.input", "first: Grace")
 	require.Contains(t, act("run"), "not what the manifest says the function takes")
+	f.Set("as.input", "yaml")
 	f.Set("input", "type: [")
 	body = act("save")
 	require.Contains(t, body, "Nothing was saved")
@@ -105,6 +122,65 @@ func TestFunctionEditor_WithoutScript(t *testing.T) {
 	act("save")
 	require.Contains(t, b.get(t, "/functions/place").body, "Chosen by us")
 	require.Contains(t, b.get(t, "/functions/place/revisions").body, "Revision 2")
+}
+
+// Input, output and tests are tables that work without script: rows are added, moved and
+// taken away, a new field is a new column, and all of it is YAML for whoever wants that.
+func TestFunctionEditor_Tables(t *testing.T) {
+	t.Parallel()
+	_, b := newFunction(t)
+	_, f := formOf(t, b.get(t, "/functions/place").body)
+	act := func(op string) string {
+		t.Helper()
+		f.Set("op", op)
+		got := b.post(t, "/functions/place/form", f)
+		require.Less(t, got.status, 500)
+		if got.status != http.StatusSeeOther {
+			_, f = formOf(t, got.body)
+		}
+		return got.body
+	}
+	act("add:input")
+	added := f["r.input"][2]
+	f.Set("t.input."+added+".name", "level")
+	f.Set("t.input."+added+".type", "integer")
+	f.Set("t.input."+added+".about", "Job level")
+	body := act("add:tests")
+	require.Contains(t, body, ">in level")
+	row := f["r.tests"][3]
+	f.Set("t.tests."+row+".name", "a level")
+	for field, value := range map[string]string{"in.first": "Ada", "in.last": "Okafor", "in.level": "five", "out.login": "aokafor"} {
+		f.Set("t.tests."+row+"."+field, value)
+	}
+	require.Contains(t, act("test"), "level: got string, want integer")
+	f.Set("t.tests."+row+".in.level", "5")
+	require.Contains(t, act("test"), "4 tests pass")
+	f["s.tests"] = []string{row}
+	act("up:tests")
+	require.Equal(t, row, f["r.tests"][2])
+	f.Del("s.tests")
+	act("drop:tests:c0")
+	require.NotContains(t, f["r.tests"], "c0")
+	f.Set("t.input."+added+".name", "a b")
+	require.Contains(t, act("save"), "Begin with a letter")
+	f.Set("t.input."+added+".name", "level")
+
+	act("as:input:yaml")
+	require.Contains(t, f.Get("input"), "description: Job level")
+	f.Set("input", "type: object\noneOf: []\n")
+	require.Contains(t, act("as:input:table"), "This says more than the table can show: oneOf.")
+	f.Set("input", "type: object\nproperties:\n  level: {type: integer, maximum: 9}\n  first: {type: string}\n  last: {type: string}\nrequired: [last]\n")
+	act("as:input:table")
+	require.Equal(t, "last", f.Get("t.input."+f["r.input"][0]+".name"))
+	act("as:tests:yaml")
+	require.Len(t, f["case"], 3)
+	require.Equal(t, "first: Ada\nlast: Okafor\nlevel: 5", strings.ReplaceAll(f.Get("case."+row+".input"), "\r", ""))
+	act("as:tests:table")
+	act("save")
+	raw := b.get(t, "/functions/place/yaml").body
+	require.Contains(t, raw, "maximum: 9")
+	require.Contains(t, raw, "level: 5")
+	require.Equal(t, http.StatusBadRequest, b.post(t, "/functions/place/form", fields("op", "add:nothing", "base", "2")).status/100*100)
 }
 
 // While somebody types, the form is judged and kept; who saved meanwhile is not overwritten.
@@ -133,10 +209,10 @@ func TestFunctionEditor_SavesByItself(t *testing.T) {
 	f.Set("source", "return function(input)\n  oops(\nend")
 	save(200)
 	require.Equal(t, 2, saved.Revision, "nothing changed")
-	f.Set("case.c0.output", "login: [")
+	f.Set("t.tests.c0.stubs", "- [")
 	save(422)
-	require.Equal(t, "case.c0.output", saved.Problems[0].Field)
-	f.Set("case.c0.output", "login: aokafor")
+	require.Equal(t, "t.tests.c0.stubs", saved.Problems[0].Field)
+	f.Set("t.tests.c0.stubs", "")
 
 	var judged functionJudged
 	judge := func(op string) {
@@ -150,12 +226,17 @@ func TestFunctionEditor_SavesByItself(t *testing.T) {
 	judge("")
 	require.NotEmpty(t, judged.Diagnostics)
 	require.Equal(t, []string{"first", "last"}, judged.Inputs)
+	require.NotContains(t, judged.Parts, "tests", "the table is not drawn again while somebody types in it")
+	f.Set("t.input.f1.name", "family")
+	judge("")
+	require.Contains(t, judged.Parts["tests"], ">in family", "a field is a column of the tests")
+	f.Set("t.input.f1.name", "last")
 	f.Set("source", "return function(input)\n  return {login = directory.username_taken(\"corp\", \"x\") and \"a\" or \"b\"}\nend")
 	judge("test")
 	require.Empty(t, judged.Diagnostics)
 	require.Contains(t, judged.Parts["grants"], "directory:corp:names.taken")
 	require.Equal(t, "directory:corp:names.taken", judged.Uses[0].Grant)
-	require.False(t, judged.Cases["c0"].Passed)
+	require.Contains(t, judged.Parts["cases"], "Fails")
 	require.NotEmpty(t, judged.Lines)
 	f["grant"] = []string{"directory:corp:names.taken"}
 	f.Set("sample.stubs", "- {call: directory.username_taken, answer: true}")

@@ -1,7 +1,10 @@
 // Package functions has the pages of functions: the editor, and a call on record.
 package functions
 
-import "joinery/views/ui"
+import (
+	"joinery/views/policies"
+	"joinery/views/ui"
+)
 
 // Outcome is how one call ended.
 type Outcome struct {
@@ -62,19 +65,23 @@ type EditPage struct {
 	About                                 []ui.Field
 	Source                                ui.Field
 	Findings                              Findings
-	Schemas, Limits                       []ui.Field
+	SchemaTables                          []Schema
+	Limits                                []ui.Field
 	Grants                                []GrantGroup
 	MoreGrants                            ui.Field
 	GrantNotes                            []ui.Notice
-	Cases                                 []Case
-	CaseBlank                             Case
-	Tests                                 Tests
-	Sample                                []ui.Field
-	SampleOutcome                         *Outcome
-	Compare                               ui.Field
-	Compared                              *Compared
-	Message                               ui.Field
-	Library                               []Module
+	// TestTable are the tests as a table, with its columns; nil where each is written as YAML.
+	TestTable     *policies.Table
+	TestColumns   string
+	Cases         []Case
+	CaseBlank     Case
+	Tests         Tests
+	Sample        []ui.Field
+	SampleOutcome *Outcome
+	Compare       ui.Field
+	Compared      *Compared
+	Message       ui.Field
+	Library       []Module
 	// Asks lead to a conversation about this function; none for who may not ask.
 	Asks []ui.Button
 }
@@ -101,6 +108,14 @@ type Finding struct {
 type GrantGroup struct {
 	Connection, Label string
 	Options           []ui.Option
+}
+
+// Schema is the input or the output: a table of fields, or written as YAML.
+type Schema struct {
+	Key, Label      string
+	Written, Closed bool
+	Field           ui.Field
+	Table           policies.Table
 }
 
 // Case is one test.

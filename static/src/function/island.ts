@@ -1,7 +1,7 @@
 // The editor page of a function: the form that the server made, with the code editor in place of the text, judged and saved
 // while somebody types. Every act is also a button of the form, so nothing here decides anything.
 import { CodeEditor, Found, Survivor } from "./editor";
-import { Answer, Fields, Keeper } from "./keep";
+import { Answer, Fields, Keeper, Kept } from "./keep";
 import { Func, Library } from "./library";
 
 interface Judged {
@@ -54,7 +54,6 @@ async function start(form: HTMLFormElement): Promise<void> {
     run: () => void act("run"),
   });
   form.querySelector(`label[for="${source.id}"]`)?.addEventListener("click", () => editor.view.focus());
-  form.dataset.ready = "yes";
 
   const store = {
     get: (k: string) => { try { return localStorage.getItem(k); } catch { return null; } },
@@ -70,6 +69,16 @@ async function start(form: HTMLFormElement): Promise<void> {
     conflict: (html) => { put("[data-conflict]", html); one("[data-conflict]").scrollIntoView({ block: "nearest" }); },
     after: (ms, f) => { const t = setTimeout(f, ms); return () => clearTimeout(t); },
   });
+
+  const kept = readOnly || "changed" in form.dataset ? undefined : keeper.left();
+  if (kept && JSON.stringify(kept.fields) !== JSON.stringify(fields())) {
+    const next = await again(form, kept);
+    if (!next) return state("What you typed before is kept in this browser, and Joinery does not answer. Reload to have it back.");
+    form.replaceWith(next);
+    announce("What was not saved is back.");
+    return start(next);
+  }
+  if (kept) keeper.drop();
 
   // Judging.
   let waiting: AbortController | undefined, timer = 0;
@@ -104,6 +113,8 @@ async function start(form: HTMLFormElement): Promise<void> {
       put("[data-coverage]", got.parts.coverage);
       editor.covered(got.lines ?? [], got.missed ?? [], got.survivors ?? []);
     }
+    put("[data-case-list]", got.parts.cases);
+    if (got.parts.tests !== undefined && !one("[data-tests]").contains(document.activeElement)) put("[data-tests]", got.parts.tests);
     for (const [id, r] of Object.entries(got.cases ?? {})) {
       const box = form!.querySelector<HTMLDetailsElement>(`[data-case="${CSS.escape(id)}"]`);
       if (!box) continue;
@@ -125,12 +136,13 @@ async function start(form: HTMLFormElement): Promise<void> {
   // What is wrong is told at its field. Fields that nobody has filled yet are told when it is submitted.
   function mark(list: { field: string; detail: string }[], onlyAdd: boolean): void {
     const at = new Map(list.map((p) => [p.field, p.detail]));
-    for (const e of form!.querySelectorAll<HTMLInputElement>("[data-case-list] [name], .function-side [name], [data-sample] [name]")) {
-      const holder = e.closest(".field"), detail = at.get(e.name);
+    for (const e of form!.querySelectorAll<HTMLElement>("[data-table-error]")) { e.textContent = at.get(e.closest<HTMLElement>("[data-sheet]")!.dataset.sheet!) ?? ""; e.hidden = e.textContent === ""; }
+    for (const e of form!.querySelectorAll<HTMLInputElement>("[data-case-list] [name], [data-schemas] [name], [data-tests] [name], .function-side [name], [data-sample] [name]")) {
+      const holder = e.closest(".field, .cell"), detail = at.get(e.name);
       if (!holder || e.type === "hidden") continue;
       let error = holder.querySelector<HTMLElement>(":scope > .error");
       if (!detail) { if (error && !onlyAdd) { error.remove(); e.removeAttribute("aria-invalid"); } continue; }
-      if (!error) { error = document.createElement("p"); error.className = "error"; error.id = `${e.id}-error`; holder.append(error); }
+      if (!error) { error = document.createElement("p"); error.className = "error"; error.id = e.id ? `${e.id}-error` : `e-${e.name.replaceAll(".", "-")}`; holder.append(error); }
       if (error.textContent !== detail) error.textContent = detail;
       e.setAttribute("aria-invalid", "true");
       e.setAttribute("aria-describedby", error.id);
@@ -146,27 +158,13 @@ async function start(form: HTMLFormElement): Promise<void> {
     return box;
   }
 
-  /** bring puts fields back that an earlier page could not save. */
-  function bring(list: Fields): void {
-    const values = new Map<string, string[]>();
-    for (const [k, v] of list) values.set(k, [...(values.get(k) ?? []), v]);
-    const ids = values.get("case") ?? [];
-    for (const box of form!.querySelectorAll<HTMLElement>("[data-case]")) if (!ids.includes(box.dataset.case!)) box.remove();
-    for (const id of ids) if (/^[a-z0-9]{1,16}$/.test(id) && !form!.querySelector(`[data-case="${CSS.escape(id)}"]`)) addCase(id);
-    for (const e of form!.querySelectorAll<HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement>("[name]")) {
-      if (["_csrf", "base", "newest", "case", "op"].includes(e.name)) continue;
-      if (e instanceof HTMLInputElement && e.type === "checkbox") e.checked = (values.get(e.name) ?? []).includes(e.value);
-      else if (values.has(e.name)) e.value = values.get(e.name)![0];
-    }
-    editor.put(source.value);
-  }
-
   form.addEventListener("input", (event) => {
     const e = event.target as HTMLInputElement;
     if ((event.target as Element) === source || !e.name) return;
     if (/^case\..*\.name$/.test(e.name)) e.closest("[data-case]")!.querySelector("[data-case-name]")!.textContent = e.value || "New test";
-    changed(!/^(sample\.|compare$|message$)/.test(e.name));
+    if (!/^(s|paste)\./.test(e.name)) changed(!/^(sample\.|compare$|message$)/.test(e.name));
   });
+  form.addEventListener("joinery:changed", () => changed(true)); // rows came, went or moved
   form.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>("button, a");
     if (!button) return;
@@ -198,16 +196,20 @@ async function start(form: HTMLFormElement): Promise<void> {
     });
   }
 
-  const kept = readOnly ? undefined : keeper.left();
-  if (kept && !("changed" in form.dataset)) {
-    const same = JSON.stringify(kept.fields) === JSON.stringify(fields());
-    if (same) keeper.drop();
-    else {
-      bring(kept.fields);
-      base.value = kept.base;
-      announce("What was not saved is back.");
-      changed(true);
-    }
-  } else if ("changed" in form.dataset) changed(true);
+  if ("changed" in form.dataset) {
+    history.replaceState(null, "", `/functions/${key}`); // a reload asks for the page, and sends nothing again
+    changed(true);
+  }
+  form.dataset.ready = "yes";
   void judge("");
+}
+
+/** again is the form with fields that an earlier page could not save, as the server shows it: which tables and tests there are follows from them. */
+async function again(form: HTMLFormElement, kept: Kept): Promise<HTMLFormElement | null> {
+  const body = new URLSearchParams(kept.fields.filter(([k]) => k !== "op"));
+  body.set("_csrf", form.querySelector<HTMLInputElement>("input[name=_csrf]")!.value);
+  body.set("base", kept.base);
+  body.set("op", "restore");
+  const page = await fetch(form.action, { method: "POST", body, credentials: "same-origin" }).then((r) => (r.ok ? r.text() : "")).catch(() => "");
+  return new DOMParser().parseFromString(page, "text/html").querySelector<HTMLFormElement>("form[data-function]");
 }

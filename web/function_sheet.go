@@ -1,0 +1,371 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"joinery/internal/fault"
+	"joinery/internal/form"
+	"joinery/internal/policy"
+	"joinery/views/functions"
+	"joinery/views/ui"
+)
+
+// The tables of a function's form: its schemas, field by field, and its tests. What a
+// table cannot say is written as YAML, and stays so until somebody asks for the table.
+const (
+	inputSheet  = "input"
+	outputSheet = "output"
+	testSheet   = "tests"
+)
+
+// functionSheets are the tables of a form. written are those that are written as YAML.
+type functionSheets struct {
+	policyDraft
+	written map[string]bool
+	// closed says of input and output that fields which are not listed are refused.
+	closed map[string]bool
+	// wrong are rows that stand for nothing.
+	wrong []fault.Problem
+}
+
+func noSheets() functionSheets {
+	return functionSheets{policyDraft: policyDraft{spec: policy.Spec{Fields: []form.Field{schemaSheet(inputSheet), schemaSheet(outputSheet)}}, tables: map[string][]draftRow{}, selected: map[string][]string{}}, written: map[string]bool{}, closed: map[string]bool{}}
+}
+
+func schemaSheet(key string) form.Field {
+	label, help := "Input", "What the function takes. An input that is not so ends the step."
+	if key == outputSheet {
+		label, help = "Output", "What it gives. Later steps read it by these names."
+	}
+	return form.Field{Key: key, Kind: form.Table, Label: label, Help: help, Columns: []form.Field{
+		{Key: "name", Label: "Name", Kind: form.Text, Required: true, Placeholder: "department"},
+		{Key: "type", Label: "Type", Kind: form.Select, Default: "string", Options: schemaTypes},
+		{Key: "required", Label: "Needed", Kind: form.Bool},
+		{Key: "about", Label: "What it is", Kind: form.Text, Placeholder: "as the HRIS has it"},
+		{Key: "more", Label: "Further rules", Kind: form.Text, Placeholder: "enum: [a, b]", Help: "JSON Schema as YAML, such as maxLength: 64"},
+	}}
+}
+
+const anyType = "anything"
+
+var schemaTypes = []form.Option{{Value: "string", Label: "text"}, {Value: "integer", Label: "whole number"}, {Value: "number", Label: "number"}, {Value: "boolean", Label: "yes or no"}, {Value: "array", Label: "list"}, {Value: "object", Label: "table"}, {Value: anyType, Label: "anything"}}
+
+// fieldName is a name that stands in a form as it is.
+var fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,62}$`)
+
+// readSchema puts a schema into its table; a sentence says why it cannot be.
+func (s *functionSheets) readSchema(key, text string) string {
+	schema := map[string]any{}
+	if why := formYAML(text, &schema, "a table"); why != "" {
+		return why
+	}
+	const beyond = "This says more than the table can show"
+	closed, required := false, []string{}
+	properties := map[string]any{}
+	for k, v := range schema {
+		ok := false
+		switch k {
+		case "type":
+			ok = v == "object"
+		case "properties":
+			properties, ok = v.(map[string]any)
+		case "required":
+			required, ok = texts(v)
+		case "additionalProperties":
+			ok = v == false
+			closed = ok
+		}
+		if !ok {
+			return beyond + ": " + k + "."
+		}
+	}
+	if len(schema) > 0 && (schema["type"] != "object" || len(properties) == 0 && !closed || schema["required"] != nil && len(required) == 0 || schema["properties"] != nil && len(properties) == 0) {
+		return beyond + "."
+	}
+	for _, name := range required {
+		if _, ok := properties[name]; !ok {
+			return beyond + ": the needed " + name + " is not among the fields."
+		}
+	}
+	var rows []draftRow
+	for _, name := range append(slices.Clone(required), slices.DeleteFunc(slices.Sorted(maps.Keys(properties)), func(n string) bool { return slices.Contains(required, n) })...) {
+		one, ok := properties[name].(map[string]any)
+		if !ok || !fieldName.MatchString(name) {
+			return beyond + ": the field " + name + "."
+		}
+		rows = append(rows, propertyRow(fmt.Sprintf("f%d", len(rows)), name, slices.Contains(required, name), one))
+	}
+	if len(required) != len(slices.Compact(slices.Sorted(slices.Values(required)))) {
+		return beyond + ": a field is needed twice."
+	}
+	s.tables[key], s.closed[key] = rows, closed
+	return ""
+}
+
+func texts(v any) ([]string, bool) {
+	list, ok := v.([]any)
+	var out []string
+	for _, x := range list {
+		t, is := x.(string)
+		out, ok = append(out, t), ok && is
+	}
+	return out, ok
+}
+
+func propertyRow(id, name string, needed bool, schema map[string]any) draftRow {
+	rest := maps.Clone(schema)
+	r := draftRow{id: id, cells: map[string]string{"name": name, "type": anyType, "required": fmt.Sprint(needed)}}
+	if kind, ok := rest["type"].(string); ok && kind != anyType && slices.ContainsFunc(schemaTypes, func(o form.Option) bool { return o.Value == kind }) {
+		r.cells["type"] = kind
+		delete(rest, "type")
+	}
+	if about, ok := rest["description"].(string); ok && about != "" && about == strings.TrimSpace(about) {
+		r.cells["about"] = about
+		delete(rest, "description")
+	}
+	if len(rest) > 0 {
+		r.cells["more"] = yamlOfAny(rest)
+	}
+	return r
+}
+
+// schema writes a table as a schema.
+func (s *functionSheets) schema(key string) string {
+	rows := s.tables[key]
+	if len(rows) == 0 && !s.closed[key] {
+		return ""
+	}
+	properties, required := map[string]any{}, []string{}
+	for i, r := range rows {
+		wrong := func(column, format string, args ...any) {
+			s.wrong = append(s.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", key, i, column), Detail: fmt.Sprintf(format, args...)})
+		}
+		name := strings.TrimSpace(r.cells["name"])
+		switch {
+		case name == "":
+			wrong("name", "Name the field, or remove the row.")
+			continue
+		case !fieldName.MatchString(name):
+			wrong("name", "Begin with a letter, and go on with letters, digits and _.")
+		case properties[name] != nil:
+			wrong("name", "There is another field of this name.")
+		}
+		one := map[string]any{}
+		if why := formYAML(r.cells["more"], &one, "rules such as maxLength: 64"); why != "" {
+			wrong("more", "%s", why)
+		}
+		if one == nil {
+			one = map[string]any{}
+		}
+		if kind := r.cells["type"]; kind != anyType && kind != "" {
+			one["type"] = kind
+		}
+		if about := strings.TrimSpace(r.cells["about"]); about != "" {
+			one["description"] = about
+		}
+		properties[name] = one
+		if r.cells["required"] == "true" {
+			required = append(required, name)
+		}
+	}
+	out := map[string]any{"type": "object"}
+	if len(properties) > 0 {
+		out["properties"] = properties
+	}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	if s.closed[key] {
+		out["additionalProperties"] = false
+	}
+	return yamlOfAny(out)
+}
+
+// postedSheets reads the tables that were sent; tests are among them where they are one.
+func (d *functionDraft) postedSheets(c *fiber.Ctx, rows []string, cells map[string]string, selected map[string][]string) {
+	d.sheets = noSheets()
+	d.sheets.selected = selected
+	for _, key := range []string{inputSheet, outputSheet, testSheet} {
+		d.sheets.written[key] = c.FormValue("as."+key) != "table"
+		d.sheets.closed[key] = c.FormValue("closed."+key) != ""
+	}
+	for _, key := range []string{inputSheet, outputSheet} {
+		if d.sheets.written[key] {
+			continue
+		}
+		f, _ := d.sheets.table(key)
+		d.sheets.tables[key] = postedRows(f, rows, cells)
+		d.setSchema(key, d.sheets.schema(key))
+	}
+	if !d.sheets.written[testSheet] {
+		d.cases = nil
+		f := d.testColumns(namedColumns(rows, cells))
+		d.sheets.tables[testSheet] = postedRows(f, rows, cells)
+		d.readTests(f)
+		d.withColumns()
+	}
+}
+
+func postedRows(f form.Field, rows []string, cells map[string]string) (out []draftRow) {
+	for _, r := range rows {
+		if id, ok := strings.CutPrefix(r, f.Key+"."); ok && len(out) < 500 {
+			out = append(out, postedRow(f, id, cells))
+		}
+	}
+	return out
+}
+
+// withColumns gives the tests' table the columns of the form as it is.
+func (d *functionDraft) withColumns() {
+	d.sheets.spec.Fields = append(d.sheets.spec.Fields[:2:2], d.testColumns(nil))
+}
+
+func (d *functionDraft) schemaText(key string) string {
+	if key == inputSheet {
+		return d.input
+	}
+	return d.output
+}
+
+func (d *functionDraft) setSchema(key, text string) {
+	if key == inputSheet {
+		d.input = text
+	} else {
+		d.output = text
+	}
+}
+
+// tabulate puts what is written into tables, as far as it can be. Why is told for the
+// ones that somebody asked for.
+func (d *functionDraft) tabulate(keys ...string) (why string) {
+	for _, key := range keys {
+		no := ""
+		if key == testSheet {
+			if no = d.readCases(); no == "" {
+				d.withColumns()
+			}
+		} else {
+			no = d.sheets.readSchema(key, d.schemaText(key))
+		}
+		if d.sheets.written[key] = no != ""; no != "" {
+			why = no
+		}
+	}
+	return why
+}
+
+// sheetAct does what a button of a table says. It gives false when the word is none of a table's.
+func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
+	verb, key, _ := strings.Cut(op, ":")
+	if verb == "as" {
+		key, how, _ := strings.Cut(key, ":")
+		if !slices.Contains([]string{inputSheet, outputSheet, testSheet}, key) {
+			return "", false
+		}
+		if how == "yaml" {
+			d.sheets.written[key] = true
+			return "", true
+		}
+		if why := d.tabulate(key); why != "" {
+			return why + " It stays as YAML.", true
+		}
+		return "", true
+	}
+	if wrong, ok = d.sheets.act(op, pasted); !ok || wrong != "" {
+		return wrong, ok
+	}
+	d.sheets.wrong = nil
+	for _, k := range []string{inputSheet, outputSheet} {
+		if !d.sheets.written[k] {
+			d.setSchema(k, d.sheets.schema(k))
+		}
+	}
+	if f, ok := d.sheets.table(testSheet); ok {
+		d.readTests(f)
+	}
+	return "", true
+}
+
+// sheetsView are the tables as the page shows them.
+func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p *functions.EditPage, written map[string]ui.Field) error {
+	at := placed(d.sheets.policyDraft, d.sheetProblems(v.problems))
+	for _, key := range []string{inputSheet, outputSheet} {
+		one := functions.Schema{Key: key, Written: d.sheets.written[key], Closed: d.sheets.closed[key]}
+		f, _ := d.sheets.table(key)
+		if one.Written {
+			one.Label, one.Field = f.Label, written[key]
+		} else {
+			var err error
+			if one.Table, err = s.policyTable(c, d.sheets.policyDraft, f, at, p.ReadOnly); err != nil {
+				return err
+			}
+			one.Label = f.Label
+		}
+		p.SchemaTables = append(p.SchemaTables, one)
+	}
+	if d.sheets.written[testSheet] {
+		return nil
+	}
+	d.withColumns()
+	f := d.sheets.spec.Fields[2]
+	for _, c := range f.Columns {
+		p.TestColumns += c.Key + " "
+	}
+	t, err := s.policyTable(c, d.sheets.policyDraft, f, at, p.ReadOnly)
+	if err != nil {
+		return err
+	}
+	p.TestTable = &t
+	return nil
+}
+
+// sheetProblems are the problems of a form by the places of its tables.
+func (d functionDraft) sheetProblems(all []fault.Problem) []fault.Problem {
+	prefix := d.sheets.spec.Field() + "."
+	var out []fault.Problem
+	for _, p := range all {
+		path := p.Path
+		switch parts := strings.SplitN(path, ".", 4); {
+		case path == "manifest.input", path == "manifest.output":
+			path = strings.TrimPrefix(path, "manifest.")
+		case parts[0] == "cases" && len(parts) > 1:
+			column := "name"
+			if len(parts) > 2 {
+				column = d.testColumn(parts[2])
+			}
+			path = testSheet + "." + parts[1] + "." + column
+		}
+		out = append(out, fault.Problem{Path: prefix + path, Detail: p.Detail})
+	}
+	return out
+}
+
+// cellOf is the name of the cell that a problem is about; "" where it is about none.
+func (d functionDraft) cellOf(path string) string {
+	parts := strings.SplitN(path, ".", 3)
+	key, column := parts[0], "name"
+	if len(parts) > 2 {
+		column = parts[2]
+	}
+	if key == "cases" {
+		if key = testSheet; len(parts) > 2 {
+			column = d.testColumn(parts[2])
+		}
+	}
+	rows, known := d.sheets.tables[key]
+	if !known || d.sheets.written[key] || len(parts) < 2 {
+		return ""
+	}
+	i, err := strconv.Atoi(parts[1])
+	if err != nil || i >= len(rows) {
+		return ""
+	}
+	return "t." + key + "." + rows[i].id + "." + column
+}

@@ -1,0 +1,238 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"joinery/internal/fault"
+	"joinery/internal/form"
+)
+
+// Columns of tests: a field of the input stands in "in.<name>", one of the output in "out.<name>".
+const (
+	inColumn  = "in."
+	outColumn = "out."
+)
+
+// testColumns are the columns of the tests' table: a column for each field of the input
+// and the output, and for what else some test says or the function may need.
+func (d *functionDraft) testColumns(posted []string) form.Field {
+	f := form.Field{Key: testSheet, Kind: form.Table, Label: "Each row a test", Columns: []form.Field{{Key: "name", Label: "Name", Kind: form.Text, Required: true, Placeholder: "a department with a group"}}}
+	used := posted
+	for _, r := range d.sheets.tables[testSheet] {
+		for k, text := range r.cells {
+			if text != "" {
+				used = append(used, k)
+			}
+		}
+	}
+	for _, side := range []struct{ prefix, schema, word string }{{inColumn, d.input, "in"}, {outColumn, d.output, "gives"}} {
+		properties := propertiesOf(side.schema)
+		names := schemaFields(side.schema)
+		for _, k := range slices.Compact(slices.Sorted(slices.Values(used))) {
+			if name, ok := strings.CutPrefix(k, side.prefix); ok && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		for _, name := range names {
+			one, _ := properties[name].(map[string]any)
+			f.Columns = append(f.Columns, valueColumn(side.prefix+name, side.word+" "+name, one))
+		}
+	}
+	if len(f.Columns) == 1 {
+		f.Help = "List the fields of input and output above: each is a column here."
+	}
+	f.Columns = append(f.Columns, form.Field{Key: "error", Label: "or ends with", Kind: form.Text, Placeholder: "no-department", Help: "The kind given to fail, or a part of the sentence."})
+	grants := strings.Join(d.grants, "\n")
+	for _, one := range []struct {
+		column form.Field
+		needed bool
+	}{
+		{form.Field{Key: "stubs", Label: "Answers to its questions", Kind: form.LongText, Placeholder: "- {call: directory.group_exists, answer: true}", Help: "In the order they are looked at; one without args answers any."}, strings.Contains(d.source, "directory.") || strings.Contains(d.source, "hris.") || grants != ""},
+		{form.Field{Key: "plan", Label: "Plans", Kind: form.LongText, Placeholder: "- {do: plan.add_group, args: [corp-ldap, sales]}", Help: "In order. Empty: nothing."}, strings.Contains(d.source, "plan.")},
+		{form.Field{Key: "now", Label: "Moment", Kind: form.Text, Placeholder: "2026-12-01T12:00:00Z"}, strings.Contains(d.source, "run.")},
+	} {
+		if one.needed || slices.Contains(used, one.column.Key) {
+			f.Columns = append(f.Columns, one.column)
+		}
+	}
+	return f
+}
+
+// valueColumn is a column for values of a schema: choices, yes or no, or text.
+func valueColumn(key, label string, schema map[string]any) form.Field {
+	f := form.Field{Key: key, Label: label, Kind: form.Text, Help: "Empty: the field is not there."}
+	f.Help, _ = schema["description"].(string)
+	switch kind := schema["type"]; {
+	case kind == "string":
+		f.Help = strings.TrimSpace(f.Help + ` Empty: it is not there; "" is an empty text.`)
+	case kind == "boolean":
+		f.Kind, f.Options = form.Select, []form.Option{{Value: "true", Label: "yes"}, {Value: "false", Label: "no"}}
+	case kind == "array", kind == "object":
+		f.Kind, f.Help = form.LongText, strings.TrimSpace(f.Help+" YAML, such as [a, b].")
+	}
+	return f
+}
+
+func propertiesOf(schema string) map[string]any {
+	var s struct {
+		Properties map[string]any `json:"properties"`
+	}
+	raw := map[string]any{}
+	if formYAML(schema, &raw, "") != "" {
+		return nil
+	}
+	text, _ := json.Marshal(raw)
+	_ = json.Unmarshal(text, &s) // another shape has no fields
+	return s.Properties
+}
+
+// fieldNames are the names of a schema's fields: those that are needed first, as its table has them.
+func schemaFields(schema string) []string {
+	s := noSheets()
+	if s.readSchema(inputSheet, schema) == "" {
+		var out []string
+		for _, r := range s.tables[inputSheet] {
+			out = append(out, r.cells["name"])
+		}
+		return out
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(propertiesOf(schema))), func(n string) bool { return !fieldName.MatchString(n) })
+}
+
+// namedColumns are the columns of values that were sent.
+func namedColumns(rows []string, cells map[string]string) []string {
+	var out []string
+	for k, text := range cells {
+		if rest, ok := strings.CutPrefix(k, "t."+testSheet+"."); ok && text != "" {
+			if id, column, ok := strings.Cut(rest, "."); ok && slices.Contains(rows, testSheet+"."+id) && (strings.HasPrefix(column, inColumn) && fieldName.MatchString(column[len(inColumn):]) || strings.HasPrefix(column, outColumn) && fieldName.MatchString(column[len(outColumn):]) || column == "stubs" || column == "plan" || column == "now") {
+				out = append(out, column)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// readTests makes the cases of the rows.
+func (d *functionDraft) readTests(f form.Field) {
+	open := map[string]bool{}
+	for _, k := range d.cases {
+		open[k.id] = k.open
+	}
+	d.cases = nil
+	for i, r := range d.sheets.tables[testSheet] {
+		k := functionCase{id: r.id, name: strings.TrimSpace(r.cells["name"]), now: strings.TrimSpace(r.cells["now"]), stubs: r.cells["stubs"], plan: r.cells["plan"], failure: strings.TrimSpace(r.cells["error"]), open: open[r.id]}
+		var gives bool
+		k.input, _ = d.values(f, r, inColumn, i)
+		if k.output, gives = d.values(f, r, outColumn, i); !gives && k.failure == "" {
+			k.output = "{}"
+		}
+		d.cases = append(d.cases, k)
+	}
+}
+
+// values writes the cells of one side of a test as YAML.
+func (d *functionDraft) values(f form.Field, r draftRow, prefix string, i int) (text string, some bool) {
+	properties := propertiesOf(d.input)
+	if prefix == outColumn {
+		properties = propertiesOf(d.output)
+	}
+	out := map[string]any{}
+	for _, c := range f.Columns {
+		name, ok := strings.CutPrefix(c.Key, prefix)
+		cell := r.cells[c.Key]
+		if !ok || cell == "" {
+			continue
+		}
+		one, _ := properties[name].(map[string]any)
+		v, why := cellValue(cell, one["type"] == "string")
+		if why != "" {
+			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", testSheet, i, c.Key), Detail: why})
+		}
+		out[name] = v
+	}
+	if len(out) == 0 {
+		return "", false
+	}
+	return yamlOfAny(out), true
+}
+
+// cellValue reads a cell: text as it is, or in quotes; all else as YAML.
+func cellValue(cell string, isText bool) (v any, wrong string) {
+	if isText {
+		var quoted string
+		if strings.HasPrefix(cell, `"`) && json.Unmarshal([]byte(cell), &quoted) == nil {
+			return quoted, ""
+		}
+		return cell, ""
+	}
+	if wrong = formYAML(cell, &v, "a value"); wrong != "" {
+		return cell, wrong
+	}
+	return v, ""
+}
+
+// valueCell writes a value into a cell; false where the cell could not be read back to it.
+func valueCell(v any, isText bool) (string, bool) {
+	if !isText {
+		text := yamlOfAny(v)
+		if v == nil {
+			text = "null"
+		}
+		return text, true
+	}
+	s, ok := v.(string)
+	if s == "" || strings.HasPrefix(s, `"`) {
+		raw, _ := json.Marshal(s)
+		return string(raw), ok
+	}
+	return s, ok
+}
+
+// readCases puts the cases into the table; a sentence says why they cannot be.
+func (d *functionDraft) readCases() string {
+	var rows []draftRow
+	for _, k := range d.cases {
+		r := draftRow{id: k.id, cells: map[string]string{"name": k.name, "now": k.now, "stubs": k.stubs, "plan": k.plan, "error": k.failure}}
+		for _, side := range []struct{ prefix, text, schema string }{{inColumn, k.input, d.input}, {outColumn, k.output, d.output}} {
+			values := map[string]any{}
+			if why := formYAML(side.text, &values, "one field a line"); why != "" {
+				return "A test cannot be read: " + why
+			}
+			properties := propertiesOf(side.schema)
+			for name, v := range values {
+				one, _ := properties[name].(map[string]any)
+				text, ok := valueCell(v, one["type"] == "string")
+				if !ok || !fieldName.MatchString(name) {
+					return "The table cannot show the field " + name + " of the test " + k.name + "."
+				}
+				r.cells[side.prefix+name] = text
+			}
+		}
+		if strings.TrimSpace(k.output) == "" && k.failure == "" && (k.name != "" || k.input != "") {
+			return "The test " + k.name + " expects nothing yet."
+		}
+		rows = append(rows, r)
+	}
+	d.sheets.tables[testSheet] = rows
+	return ""
+}
+
+// testColumn is the column that shows what is wrong with a field of a test.
+func (d functionDraft) testColumn(field string) string {
+	field, _, _ = strings.Cut(field, ".")
+	prefix := map[string]string{"input": inColumn, "output": outColumn}[field]
+	if prefix == "" {
+		return field
+	}
+	for _, c := range d.testColumns(nil).Columns {
+		if strings.HasPrefix(c.Key, prefix) {
+			return c.Key
+		}
+	}
+	return "name"
+}
