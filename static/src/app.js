@@ -98,14 +98,15 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change] select, select[data-submit-on-change]")) form.requestSubmit();
 });
 
-// Leaving a form with typed changes asks first. Only forms that save (method post) are watched.
+// Leaving a form with typed changes asks first. Only forms that save (method post) are watched; the editor of a function
+// keeps what is typed by itself.
 const dirty = new Set();
 document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (form?.matches("form.form[method=post], form[data-warn-dirty]") && !event.target.closest("[data-try]")) dirty.add(form);
 });
-document.addEventListener("joinery:changed", (event) => dirty.add(event.target));
-for (const form of document.querySelectorAll("form[data-changed]")) dirty.add(form);
+document.addEventListener("joinery:changed", (event) => { if (!event.target.matches("[data-function]")) dirty.add(event.target); });
+for (const form of document.querySelectorAll("form[data-changed]:not([data-function])")) dirty.add(form);
 window.addEventListener("beforeunload", (event) => {
   if ([...dirty].some((form) => form.isConnected)) event.preventDefault();
 });
