@@ -266,3 +266,17 @@ func TestCheck_WritesWithoutContract(t *testing.T) {
 		require.True(t, found, "%v", problems)
 	}
 }
+
+// A flow that has grown too large is told by how much, and what to do.
+func TestCheck_TooManyNodes(t *testing.T) {
+	t.Parallel()
+	c := parse(t, good)
+	for i := range flow.MaxNodes + 3 - len(c.Nodes) {
+		c.Nodes = append(c.Nodes, flow.Node{ID: flow.NodeID(fmt.Sprintf("more_%d", i)), Type: "stop"})
+	}
+	problems := flow.Check(c, node.All(), known)
+	require.Len(t, problems, 1)
+	require.Equal(t, "The flow has 203 nodes, and 200 are the most. Remove 3, or make two flows of it.", problems[0].Detail)
+	c.Nodes = c.Nodes[:flow.MaxNodes]
+	require.NotContains(t, fmt.Sprint(flow.Check(c, node.All(), known)), "are the most")
+}
