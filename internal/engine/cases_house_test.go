@@ -22,6 +22,7 @@ import (
 	"joinery/internal/connector/peoplefile"
 	"joinery/internal/egress"
 	"joinery/internal/engine"
+	"joinery/internal/expr"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/luavm"
@@ -82,6 +83,9 @@ func (h *troubled) Handle(ctx context.Context, r slog.Record) error {
 	return h.TextHandler.Handle(ctx, r)
 }
 
+// casePrograms keeps the expressions of the shipped policies: each house releases them.
+var casePrograms = expr.NewPrograms(artifact.KeepPrograms)
+
 // newCaseHouse opens a house; the clock stands at the case's moment.
 func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	t.Helper()
@@ -89,7 +93,7 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	h := &caseHouse{files: map[string]string{}, mails: &subjects{}, house: &house{t: t, clock: &clock{now: c.Now}}}
 	calls := filepath.Join(dir, "calls")
 	h.catalog = all.Of(fake.Mishaps{Type: fake.Directory{}, File: calls, Plan: c.Mishaps}, fake.Mishaps{Type: fake.HRIS{}, File: calls, Plan: c.Mishaps}, peoplefile.Type{})
-	kinds := artifact.Kinds{Flows: node.All(), Connectors: h.catalog}
+	kinds := artifact.Kinds{Flows: node.All(), Connectors: h.catalog, Programs: casePrograms}
 	h.db = pgtest.Open(t, postgres.Config{Now: h.clock.Now, Artifacts: kinds})
 	var docs []artifact.Doc
 	var own []artifact.Doc
