@@ -112,6 +112,7 @@ func TestCanvas_InTheHand(t *testing.T) {
 	saveFlowText(t, s, ada.Actor(), strings.NewReplacer("key: small", "key: other", "name: Small", "name: Other").Replace(smallFlow))
 	b := openTab(t, base)
 	b.use(screens()[0])
+	b.still() // what is clicked must not glide away meanwhile
 	b.signIn("ada@example.com", password)
 	b.atCanvas("small")
 	first := b.savedAs(s, "small")
@@ -201,6 +202,7 @@ func TestCanvas_InTheHand(t *testing.T) {
 	b.until("it says so", `document.querySelector(".said").innerText === "2 nodes copied."`)
 	o := b.sibling()
 	o.use(screens()[0])
+	o.still()
 	o.atCanvas("other")
 	o.edit("v", "paste")
 	o.chosen("branch", "work_2")
