@@ -139,7 +139,7 @@ func TestDemo_FunctionReview(t *testing.T) {
 	reviewer.says("The sign")
 	reviewer.says("Call of desk-sign in try 1")
 	reviewer.look("function-run")
-	reviewer.follow("Call of desk-sign in try 1")
+	reviewer.visit(eval[string](reviewer, `document.querySelector('main a[href*="/calls/1"]').pathname`))
 	reviewer.follow("Replay this call")
 	reviewer.says("Same result: the code asked the same")
 	reviewer.everySize("function-call")
