@@ -92,7 +92,7 @@ type Line struct {
 // Entry is something that the code wants done after it has ended.
 type Entry struct {
 	Do   string          `json:"do"`
-	Args json.RawMessage `json:"args"`
+	Args json.RawMessage `json:"args,omitempty"`
 	Line int             `json:"line,omitempty"`
 }
 
