@@ -30,7 +30,7 @@ func TestAuthor_WithoutAModel(t *testing.T) {
 }
 
 // A person asks, corrects what was understood, and follows the stages to a draft.
-func TestAuthor_FromRequestToDraft(t *testing.T) {
+func TestAuthor_S101_FromRequestToDraft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `<img src=x onerror=alert(1)> https://evil.example`)
 	w.model()
