@@ -88,14 +88,13 @@ func (everyone) Changed(context.Context, time.Time, string) ([]joiner.Worker, st
 // quarter of what this machine manages at the moment without a limit, and the time in
 // which the machine then stood still does not count, nor what that costs, so that its
 // other work does not decide. How near it comes to the limit, on machines that stand
-// still too, is proved by a clock of its own in the room egress.
+// still too, is proved by a clock of its own in the room egress. It has three goes.
 func TestHTTPRequest_LearnsThePace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs in real time")
 	}
 	pgtest.WithoutRaceDetector(t)
-	t.Parallel()
-	h := open(t)
+	h := open(t) // alone: others beside it would be measured, too
 	l := &limited{taken: map[string]int{}, rate: 1e9}
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
@@ -119,19 +118,30 @@ func TestHTTPRequest_LearnsThePace(t *testing.T) {
 	l.bulk(h, 400)
 	able := 400 / l.finished.Sub(l.begun).Seconds()
 
-	later := httptest.NewServer(l) // whose pace nobody knows
-	t.Cleanup(later.Close)
-	h.live(review.Flow, "push", strings.ReplaceAll(flow, "URL", later.URL))
-	*l = limited{taken: map[string]int{}, rate: min(100, able/4)}
-	runs := int(15 * l.rate)
-	held := l.bulk(h, runs)
-	took, ideal := l.finished.Sub(l.begun), time.Duration(float64(runs)/l.rate*float64(time.Second))
-	t.Logf("%.0f a second without a limit; %d requests at %.0f a second: %s instead of %s, stood still for %s, %d refused, %d too early", able, runs, l.rate, took, ideal, held, l.refused, l.early)
-	for id, n := range l.taken {
-		require.Equal(t, 1, n, id)
+	for goes := 1; ; goes++ {
+		if took, enough := l.limitedBulk(h, flow, min(100, able/4)); took < enough {
+			return
+		}
+		require.Less(t, goes, 3, "three of fifteen seconds go into learning; none of three goes came near")
 	}
-	require.Less(t, l.refused, 24+runs/50, "the first volley, and few after it")
-	require.Less(t, took, 2*ideal+3*held, "three of fifteen seconds go into learning")
+}
+
+// limitedBulk sends 15 seconds' worth of requests to a host whose pace nobody knows. It
+// gives how long they took, and what would be too long.
+func (l *limited) limitedBulk(h *house, flow string, rate float64) (took, enough time.Duration) {
+	server := httptest.NewServer(l)
+	defer server.Close()
+	h.live(review.Flow, "push", strings.ReplaceAll(flow, "URL", server.URL))
+	*l = limited{taken: map[string]int{}, rate: rate}
+	runs := int(15 * rate)
+	held := l.bulk(h, runs)
+	took, ideal := l.finished.Sub(l.begun), time.Duration(float64(runs)/rate*float64(time.Second))
+	h.t.Logf("%d requests at %.0f a second: %s instead of %s, stood still for %s, %d refused, %d too early", runs, rate, took, ideal, held, l.refused, l.early)
+	for id, n := range l.taken {
+		require.Equal(h.t, 1, n, id)
+	}
+	require.Less(h.t, l.refused, 24+runs/50, "the first volley, and few after it")
+	return took, 2*ideal + 3*held
 }
 
 // bulk starts so many runs and waits until the service took a request of each. It
