@@ -269,7 +269,7 @@ export class Editor {
       const to: Record<string, Point> = {};
       for (const [id, p] of Object.entries(made)) to[id] = place.snap({ x: p.x + (was?.x ?? 0), y: p.y + (was?.y ?? 0) });
       this.move(to, "Tidy up");
-    } else this.act("Tidy up", { content: this.content, layout: { ...this.doc.layout, nodes: by(this.content, this.catalog) } });
+    } else this.act("Tidy up", { content: this.content, layout: place.aside(this.content, { ...this.doc.layout, nodes: by(this.content, this.catalog) }, this.catalog) });
     this.say("Tidied up.");
   }
 

@@ -69,6 +69,17 @@ export function near(doc: Doc, cat: Catalog, wish: Point, size: { w: number; h: 
   return { x: p.x + d.x, y: p.y + d.y };
 }
 
+/** aside moves notes away that a box lies on, to the nearest free place. */
+export function aside(content: Content, layout: Layout, cat: Catalog): Layout {
+  const boxes = [...rects(content, layout, cat).values()];
+  let notes = layout.notes ?? [];
+  for (const n of notes.filter((n) => boxes.some((r) => hit(n, r)))) {
+    const p = near({ content, layout: { ...layout, notes } }, cat, n, n, n.id);
+    notes = notes.map((m) => m.id === n.id ? { ...m, ...p } : m);
+  }
+  return notes.length > 0 ? { ...layout, notes } : layout;
+}
+
 /** covered is what nodes and notes cover. */
 export function covered({ content, layout }: Doc, cat: Catalog): Map<string, Rect> {
   const out = rects(content, layout, cat);

@@ -177,6 +177,18 @@ test("a new node stands where nothing stands", () => {
   assert.equal(widthOf({ id: "x", type: "switch", params: { cases: ["a", "b", "c", "d"].map((port) => ({ port })) } }, cat), 420);
 });
 
+test("tidied up, no box lies on a note", () => {
+  const e = chain();
+  const to = Object.values(tidy(e.content, cat));
+  e.move(Object.fromEntries(e.content.nodes.map((n, i) => [n.id, { x: 2000 + 400 * i, y: 0 }])), "Away");
+  for (const p of to.slice(0, 2)) { e.sight = () => ({ x: p.x + 110, y: p.y + 60 }); e.addNote(); }
+  const under = () => { const boxes = [...rects(e.content, e.doc.layout, cat).values()]; return e.doc.layout.notes!.filter((n) => boxes.some((r) => r.x < n.x + n.w && n.x < r.x + r.w && r.y < n.y + n.h && n.y < r.y + r.h)).length; };
+  assert.equal(under(), 0);
+  e.tidy((c, k) => tidy(c, k));
+  assert.equal(under(), 0);
+  assert.equal(new Set(e.doc.layout.notes!.map((n) => `${n.x} ${n.y}`)).size, 2);
+});
+
 test("an edge past a box has a lane beside it", () => {
   const c: Content = { ...empty, nodes: [{ id: "a", type: "set" }, { id: "b", type: "set" }, { id: "c", type: "set" }], edges: [{ from: "a.done", to: "c" }] };
   const layout = { nodes: { a: { x: 0, y: 0 }, b: { x: 0, y: 124 }, c: { x: 0, y: 248 } } };
