@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"joinery/internal/auth"
 	"joinery/internal/author"
@@ -57,7 +56,7 @@ func (s *Server) reviewAsked(ctx context.Context, p *reviews.Page, d postgres.Re
 			return err
 		}
 	}
-	a.Pairs = []ui.Pair{{Label: "Model", Value: visible(newest.Model)}}
+	a.Pairs = append([]ui.Pair{{Label: "Model", Value: visible(newest.Model)}}, a.Pairs...)
 	p.Asked = a
 	return nil
 }
@@ -76,37 +75,12 @@ func (s *Server) reviewGates(ctx context.Context, p *reviews.Page, d postgres.Re
 	if err != nil {
 		return err
 	}
-	in, err := s.agreed(ctx, d.Hash)
+	in, _, err := s.DB.Agreed(ctx, d.Hash)
 	if err != nil {
 		return err
 	}
-	gates := author.Gates()
-	if in == nil { // nothing was agreed about what people write by hand
-		gates = slices.DeleteFunc(gates, func(g author.Gate) bool { return g == author.GateIntent || g == author.GateForbidden })
-	}
-	p.Gates = gateList(author.Judge(c, e.Report, in, set.Mutation), gates)
+	p.Gates = gateList(author.Judge(c, e.Report, in, set.Mutation), gatesOf(in))
 	return nil
-}
-
-// agreed is the confirmed intent of a content that a model wrote; nil for another.
-func (s *Server) agreed(ctx context.Context, hash string) (*author.Intent, error) {
-	b, found, err := s.DB.AuthorBinding(ctx, hash)
-	if err != nil || !found {
-		return nil, err
-	}
-	turn, err := s.DB.AuthorTurn(ctx, b.Turn)
-	if err != nil {
-		return nil, err
-	}
-	g := turn.At(author.IntentStage)
-	if g == nil || g.State != author.Done {
-		return nil, nil
-	}
-	var in author.Intent
-	if err := json.Unmarshal(g.Result, &in); err != nil {
-		return nil, fmt.Errorf("read intent: %w", err)
-	}
-	return &in, nil
 }
 
 // askedOf adds what led to one revision.
@@ -126,6 +100,11 @@ func (s *Server) askedOf(ctx context.Context, a *reviews.Asked, b author.Binding
 			return fmt.Errorf("read intent: %w", err)
 		}
 		a.Restated = restated(in)
+	}
+	if g := turn.At(author.ChecksStage); g != nil && g.State == author.Done {
+		if err := readStage(g.Result, func(r author.Checks) { a.Pairs = limitPairs(r.Content.Manifest.Limits, r.LimitsWhy) }); err != nil {
+			return err
+		}
 	}
 	if seen[b.Conversation] {
 		return nil

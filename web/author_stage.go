@@ -65,9 +65,10 @@ func (s *Server) stageResult(v *views.Stage, t talk, x author.Turn, g author.Sta
 		return readStage(g.Result, func(r author.Code) {
 			v.Text = plural(strings.Count(strings.TrimSpace(r.Source), "\n")+1, "line", "lines")
 			v.Code, v.CodeTitle, v.Answer = visible(r.Source), "Its code", visible(r.Notes)
+			v.Pairs = limitPairs(r.Limits, r.LimitsWhy)
 		})
 	case author.ChecksStage:
-		return readStage(g.Result, func(r author.Checks) { checksView(v, r) })
+		return readStage(g.Result, func(r author.Checks) { checksView(v, r, t.agreed(x), t.setting.Mutation) })
 	case author.DraftStage:
 		return readStage(g.Result, func(r author.Draft) { s.draftView(v, t, x, r, who) })
 	case author.AnswerStage:
@@ -129,14 +130,53 @@ func shortJSON(v any) string {
 	return clipText(string(raw), 160)
 }
 
-func checksView(v *views.Stage, r author.Checks) {
-	v.Gates = gateList(r.Gaps, author.Gates())
+// agreed is what a turn's draft is held to.
+func (t talk) agreed(x author.Turn) *author.Intent {
+	i := slices.IndexFunc(t.turns, func(o author.Turn) bool { return o.ID == x.ID })
+	return author.Agreed(t.turns[:max(i, 0)], x)
+}
+
+// gatesOf are the gates of a function: those that compare with what was agreed only where
+// something was.
+func gatesOf(in *author.Intent) []author.Gate {
+	if in != nil {
+		return author.Gates()
+	}
+	return slices.DeleteFunc(author.Gates(), func(g author.Gate) bool { return g == author.GateIntent || g == author.GateForbidden })
+}
+
+// limitPairs say what beyond the usual limits is asked for, and why; none where nothing is.
+func limitPairs(l function.Limits, why string) []ui.Pair {
+	if !author.MoreThanUsual(l) {
+		return nil
+	}
+	usual := function.UsualLimits()
+	var asks []string
+	for _, x := range []struct {
+		has, usual int
+		what       string
+	}{{l.Milliseconds, usual.Milliseconds, "ms of computing"}, {l.MemoryMB, usual.MemoryMB, "MB of memory"}, {l.HostCalls, usual.HostCalls, "questions to systems"}} {
+		if x.has > x.usual {
+			asks = append(asks, fmt.Sprintf("%d %s (usual: %d)", x.has, x.what, x.usual))
+		}
+	}
+	return []ui.Pair{{Label: "More than the usual limits", Value: strings.Join(asks, ", ")}, {Label: "Why, as the model says", Value: visible(why)}}
+}
+
+// checksView shows the gates by the settings of now: what kept a draft back when it was
+// written may be enough today, or the other way round.
+func checksView(v *views.Stage, r author.Checks, in *author.Intent, threshold int) {
+	gaps := r.Rejudged(in, threshold)
+	v.Gates = gateList(gaps, gatesOf(in))
 	v.Text = "All gates passed"
-	if len(r.Gaps) == 0 {
+	if len(gaps) == 0 {
 		v.Passed = plural(len(v.Gates), "gate", "gates") + " passed"
 	}
-	if n := missed(r.Gaps); n > 0 {
+	if n := missed(gaps); n > 0 {
 		v.Text = plural(n, "gate", "gates") + " missed"
+	}
+	if missed(gaps) != missed(r.Gaps) {
+		v.Text += fmt.Sprintf(" by the settings of now: %d of 100 small changes have to be noticed", threshold)
 	}
 	if r.Repairs > 0 {
 		v.Code, v.CodeTitle = visible(r.Content.Source), "Its code after that"
@@ -195,9 +235,13 @@ func (s *Server) draftView(v *views.Stage, t talk, x author.Turn, r author.Draft
 		v.Acts = append(v.Acts, ui.Button{Text: "Compare", Icon: "git-compare", URL: fmt.Sprintf("%s/diff?from=%d&to=%d", at, x.BaseRevision, r.Revision)})
 		v.Diff = sourceDiff(x, r)
 	}
+	gaps := r.Gaps
+	if g := x.At(author.ChecksStage); g != nil {
+		_ = readStage(g.Result, func(c author.Checks) { gaps = c.Rejudged(t.agreed(x), t.setting.Mutation) }) // what cannot be read says so at its stage
+	}
 	switch {
 	case t.newer(x):
-	case len(r.Gaps) > 0:
+	case len(gaps) > 0:
 		v.Notice = &ui.Notice{Tone: "warn", Text: "It is kept as a draft, and cannot be submitted while a gate is missed. Ask for a change, or mend it in the editor: the same gates are looked at again."}
 	case t.setting.Policy != author.On:
 		v.Notice = &ui.Notice{Tone: "info", Text: "Here the model is for drafts only. Change this by hand in the editor; what you saved then can be submitted."}

@@ -77,14 +77,22 @@ func TestAuthor_DraftAndGates(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, `<b onclick=x>bold</b>`)
 	w.model()
-	turn := w.drafted(author.Gap{Gate: author.GateMutation, Line: 2, Says: "The tests notice 1 of 3 small changes; 80 of a hundred are needed."})
+	turn := w.drafted(author.Gap{Gate: author.GateMutation, Line: 2, Says: "The tests notice 30 of 100 small changes of the code; 80 are needed."})
 	page := w.bo.get(t, "/author/"+string(turn.Conversation))
-	for _, want := range []string{"1 gate missed, after 1 repair", "Line 2: The tests notice 1 of 3 small changes", "cannot be submitted while a gate is missed", "text.upper(input.last)", "Revision 1 of badge", "note &lt;b onclick=x&gt;", "tests of its own"} {
+	for _, want := range []string{"1 gate missed, after 1 repair", "Line 2: The tests notice 30 of 100 small changes of the code; 80 are needed.", "cannot be submitted while a gate is missed", "text.upper(input.last)", "Revision 1 of badge", "note &lt;b onclick=x&gt;", "tests of its own"} {
 		require.Contains(t, page.body, want)
 	}
 	require.NotContains(t, page.body, "<b onclick")
 	require.NotContains(t, page.body, "Submit for review")
 	require.Contains(t, page.body, "Write more tests")
+
+	form := providerFields()
+	form.Set("mutation", "30")
+	require.Equal(t, http.StatusSeeOther, w.ada.post(t, "/system/author", form).status)
+	page = w.bo.get(t, "/author/"+string(turn.Conversation))
+	require.Contains(t, page.body, "All gates passed by the settings of now: 30 of 100 small changes have to be noticed, after 1 repair")
+	require.NotContains(t, page.body, "cannot be submitted while a gate is missed")
+	require.Contains(t, page.body, "Submit for review", "what was too little when it was written is enough now")
 
 	sent := w.re.get(t, "/author/"+string(turn.Conversation)+"/calls")
 	require.Contains(t, sent.body, "&lt;b onclick=x&gt;bold&lt;/b&gt; sent")

@@ -15,6 +15,7 @@ var (
 		author.GateTests:     "Its tests pass",
 		author.GateMutation:  "Its tests notice small changes",
 		author.GateGrants:    "It asks for exactly the grants that it uses",
+		author.GateLimits:    "It asks for no more time and questions than it needs",
 		author.GateIntent:    "It writes only where that was agreed",
 		author.GateForbidden: "It does nothing that was ruled out",
 		author.GateLiterals:  "Nothing in it looks like a secret or a real person",

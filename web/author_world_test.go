@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -87,10 +88,14 @@ func (w *world) drafted(gaps ...author.Gap) author.Turn {
 	require.NoError(w.t, w.server.DB.ConfirmIntent(w.t.Context(), w.boWho, t.ID, w.wish()))
 	t = w.takes(t.ID)
 	c := w.written()
+	left := author.Checks{Content: c, Gaps: gaps, Repairs: 1, Replaced: []string{"a test " + w.marker}}
+	if len(gaps) > 0 { // what a page shows is judged anew: 3 of 10 small changes are noticed
+		left.Report = function.Examination{Tried: 10, Survivors: slices.Repeat([]function.Line{{Line: 2, Text: "upper became lower"}}, 7)}
+	}
 	w.ends(t, author.TestsStage, author.Done, author.Tests{Cases: c.Cases}, nil)
 	w.ends(t, author.CodeStage, author.Done, author.Code{Source: c.Source, Notes: "note " + w.marker}, nil)
-	w.ends(t, author.ChecksStage, author.Done, author.Checks{Content: c, Gaps: gaps, Repairs: 1, Replaced: []string{"a test " + w.marker}}, nil)
-	d, err := w.server.DB.SaveDraft(w.t.Context(), t.ID, carrier, c, "writer-1", gaps)
+	w.ends(t, author.ChecksStage, author.Done, left, nil)
+	d, err := w.server.DB.SaveDraft(w.t.Context(), t.ID, carrier, "writer-1", left)
 	require.NoError(w.t, err)
 	w.ends(t, author.DraftStage, author.Done, d, nil)
 	return t

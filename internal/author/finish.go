@@ -15,7 +15,7 @@ func (j *job) draft(ctx context.Context) (Draft, error) {
 	if err := json.Unmarshal(s.Result, &checks); err != nil {
 		return Draft{}, fmt.Errorf("read what the checks left: %w", err)
 	}
-	return j.a.Store.SaveDraft(ctx, j.turn.ID, j.a.Owner, checks.Content, j.setting.Model, checks.Gaps)
+	return j.a.Store.SaveDraft(ctx, j.turn.ID, j.a.Owner, j.setting.Model, checks)
 }
 
 // explain asks for words about the function there is.

@@ -14,7 +14,7 @@ import (
 // content. in is the confirmed intent; nil for what was written by hand, which has the
 // same gates but those two that compare with it.
 func Judge(c function.Content, r function.Examination, in *Intent, threshold int) []Gap {
-	out := slices.Concat(codeGaps(c, r), testGaps(c, r), grantGaps(r))
+	out := slices.Concat(codeGaps(c, r), testGaps(c, r), grantGaps(r), limitGaps(c, r, in != nil))
 	if n := r.Noticed(); n < threshold && len(out) == 0 {
 		out = append(out, mutationGap(r, n, threshold))
 	}
@@ -43,6 +43,8 @@ func gateOf(path string) Gate {
 		return GateTests
 	case strings.HasPrefix(path, "manifest.grants"):
 		return GateGrants
+	case strings.HasPrefix(path, "manifest.limits"):
+		return GateLimits
 	}
 	return GateCode
 }
@@ -56,7 +58,7 @@ func testGaps(c function.Content, r function.Examination) []Gap {
 	}
 	for _, k := range r.Cases {
 		if !k.Passed {
-			out = append(out, Gap{Gate: GateTests, Says: fmt.Sprintf("The test %q fails: %s", k.Name, k.Why)})
+			out = append(out, Gap{Gate: GateTests, Test: k.Name, Says: fmt.Sprintf("The test %q fails: %s", k.Name, k.Why)})
 		}
 	}
 	return out
@@ -104,7 +106,8 @@ func intentGaps(c function.Content, r function.Examination, in Intent) []Gap {
 	var out []Gap
 	grants := slices.Concat(r.Asked, r.Found, r.Observed, c.Manifest.Grants)
 	slices.Sort(grants)
-	for _, text := range slices.Compact(grants) {
+	grants = slices.Compact(grants)
+	for _, text := range grants {
 		g, ok := function.ParseGrant(text)
 		if !ok {
 			continue
@@ -112,24 +115,14 @@ func intentGaps(c function.Content, r function.Examination, in Intent) []Gap {
 		if !slices.Contains(in.Writes, text) && !slices.Contains(in.Reads, text) {
 			out = append(out, Gap{Gate: GateIntent, Says: fmt.Sprintf("The function %s, and the confirmed intent does not say so.", g.Says())})
 		}
-		for _, f := range in.Forbidden {
-			if f.covers(g) {
-				out = append(out, Gap{Gate: GateForbidden, Says: fmt.Sprintf("The function %s. The intent forbids it: %s", g.Says(), f.Says)})
-			}
-		}
 	}
+	out = append(out, forbiddenGaps(c, r, grants, in)...)
 	for _, k := range in.Examples {
 		if !slices.ContainsFunc(c.Cases, func(x function.Case) bool { return sameCase(x, k) }) {
 			out = append(out, Gap{Gate: GateTests, Says: fmt.Sprintf("The example %q of the intent is not among the tests as it was confirmed.", k.Name)})
 		}
 	}
 	return out
-}
-
-// covers says whether a grant is of the forbidden kind.
-func (f Forbidden) covers(g function.Grant) bool {
-	no, ok := function.ParseGrant(f.Grant)
-	return ok && no.Kind() == g.Kind() && (no.Connection == "*" || no.Connection == g.Connection)
 }
 
 func sameCase(a, b function.Case) bool {

@@ -43,33 +43,10 @@ func (in Intent) Check() []fault.Problem {
 	if len(in.Outputs) == 0 {
 		add("outputs", "Say what the function gives.")
 	}
-	names := map[string]bool{}
-	for i, k := range in.Examples {
-		at := fmt.Sprintf("examples.%d", i)
-		switch {
-		case strings.TrimSpace(k.Name) == "":
-			add(at+".name", "Give the example a name.")
-		case names[k.Name]:
-			add(at+".name", "There is another example of this name.")
-		}
-		names[k.Name] = true
-		if (k.Output == nil) == (k.Error == "") {
-			add(at, "An example expects either an output or an error.")
-		}
-	}
-	if len(in.Examples) > 50 {
-		add("examples", "Up to 50 examples can be given.")
-	}
+	in.checkExamples(add)
 	checkGrants("reads", in.Reads, false, add)
 	checkGrants("writes", in.Writes, true, add)
-	for i, f := range in.Forbidden {
-		if strings.TrimSpace(f.Says) == "" {
-			add(fmt.Sprintf("forbidden.%d.says", i), "Say what must not happen.")
-		}
-		if f.Grant != "" && !forbiddenForm.MatchString(f.Grant) {
-			add(fmt.Sprintf("forbidden.%d.grant", i), "Write a grant like directory:corp-ldap:groups.add, or directory:*:groups.add for all connections.")
-		}
-	}
+	in.checkForbidden(add)
 	return out
 }
 

@@ -138,7 +138,7 @@ func (j *job) content() function.Content {
 		c.Manifest.Input, c.Manifest.Output, c.Cases = j.tests.Input, j.tests.Output, j.tests.Cases
 	}
 	if j.turn.At(CodeStage) != nil && j.stage != CodeStage && j.stage != TestsStage {
-		c.Source, c.Manifest.Grants = j.code.Source, j.code.Grants
+		c.Source, c.Manifest.Grants, c.Manifest.Limits = j.code.Source, j.code.Grants, j.code.Limits
 	}
 	return c
 }

@@ -140,7 +140,8 @@ func (m *Memory) EndCall(_ context.Context, c Call) error {
 func (*Memory) HoldBack(context.Context, Call, []Leak) error { return nil }
 
 // SaveDraft keeps the content.
-func (m *Memory) SaveDraft(_ context.Context, t TurnID, _ string, c function.Content, _ string, gaps []Gap) (Draft, error) {
+func (m *Memory) SaveDraft(_ context.Context, t TurnID, _, _ string, left Checks) (Draft, error) {
+	c := left.Content
 	text, err := canon.Value(c)
 	if err != nil {
 		return Draft{}, err
@@ -155,7 +156,7 @@ func (m *Memory) SaveDraft(_ context.Context, t TurnID, _ string, c function.Con
 		m.drafts = map[TurnID]function.Content{}
 	}
 	m.drafts[t] = c
-	return Draft{Function: c.Key, Revision: len(m.drafts), Hash: hash, New: true, Gaps: gaps}, nil
+	return Draft{Function: c.Key, Revision: len(m.drafts), Hash: hash, New: true, Gaps: left.Gaps}, nil
 }
 
 // Earlier gives the turns before one.

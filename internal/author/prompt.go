@@ -31,10 +31,20 @@ const intentForm = `Restate what is wanted, so that the administrator can correc
  "outputs": [{"name": "login", "type": "text", "means": "…"}],
  "examples": [tests: at least three worked examples, with the edge cases],
  "reads": ["directory:corp-ad:names.taken"], "writes": ["directory:corp-ad:accounts.set"],
- "forbidden": [{"says": "It must not …", "grant": "directory:*:groups.add"}],
+ "forbidden": [{"says": "It must not …", "effect": "groups", "connection": "*"}],
  "questions": [{"ask": "what the request leaves open"}]}
 ` + "```" + `
-Grants are capability:connection:operation as the library says, of connections that exist. List only what is needed.`
+Grants are capability:connection:operation as the library says, of connections that exist. List only what is needed.
+Each forbidden effect that can be looked for says so; * is any connection, or any output:
+- {"effect": "grant", "grant": "directory:*:groups.add"}: uses this grant
+- {"effect": "writes", "connection": "corp-ad"}: plans changes there
+- {"effect": "groups", "connection": "*"}: changes groups
+- {"effect": "people", "connection": "*"}: reads accounts or workers
+- {"effect": "empty", "field": "login"}: leaves this output empty
+- {"effect": "longer", "field": "login", "most": 20}: gives it longer
+- {"effect": "characters", "field": "login", "only": "a-z 0-9 . -"}: gives it with other characters
+- {"effect": "repeats", "field": "*", "input": "birth_date"}: gives what this input holds
+What can only be said has "says" alone.`
 
 const testsForm = `Write tests that say what the intent says: each rule, each edge, each failure, each limit from both sides. The examples of the intent are tests already; do not repeat them. Answer with one block:
 ` + "```json" + `
@@ -51,7 +61,8 @@ end
 ` + "```" + `
 ` + "```json" + `
 {"grants": ["directory:corp-ad:names.taken"], "notes": "what a reader should know, in one or two sentences"}
-` + "```"
+` + "```" + `
+A call may compute 1000 ms and ask systems 50 times. Only where the tests show that this is too little, add "limits": {"milliseconds": up to 5000, "host_calls": up to 500} and "limits_why": "one sentence for the reviewer".`
 
 const repairForm = `This is not good enough yet. Correct it. Answer with the whole code in one Lua block, and one JSON block with what changes beside it: {"grants": […], "cases": [all tests but the examples], "notes": "…"}. Leave out "cases" where the tests stay as they are. The examples of the intent stay.`
 

@@ -30,13 +30,6 @@ type Value struct {
 	Optional bool   `json:"optional,omitempty"`
 }
 
-// Forbidden is an effect that must not be. Grant is the kind of grant that it would
-// take, with * for any connection; empty where it is said in words only.
-type Forbidden struct {
-	Says  string `json:"says"`
-	Grant string `json:"grant,omitempty"`
-}
-
 // Question is something the request leaves open.
 type Question struct {
 	Ask    string `json:"ask"`
@@ -56,6 +49,9 @@ type Tests struct {
 type Code struct {
 	Source string   `json:"source"`
 	Grants []string `json:"grants"`
+	// Limits are those that it asks for beside the usual ones, LimitsWhy says why.
+	Limits    function.Limits `json:"limits,omitzero"`
+	LimitsWhy string          `json:"limits_why,omitempty"`
 	// Notes is what it says about the code: shown, and never part of it.
 	Notes string `json:"notes,omitempty"`
 }
@@ -65,6 +61,8 @@ type Checks struct {
 	Content function.Content     `json:"content"`
 	Report  function.Examination `json:"report"`
 	Gaps    []Gap                `json:"gaps"`
+	// LimitsWhy says why it asks for more than the usual limits.
+	LimitsWhy string `json:"limits_why,omitempty"`
 	// Repairs is how often the model was asked to repair, and Replaced the tests of its
 	// own that it changed or took out on the way.
 	Repairs  int      `json:"repairs"`
@@ -94,6 +92,7 @@ const (
 	GateTests     Gate = "tests"     // its tests pass
 	GateMutation  Gate = "mutation"  // its tests notice small changes
 	GateGrants    Gate = "grants"    // it asks for what it uses, no less and no more
+	GateLimits    Gate = "limits"    // it asks for no more time and questions than there are, or than its tests show
 	GateIntent    Gate = "intent"    // it writes only where the confirmed intent says so
 	GateForbidden Gate = "forbidden" // it has no effect that the intent forbids
 	GateLiterals  Gate = "literals"  // no text in it looks like a secret or a real person
@@ -101,12 +100,14 @@ const (
 
 // Gates lists all, in the order in which they are shown.
 func Gates() []Gate {
-	return []Gate{GateCode, GateTests, GateMutation, GateGrants, GateIntent, GateForbidden, GateLiterals}
+	return []Gate{GateCode, GateTests, GateMutation, GateGrants, GateLimits, GateIntent, GateForbidden, GateLiterals}
 }
 
-// Gap is a gate that is missed, at a line where there is one, and what to do.
+// Gap is a gate that is missed, at a line where there is one, and what to do. Test is
+// the test that shows it, where one does.
 type Gap struct {
 	Gate Gate   `json:"gate"`
 	Line int    `json:"line,omitempty"`
+	Test string `json:"test,omitempty"`
 	Says string `json:"says"`
 }

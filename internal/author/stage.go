@@ -148,9 +148,20 @@ func (j *job) writeCode(ctx context.Context) (Code, error) {
 			return complaint, nil
 		}
 		out.Source, _ = only(answer, "lua")
+		if complaint = unexplained(out.Limits, out.LimitsWhy); complaint != "" {
+			return complaint, nil
+		}
 		return j.unreadable(ctx, out.Source)
 	})
 	return out, err
+}
+
+// unexplained says what is missing where more than the usual limits are asked for.
+func unexplained(l function.Limits, why string) string {
+	if !MoreThanUsual(l) || strings.TrimSpace(why) != "" {
+		return ""
+	}
+	return `The limits are above the usual ones. Say why in "limits_why", or leave "limits" out.`
 }
 
 // unreadable says why source cannot be run; "" when it can be.
@@ -172,7 +183,7 @@ func (j *job) unreadable(ctx context.Context, source string) (string, error) {
 // check judges the function by the gates, and lets the model repair what is missed, a
 // bounded number of times. What is missed then is shown.
 func (j *job) check(ctx context.Context) (Checks, error) {
-	out := Checks{Content: j.content()}
+	out := Checks{Content: j.content(), LimitsWhy: j.code.LimitsWhy}
 	first := out.Content.Cases
 	if err := j.judge(ctx, &out); err != nil {
 		return out, err
@@ -204,7 +215,7 @@ func (j *job) judge(ctx context.Context, out *Checks) (err error) {
 	if out.Report, err = j.look(ctx, out.Content, true); err != nil {
 		return err
 	}
-	if out.Gaps = Judge(out.Content, out.Report, j.intent, j.setting.Mutation); out.Gaps == nil {
+	if out.Gaps = out.Rejudged(Agreed(j.earlier, j.turn), j.setting.Mutation); out.Gaps == nil {
 		out.Gaps = []Gap{}
 	}
 	return nil
@@ -218,18 +229,20 @@ func (j *job) repair(ctx context.Context, out *Checks) error {
 	}
 	ask := fmt.Sprintf("%s%s\n%s\n\nWHAT THE GATES MISS:\n%s\n%s", j.asked(), j.confirmed(), j.data("The function now", describe(out.Content)), j.data("Findings", listed(out.Gaps)), form)
 	return j.converse(ctx, j.system(true), ask, func(answer string) (string, error) {
-		return j.repaired(ctx, &out.Content, answer)
+		return j.repaired(ctx, out, answer)
 	})
 }
 
-// repaired takes a repair into the content.
-func (j *job) repaired(ctx context.Context, c *function.Content, answer string) (string, error) {
-	next := *c
+// repaired takes a repair into the content. What it does not mention stays.
+func (j *job) repaired(ctx context.Context, out *Checks, answer string) (string, error) {
+	next := out.Content
 	var beside struct {
-		Grants []string         `json:"grants"`
-		Cases  *[]function.Case `json:"cases"`
+		Grants    []string         `json:"grants"`
+		Limits    function.Limits  `json:"limits"`
+		LimitsWhy string           `json:"limits_why"`
+		Cases     *[]function.Case `json:"cases"`
 	}
-	beside.Grants = c.Manifest.Grants
+	beside.Grants, beside.Limits, beside.LimitsWhy = next.Manifest.Grants, next.Manifest.Limits, out.LimitsWhy
 	if all, _ := blocks(answer); slices.ContainsFunc(all, func(b block) bool { return b.language == "json" }) || j.turn.Kind == MoreTests {
 		if complaint := object(answer, &beside); complaint != "" {
 			return complaint, nil
@@ -243,7 +256,10 @@ func (j *job) repaired(ctx context.Context, c *function.Content, answer string) 
 		if complaint, err := j.unreadable(ctx, source); complaint != "" || err != nil {
 			return complaint, err
 		}
-		next.Source, next.Manifest.Grants = source, beside.Grants
+		if complaint := unexplained(beside.Limits, beside.LimitsWhy); complaint != "" {
+			return complaint, nil
+		}
+		next.Source, next.Manifest.Grants, next.Manifest.Limits = source, beside.Grants, beside.Limits
 	}
 	if beside.Cases != nil {
 		next.Cases = together(j.fixed(), *beside.Cases)
@@ -251,6 +267,6 @@ func (j *job) repaired(ctx context.Context, c *function.Content, answer string) 
 			return complaint, nil
 		}
 	}
-	*c = next
+	out.Content, out.LimitsWhy = next, beside.LimitsWhy
 	return "", nil
 }

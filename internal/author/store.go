@@ -24,8 +24,8 @@ type Store interface {
 	EndCall(ctx context.Context, c Call) error
 	// HoldBack records that a call was not made because of what its text held.
 	HoldBack(ctx context.Context, c Call, found []Leak) error
-	// SaveDraft saves content as a revision of the turn's owner and binds it.
-	SaveDraft(ctx context.Context, t TurnID, owner string, c function.Content, model string, gaps []Gap) (Draft, error)
+	// SaveDraft saves what the checks left as a revision of the turn's owner and binds it.
+	SaveDraft(ctx context.Context, t TurnID, owner, model string, left Checks) (Draft, error)
 	// Earlier gives the turns of a conversation before one, oldest first.
 	Earlier(ctx context.Context, t Turn) ([]Turn, error)
 }

@@ -175,6 +175,9 @@ type Binding struct {
 	Conversation ConversationID
 	Turn         TurnID
 	Model        string
-	Gaps         []Gap
-	At           time.Time
+	// Gaps are those that it missed when it was saved, and Noticed how many of a hundred
+	// small changes its tests notice; nil where that was not found out.
+	Gaps    []Gap
+	Noticed *int
+	At      time.Time
 }

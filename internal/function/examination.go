@@ -21,6 +21,9 @@ type Examination struct {
 	// Survivors are those that no case noticed.
 	Tried     int    `json:"tried"`
 	Survivors []Line `json:"survivors,omitempty"`
+	// Varied is what it gave for inputs that no case has. Those for which it ended with an
+	// error are left out.
+	Varied []Varied `json:"varied,omitempty"`
 }
 
 // CallAt is a place in the source that asks or plans. Connection is "?" where the
@@ -44,6 +47,8 @@ type Shown struct {
 	Passed bool   `json:"passed"`
 	Why    string `json:"why,omitempty"`
 	Steps  int64  `json:"steps"`
+	// Calls is how often it asked a system.
+	Calls int `json:"calls,omitempty"`
 }
 
 // Unused are grants that are asked for and that no case used.

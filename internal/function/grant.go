@@ -41,6 +41,32 @@ func (g Grant) Says() string {
 	return fmt.Sprintf("does %s with %s", g.Kind(), g.Connection)
 }
 
+// callKinds are the kinds of grants that calls of the library need.
+var callKinds = map[string]string{
+	"directory.find_account": "directory:accounts.find", "directory.username_taken": "directory:names.taken", "directory.group_exists": "directory:groups.find", "hris.get_worker": "hris:workers.get",
+	"plan.add_group": "directory:groups.add", "plan.remove_group": "directory:groups.remove", "plan.set": "directory:accounts.set",
+}
+
+// CallGrant is the grant that a call of the library needs for a connection; false for
+// calls that need none.
+func CallGrant(call, connection string) (Grant, bool) {
+	kind, ok := callKinds[call]
+	capability, operation, _ := strings.Cut(kind, ":")
+	return Grant{capability, connection, operation}, ok
+}
+
+// Grant is what a planned change needs; false where it names no connection.
+func (p Planned) Grant() (Grant, bool) {
+	if len(p.Args) == 0 {
+		return Grant{}, false
+	}
+	connection, ok := p.Args[0].(string)
+	if !ok {
+		return Grant{}, false
+	}
+	return CallGrant(p.Do, connection)
+}
+
 // What is what a grant is about, without its connection.
 func (g Grant) What() string {
 	if text, ok := about[g.Kind()]; ok {

@@ -25,7 +25,7 @@ func (p *Pool) Look(ctx context.Context, c function.Content, deep bool) (functio
 
 // Examination is what of a report is kept.
 func (r Report) Examination() function.Examination {
-	out := function.Examination{Asked: r.Asked, Found: r.Found, Observed: r.Observed, Lines: r.Lines, Missed: r.Missed, Tried: r.Tried}
+	out := function.Examination{Asked: r.Asked, Found: r.Found, Observed: r.Observed, Lines: r.Lines, Missed: r.Missed, Tried: r.Tried, Varied: r.Varied}
 	for _, u := range r.Uses {
 		if u.Effect == Reads || u.Effect == Plans {
 			out.Calls = append(out.Calls, function.CallAt{Name: u.Name, Connection: u.Connection, Line: u.Line, Loop: u.Loop})
@@ -39,7 +39,7 @@ func (r Report) Examination() function.Examination {
 		}
 	}
 	for _, k := range r.Cases {
-		out.Cases = append(out.Cases, function.Shown{Name: k.Name, Passed: k.Passed, Why: k.Why, Steps: k.Outcome.Steps})
+		out.Cases = append(out.Cases, function.Shown{Name: k.Name, Passed: k.Passed, Why: k.Why, Steps: k.Outcome.Steps, Calls: len(k.Outcome.Asked)})
 	}
 	for _, m := range r.Survivors {
 		out.Survivors = append(out.Survivors, function.Line{Line: m.Line, Text: m.Change})

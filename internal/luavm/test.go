@@ -30,6 +30,8 @@ type Report struct {
 	// Survivors are small changes of the source that no case noticed; nil when that was not tried.
 	Survivors []Mutant `json:"survivors,omitempty"`
 	Tried     int      `json:"tried,omitempty"`
+	// Varied is what it gave for inputs that no case has; nil when that was not tried.
+	Varied []function.Varied `json:"varied,omitempty"`
 }
 
 // CaseResult is how one case went.
@@ -110,9 +112,37 @@ func (p *Pool) Test(ctx context.Context, c function.Content, deep bool) (Report,
 		}
 	}
 	if deep && r.Passed() && len(c.Cases) > 0 {
-		return r, p.mutate(ctx, c, &r)
+		if err := p.mutate(ctx, c, &r); err != nil {
+			return r, err
+		}
+		return r, p.vary(ctx, c, &r)
 	}
 	return r, nil
+}
+
+// vary runs the function with inputs that no case has.
+func (p *Pool) vary(ctx context.Context, c function.Content, r *Report) error {
+	for _, v := range function.Variations(c) {
+		result, err := p.RunCase(ctx, c, v.Case, 0)
+		if err != nil {
+			return err
+		}
+		got, _ := c.Read(result.Outcome.Result)
+		output, ok := got.(map[string]any)
+		if result.Outcome.Kind != OK || !ok {
+			continue
+		}
+		one := function.Varied{Of: v.Of, With: v.With, Input: v.Case.Input, Output: output}
+		for _, e := range result.Outcome.Plan {
+			planned := function.Planned{Do: e.Do}
+			if err := json.Unmarshal(e.Args, &planned.Args); err != nil {
+				return fmt.Errorf("read plan: %w", err)
+			}
+			one.Plan = append(one.Plan, planned)
+		}
+		r.Varied = append(r.Varied, one)
+	}
+	return nil
 }
 
 // mutate runs the cases against every small change until one notices it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
@@ -12,7 +13,6 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/author"
 	"joinery/internal/fault"
-	"joinery/internal/function"
 	"joinery/internal/review"
 )
 
@@ -22,7 +22,8 @@ const ViaAuthor = "author"
 // SaveDraft saves content as a revision that the turn's owner writes, by the owner's own
 // permission and on the revision that the turn began with, and binds it to the turn. The
 // same turn saves once.
-func (db *DB) SaveDraft(ctx context.Context, id author.TurnID, owner string, c function.Content, model string, gaps []author.Gap) (author.Draft, error) {
+func (db *DB) SaveDraft(ctx context.Context, id author.TurnID, owner, model string, left author.Checks) (author.Draft, error) {
+	c, gaps := left.Content, left.Gaps
 	if err := db.authorMayBeAsked(ctx); err != nil {
 		return author.Draft{}, err
 	}
@@ -40,6 +41,10 @@ func (db *DB) SaveDraft(ctx context.Context, id author.TurnID, owner string, c f
 	missed, err := json.Marshal(gaps)
 	if err != nil {
 		return author.Draft{}, fmt.Errorf("write gaps: %w", err)
+	}
+	var noticed *int
+	if n := left.Report.Noticed(); !slices.ContainsFunc(gaps, func(g author.Gap) bool { return g.Gate != author.GateMutation }) {
+		noticed = &n
 	}
 	out := author.Draft{Function: c.Key, Hash: doc.Hash, Gaps: gaps}
 	err = db.tx(ctx, func(tx *gorm.DB) error {
@@ -61,8 +66,8 @@ func (db *DB) SaveDraft(ctx context.Context, id author.TurnID, owner string, c f
 		if !saved.New {
 			return nil
 		}
-		err = tx.Exec(`INSERT INTO author_revisions (key, revision, hash, conversation_id, turn_id, model, gaps, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.Key, saved.Revision, doc.Hash, t.ConversationID, id, model, storable(string(missed)), db.now()).Error
+		err = tx.Exec(`INSERT INTO author_revisions (key, revision, hash, conversation_id, turn_id, model, gaps, noticed, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.Key, saved.Revision, doc.Hash, t.ConversationID, id, model, storable(string(missed)), noticed, db.now()).Error
 		if err != nil {
 			return fmt.Errorf("bind revision: %w", err)
 		}
@@ -117,11 +122,11 @@ func boundTo(tx *gorm.DB, id author.TurnID, out *author.Draft) (bool, error) {
 	return true, nil
 }
 
-const bindingSQL = `SELECT key, revision, hash, conversation_id, turn_id, model, gaps, at FROM author_revisions`
+const bindingSQL = `SELECT key, revision, hash, conversation_id, turn_id, model, gaps, noticed, at FROM author_revisions`
 
 func scanBinding(row pgx.CollectableRow) (b author.Binding, err error) {
 	var gaps string
-	if err = row.Scan(&b.Function, &b.Revision, &b.Hash, &b.Conversation, &b.Turn, &b.Model, &gaps, &b.At); err != nil {
+	if err = row.Scan(&b.Function, &b.Revision, &b.Hash, &b.Conversation, &b.Turn, &b.Model, &gaps, &b.Noticed, &b.At); err != nil {
 		return b, err
 	}
 	return b, json.Unmarshal([]byte(gaps), &b.Gaps)

@@ -3,14 +3,16 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/function"
 )
 
-// FunctionGaps finds the gates that a function misses, whoever wrote it. Content that
-// came out of a conversation also has those that its confirmed intent set.
+// FunctionGaps finds the gates that a function misses by the settings of now, whoever
+// wrote it. Content that came out of a conversation also has those that its confirmed
+// intent set.
 func (db *DB) FunctionGaps(ctx context.Context, hash string, content []byte) ([]author.Gap, error) {
 	c, err := function.Decode(content)
 	if err != nil {
@@ -20,24 +22,47 @@ func (db *DB) FunctionGaps(ctx context.Context, hash string, content []byte) ([]
 	if err != nil {
 		return nil, err
 	}
+	in, bound, err := db.Agreed(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
 	var out []author.Gap
 	if db.artifacts.Functions != nil {
 		report, err := db.artifacts.Functions.Examine(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		out = author.Judge(c, report, nil, s.Mutation)
+		out = author.Judge(c, report, in, s.Mutation)
 	}
-	bound, found, err := db.AuthorBinding(ctx, hash)
-	if err != nil || !found {
-		return out, err
-	}
-	for _, g := range bound.Gaps {
-		if g.Gate == author.GateIntent || g.Gate == author.GateForbidden || len(out) == 0 {
+	return append(out, stillMissed(bound, out, s.Mutation)...), nil
+}
+
+// stillMissed are the gaps that a draft was saved with, and that were not found anew: all
+// but that of small changes, which is by the threshold of now.
+func stillMissed(b author.Binding, found []author.Gap, threshold int) []author.Gap {
+	var out []author.Gap
+	for _, g := range b.Gaps {
+		again := slices.ContainsFunc(found, func(f author.Gap) bool { return f.Gate == g.Gate })
+		if !again && (g.Gate != author.GateMutation || b.Noticed == nil || *b.Noticed < threshold) {
 			out = append(out, g)
 		}
 	}
-	return out, nil
+	return out
+}
+
+// Agreed is the confirmed intent that a content is held to, and the turn it came out of;
+// neither for what came from a person's hand.
+func (db *DB) Agreed(ctx context.Context, hash string) (*author.Intent, author.Binding, error) {
+	b, found, err := db.AuthorBinding(ctx, hash)
+	if err != nil || !found {
+		return nil, b, err
+	}
+	t, err := db.AuthorTurn(ctx, b.Turn)
+	if err != nil {
+		return nil, b, err
+	}
+	earlier, err := db.Earlier(ctx, t)
+	return author.Agreed(earlier, t), b, err
 }
 
 // passGates refuses to submit what misses a gate, and what the author wrote where the
@@ -74,6 +99,8 @@ func pathOf(g author.Gate) string {
 	switch g {
 	case author.GateTests, author.GateMutation:
 		return "cases"
+	case author.GateLimits:
+		return "manifest.limits"
 	case author.GateGrants, author.GateIntent, author.GateForbidden:
 		return "manifest.grants"
 	}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -154,6 +155,77 @@ func TestOpenReview_RefusesWhatMissesAGate(t *testing.T) {
 		_, err = reviewOf(t, db, by, d.Revision)
 		require.NoError(t, err)
 	}
+}
+
+// Whether its tests notice enough is judged by the threshold of the day on which a draft
+// is submitted, in the store and by SQL: the one of the day when it was saved is past.
+func TestOpenReview_ThresholdOfToday(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 70, author.On)
+	threshold := func(n int) {
+		s, err := db.AuthorSetting(t.Context())
+		require.NoError(t, err)
+		s.Mutation = n
+		require.NoError(t, db.SaveAuthorSetting(t.Context(), dora, s))
+	}
+	_, d := drafted(t, db, by, written, author.Gap{Gate: author.GateMutation, Says: "The tests notice 70 of 100 small changes of the code; 80 are needed. Not noticed: line 1."})
+	byHand := func() error {
+		return db.RawExec(t.Context(), `INSERT INTO reviews (id, kind, key, revision, hash, state, opened_by, opened_by_name) VALUES ('rv_x', 'function', 'greeting', 1, $1, 'open', 'u_x', 'X')`, d.Hash)
+	}
+	_, err := reviewOf(t, db, by, d.Revision)
+	require.Contains(t, fault.Problems(err)[0].Detail, "notice 70 of 100")
+	require.ErrorContains(t, byHand(), "notice too few")
+	threshold(70)
+	_, err = reviewOf(t, db, by, d.Revision)
+	require.NoError(t, err, "it is enough now")
+
+	db, by = judged(t, 70, author.On)
+	threshold(70)
+	_, id, err := db.AskAuthor(t.Context(), by, postgres.Ask{Kind: author.Request, Text: "Say hello"})
+	require.NoError(t, err)
+	d = draftWith(t, db, by, id, author.Checks{Content: written, Report: function.Examination{Tried: 10, Survivors: make([]function.Line, 3)}})
+	threshold(71)
+	_, err = reviewOf(t, db, by, d.Revision)
+	require.Contains(t, fault.Problems(err)[0].Detail, "71 are needed", "it is too little now")
+	require.ErrorContains(t, byHand(), "notice too few")
+}
+
+// More tests for code of the model are held to what was agreed about that code: by asking
+// for them no forbidden effect comes past the gate.
+func TestAgreed_MoreTests(t *testing.T) {
+	t.Parallel()
+	db, by := judged(t, 90, author.On)
+	conversation, id, err := db.AskAuthor(t.Context(), by, postgres.Ask{Kind: author.Request, Text: "Say hello"})
+	require.NoError(t, err)
+	want := meant
+	want.Forbidden = []author.Forbidden{{Effect: author.LeavesEmpty, Field: "text"}}
+	take(t, db, id)
+	end(t, db, id, author.IntentStage, author.NeedsYou, want)
+	require.NoError(t, db.ConfirmIntent(t.Context(), by, id, want))
+	take(t, db, id)
+	checks := author.Checks{Content: written, Gaps: []author.Gap{}}
+	for _, s := range []author.Stage{author.TestsStage, author.CodeStage} {
+		end(t, db, id, s, author.Done, struct{}{})
+	}
+	end(t, db, id, author.ChecksStage, author.Done, checks)
+	d, err := db.SaveDraft(t.Context(), id, "p1", "small", checks)
+	require.NoError(t, err)
+	end(t, db, id, author.DraftStage, author.Done, d)
+
+	_, more, err := db.AskAuthor(t.Context(), by, postgres.Ask{Conversation: conversation, Kind: author.MoreTests, Text: "More"})
+	require.NoError(t, err)
+	take(t, db, more)
+	checks.Content.Cases = append(slices.Clone(written.Cases), function.Case{Name: "again", Output: map[string]any{"text": ""}})
+	end(t, db, more, author.TestsStage, author.Done, struct{}{})
+	end(t, db, more, author.ChecksStage, author.Done, checks)
+	d, err = db.SaveDraft(t.Context(), more, "p1", "small", checks)
+	require.NoError(t, err)
+	in, bound, err := db.Agreed(t.Context(), d.Hash)
+	require.NoError(t, err)
+	require.Equal(t, more, bound.Turn)
+	require.Equal(t, &want, in)
+	_, err = reviewOf(t, db, by, d.Revision)
+	require.Contains(t, fault.Problems(err)[0].Detail, `text is empty in the test "again"`)
 }
 
 // Code written by hand passes the same gates: tests that notice too little keep it from

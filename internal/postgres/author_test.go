@@ -51,6 +51,11 @@ func drafted(t *testing.T, db *postgres.DB, by auth.Actor, c function.Content, g
 
 func draftOf(t *testing.T, db *postgres.DB, by auth.Actor, id author.TurnID, c function.Content, gaps ...author.Gap) author.Draft {
 	t.Helper()
+	return draftWith(t, db, by, id, author.Checks{Content: c, Gaps: gaps, Report: noticing(gaps)})
+}
+
+func draftWith(t *testing.T, db *postgres.DB, by auth.Actor, id author.TurnID, left author.Checks) author.Draft {
+	t.Helper()
 	take(t, db, id)
 	end(t, db, id, author.IntentStage, author.NeedsYou, meant)
 	require.NoError(t, db.ConfirmIntent(t.Context(), by, id, meant))
@@ -58,10 +63,18 @@ func draftOf(t *testing.T, db *postgres.DB, by auth.Actor, id author.TurnID, c f
 	for _, s := range []author.Stage{author.TestsStage, author.CodeStage, author.ChecksStage} {
 		end(t, db, id, s, author.Done, struct{}{})
 	}
-	d, err := db.SaveDraft(t.Context(), id, "p1", c, "small", gaps)
+	d, err := db.SaveDraft(t.Context(), id, "p1", "small", left)
 	require.NoError(t, err)
 	end(t, db, id, author.DraftStage, author.Done, d)
 	return d
+}
+
+// noticing is a report by which tests notice 70 of 100 small changes where that is the gap.
+func noticing(gaps []author.Gap) function.Examination {
+	if len(gaps) == 1 && gaps[0].Gate == author.GateMutation {
+		return function.Examination{Tried: 10, Survivors: make([]function.Line, 3)}
+	}
+	return function.Examination{}
 }
 
 func take(t *testing.T, db *postgres.DB, id author.TurnID) {
@@ -145,13 +158,13 @@ func TestSaveDraft_ByTheOwnersPermissionOnly(t *testing.T) {
 	_, id, err := db.AskAuthor(t.Context(), by, postgres.Ask{Kind: author.Request, Text: "Say hello"})
 	require.NoError(t, err)
 	take(t, db, id)
-	_, err = db.SaveDraft(t.Context(), id, "p2", written, "small", nil)
+	_, err = db.SaveDraft(t.Context(), id, "p2", "small", author.Checks{Content: written})
 	require.True(t, fault.Is(err, fault.Conflict), "only who carries it saves")
 	pgtest.Exec(t, db, `UPDATE users SET roles = '{viewer}' WHERE id = $1`, by.UserID)
-	_, err = db.SaveDraft(t.Context(), id, "p1", written, "small", nil)
+	_, err = db.SaveDraft(t.Context(), id, "p1", "small", author.Checks{Content: written})
 	require.True(t, fault.Is(err, fault.Forbidden))
 	pgtest.Exec(t, db, `UPDATE users SET roles = '{builder}', active = false WHERE id = $1`, by.UserID)
-	_, err = db.SaveDraft(t.Context(), id, "p1", written, "small", nil)
+	_, err = db.SaveDraft(t.Context(), id, "p1", "small", author.Checks{Content: written})
 	require.True(t, fault.Is(err, fault.Forbidden))
 	_, err = db.Revision(t.Context(), review.Function, "greeting", 1)
 	require.True(t, fault.Is(err, fault.NotFound))
