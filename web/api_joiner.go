@@ -123,7 +123,7 @@ func (s *Server) apiJoinerShow(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	out := asAPIJoiner(d.JoinerRow)
-	out.Attributes = redact(d.Attributes, who)
+	out.Attributes = attributesFor(d.Attributes, who)
 	for _, a := range d.Accounts {
 		out.Accounts = append(out.Accounts, apiAccount{a.Connection, a.AccountID, a.Name, a.Enabled, a.Created, append([]string{}, a.Groups...), append([]string{}, a.Granted...), a.RunID})
 	}

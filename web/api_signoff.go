@@ -25,7 +25,7 @@ func asAPISignoff(g postgres.SignoffLine) apiSignoff {
 	return apiSignoff{ID: g.ID, Run: g.RunID, Title: g.Title, Question: g.Question, Role: g.Role, Person: g.Person, Deadline: stampOf(g.Deadline), State: g.State}
 }
 
-func (s *Server) apiSignoffs(c *fiber.Ctx, _ auth.Actor) error {
+func (s *Server) apiSignoffs(c *fiber.Ctx, who auth.Actor) error {
 	limit, after, err := pageOf(c, signoffCursor)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (s *Server) apiSignoffs(c *fiber.Ctx, _ auth.Actor) error {
 	}
 	var out []apiSignoff
 	for _, g := range rows {
-		out = append(out, asAPISignoff(g))
+		out = append(out, asAPISignoff(questionFor(g, who)))
 	}
 	return sendPage(c, signoffCursor, out, next)
 }

@@ -91,6 +91,7 @@ func (s *Server) homeRuns(rows []postgres.RunRow, who auth.Actor) []home.Item {
 func (s *Server) homeSignoffs(rows []postgres.SignoffLine, who auth.Actor) []home.Item {
 	var out []home.Item
 	for _, r := range rows {
+		r = questionFor(r, who)
 		i := home.Item{Text: r.Title, Sub: joinerName(r.Joiner, "") + " · " + r.Flow, URL: "/runs/" + r.RunID, When: s.ago(r.At), ISO: iso(r.At)}
 		if r.Deadline != nil {
 			i.Badge = &ui.Badge{Tone: "warn", Text: "due " + s.ago(*r.Deadline)}

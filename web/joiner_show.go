@@ -112,7 +112,7 @@ func (s *Server) joinerPage(d postgres.JoinerDetail, who auth.Actor) sections.Pa
 		{Title: "What happened", Timeline: s.joinerTimeline(d)},
 	}
 	var facts []ui.Pair
-	attributes, _ := redact(d.Attributes, who).(map[string]any)
+	attributes, _ := attributesFor(d.Attributes, who).(map[string]any)
 	for _, k := range slices.Sorted(maps.Keys(attributes)) {
 		facts = append(facts, ui.Pair{Label: strings.ReplaceAll(k, "_", " "), Value: settingText(attributes[k])})
 	}

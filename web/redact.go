@@ -31,11 +31,48 @@ func eyes(d postgres.RunDetail, who auth.Actor) postgres.RunDetail {
 		for _, part := range []*json.RawMessage{&steps[i].Input, &steps[i].Output, &steps[i].Changes} {
 			*part = withoutValues(*part, d.Personal)
 		}
-		steps[i].Error, steps[i].Note = joiner.HideValues(steps[i].Error, d.Personal), joiner.HideValues(steps[i].Note, d.Personal)
+		for _, text := range []*string{&steps[i].Error, &steps[i].Note, &steps[i].WaitFor} {
+			*text = joiner.HideValues(*text, d.Personal)
+		}
 	}
 	d.Steps = steps
-	d.Reason = joiner.HideValues(d.Reason, d.Personal)
+	d.Attempts = slices.Clone(d.Attempts)
+	for i := range d.Attempts {
+		a := &d.Attempts[i]
+		a.Error, a.Log = joiner.HideValues(a.Error, d.Personal), slices.Clone(a.Log)
+		for n := range a.Log {
+			a.Log[n] = joiner.HideValues(a.Log[n], d.Personal)
+		}
+	}
+	d.Signoffs = slices.Clone(d.Signoffs)
+	for i := range d.Signoffs {
+		d.Signoffs[i] = questionFor(d.Signoffs[i], who)
+	}
+	d.Reason, d.WaitingFor = joiner.HideValues(d.Reason, d.Personal), joiner.HideValues(d.WaitingFor, d.Personal)
 	return d
+}
+
+// attributesFor gives a joiner's attributes as a reader may see them: personal ones
+// hidden, and their values where another attribute repeats them.
+func attributesFor(attributes map[string]any, who auth.Actor) any {
+	v := redact(attributes, who)
+	values := joiner.PersonalValues(attributes)
+	if who.Can(auth.PersonalRead) || len(values) == 0 {
+		return v
+	}
+	return walk(v, func(s string) string { return joiner.HideValues(s, values) })
+}
+
+// questionFor gives a sign-off as a reader may see it. Whom it is addressed to sees the
+// question as it was put: a reviewed flow says that they are to judge it.
+func questionFor(g postgres.SignoffLine, who auth.Actor) postgres.SignoffLine {
+	if who.Can(auth.PersonalRead) || postgres.MayDecide(who, g.Role, g.Person) {
+		return g
+	}
+	for _, text := range []*string{&g.Title, &g.Question, &g.Comment, &g.Person} {
+		*text = joiner.HideValues(*text, g.Personal)
+	}
+	return g
 }
 
 // withoutValues takes values out of all texts of a document.

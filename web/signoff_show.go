@@ -15,6 +15,7 @@ func (s *Server) signoffShow(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
+	g = questionFor(g, who)
 	p := sections.Page{Head: ui.Head{Title: g.Title, Text: g.Question}}
 	if g.Compare != nil {
 		p.Wide = append(p.Wide, comparedSection(*g.Compare))

@@ -304,6 +304,7 @@ func (k *carrier) checkpoint(ctx context.Context, cp *postgres.Checkpoint) (err 
 		k.keptInMind(cp)
 		return nil
 	}
+	k.hideIn(cp)
 	k.e.reached(BeforeCheckpoint)
 	ctx, span := k.e.Trace.Start(ctx, "checkpoint", "")
 	defer func() { span.End(trouble(err)) }()

@@ -286,6 +286,15 @@ func (k *carrier) hide(text string) string {
 	return joiner.HideValues(text, joiner.PersonalValues(k.worker.Attributes))
 }
 
+// hideIn does that for all words of a checkpoint: lists of runs show them to everybody
+// who may read runs, and they come from as many places as runs can stop at.
+func (k *carrier) hideIn(cp *postgres.Checkpoint) {
+	cp.Reason, cp.WaitingFor = k.hide(cp.Reason), k.hide(cp.WaitingFor)
+	for i := range cp.Steps {
+		cp.Steps[i].WaitFor, cp.Steps[i].Note = k.hide(cp.Steps[i].WaitFor), k.hide(cp.Steps[i].Note)
+	}
+}
+
 // known is what a later try of the step must know after this one failed: what it knew
 // before, and the moment that its function was told.
 func (r stepResult) known(old postgres.StepRow) json.RawMessage {

@@ -4,7 +4,6 @@ package joiner
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -67,33 +66,6 @@ const (
 func Known() []string {
 	return []string{FirstName, LastName, MiddleName, PreferredName, DisplayName, WorkEmail, PersonalEmail, Department, Title, Location, Country, TimeZone,
 		ManagerID, StartDate, EndDate, WorkerType, Status, EmployeeNo, Phone}
-}
-
-// Personal names the attributes that are personal data beyond a work name:
-// traces and pages show them redacted to people without personal.read.
-func Personal() []string {
-	return []string{PersonalEmail, Phone, "birth_date", "national_id", "home_address", "bank_account", "gender"}
-}
-
-// PersonalValues gives the values of personal attributes, to be found again where
-// a flow or a system put them under another name. Short ones are left out: they
-// would be found in ordinary words.
-func PersonalValues(attributes map[string]any) []string {
-	var out []string
-	for _, name := range Personal() {
-		if s, ok := attributes[name].(string); ok && len([]rune(strings.TrimSpace(s))) >= 7 {
-			out = append(out, strings.TrimSpace(s))
-		}
-	}
-	return out
-}
-
-// HideValues takes values out of a text.
-func HideValues(text string, values []string) string {
-	for _, v := range values {
-		text = strings.ReplaceAll(text, v, "(hidden)")
-	}
-	return text
 }
 
 // Text gives an attribute as text; "" when absent.

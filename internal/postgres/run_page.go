@@ -152,6 +152,8 @@ type SignoffLine struct {
 	At       time.Time
 	// Compare is two records side by side; nil when there are none.
 	Compare *ComparedRecords
+	// Personal are the joiner's personal values; see RunDetail.
+	Personal []string
 }
 
 // ComparedRecords are what a sign-off shows side by side.
@@ -219,11 +221,11 @@ func (db *DB) RunDetail(ctx context.Context, id string) (RunDetail, error) {
 	if d.Content, err = flow.Decode(raw); err != nil {
 		return d, err
 	}
-	var attributes map[string]any
-	if err := db.pool.QueryRow(ctx, `SELECT attributes FROM joiners WHERE id = $1`, head.JoinerID).Scan(&attributes); err != nil {
+	var now, then map[string]any // what is known of the joiner, and what this run read
+	if err := db.pool.QueryRow(ctx, `SELECT j.attributes, coalesce(r.worker->'attributes', '{}') FROM runs r JOIN joiners j ON j.id = r.joiner_id WHERE r.id = $1`, id).Scan(&now, &then); err != nil {
 		return d, asFault(err)
 	}
-	d.Personal = joiner.PersonalValues(attributes)
+	d.Personal = joiner.PersonalValues(now, then)
 	if d.Exceptions, _, err = db.Exceptions(ctx, ExceptionFilter{State: "any", Joiner: head.JoinerID, Run: id, Limit: 20}); err != nil {
 		return d, err
 	}
@@ -279,7 +281,7 @@ func (db *DB) attempts(ctx context.Context, id string) ([]AttemptLine, error) {
 }
 
 func (db *DB) signoffs(ctx context.Context, where string, limit int, args ...any) ([]SignoffLine, error) {
-	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at), s.compare
+	rows, err := db.pool.Query(ctx, `SELECT s.id, s.run_id, r.flow, j.label, s.node, s.title, s.question, s.role, s.person, s.deadline, s.fields, s.state, s.decided_name, s.comment, coalesce(s.decided_at, s.created_at), s.compare, j.attributes, coalesce(r.worker->'attributes', '{}')
 		FROM signoffs s JOIN runs r ON r.id = s.run_id JOIN joiners j ON j.id = r.joiner_id WHERE `+where+fmt.Sprintf(` ORDER BY s.id DESC LIMIT %d`, limit), args...)
 	if err != nil {
 		return nil, asFault(err)
@@ -287,7 +289,9 @@ func (db *DB) signoffs(ctx context.Context, where string, limit int, args ...any
 	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (SignoffLine, error) {
 		var s SignoffLine
 		var fields, compare []byte
-		err := row.Scan(&s.ID, &s.RunID, &s.Flow, &s.Joiner, &s.Node, &s.Title, &s.Question, &s.Role, &s.Person, &s.Deadline, &fields, &s.State, &s.By, &s.Comment, &s.At, &compare)
+		var now, then map[string]any
+		err := row.Scan(&s.ID, &s.RunID, &s.Flow, &s.Joiner, &s.Node, &s.Title, &s.Question, &s.Role, &s.Person, &s.Deadline, &fields, &s.State, &s.By, &s.Comment, &s.At, &compare, &now, &then)
+		s.Personal = joiner.PersonalValues(now, then)
 		if err == nil {
 			err = json.Unmarshal(fields, &s.Fields)
 		}
