@@ -102,9 +102,9 @@ func apiNotes() map[string]string {
 }
 
 var refusalWords = map[int]string{
-	http.StatusBadRequest: "The request cannot be read: malformed JSON, an unknown field, a wrong parameter", http.StatusUnauthorized: "There is no valid token", http.StatusForbidden: "The token's roles, or a rule, do not allow it",
+	http.StatusBadRequest: "The request cannot be read: malformed JSON, an unknown field or parameter, a wrong one", http.StatusUnauthorized: "There is no valid token", http.StatusForbidden: "The token's roles, or a rule, do not allow it",
 	http.StatusNotFound: "There is no such thing", http.StatusConflict: "The state of things does not allow it", http.StatusRequestEntityTooLarge: "The body is too large",
-	http.StatusUnsupportedMediaType: "The body is of another media type", http.StatusUnprocessableEntity: "A value is not right",
+	http.StatusUnsupportedMediaType: "The body is of another media type", http.StatusUnprocessableEntity: "A value is not right", http.StatusServiceUnavailable: "Our own trouble: send the request again later",
 }
 
 // refusals are the statuses by which an operation says no.
@@ -112,11 +112,12 @@ func refusals(op apiOp) []int {
 	if op.needs == auth.Public {
 		return nil
 	}
-	out := []int{http.StatusUnauthorized, http.StatusForbidden}
+	out := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable}
+	if op.method != get {
+		out = append(out, http.StatusRequestEntityTooLarge)
+	}
 	if op.in != "" {
-		out = append(out, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
-	} else if len(op.query) > 0 {
-		out = append(out, http.StatusBadRequest)
+		out = append(out, http.StatusUnsupportedMediaType)
 	}
 	if strings.Contains(op.path, ":") {
 		out = append(out, http.StatusNotFound)

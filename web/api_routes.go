@@ -26,6 +26,9 @@ type apiOp struct {
 func (s *Server) apiRoutes() []route {
 	var out []route
 	for _, op := range s.apiOps() {
+		if op.needs != auth.Public {
+			op.act = strictly(op)
+		}
 		out = append(out, op.route)
 	}
 	return out
