@@ -229,11 +229,11 @@ func (h *house) call() func(context.Context, node.Request) (node.Response, error
 		if err != nil {
 			return node.Response{}, err
 		}
-		req, err := http.NewRequestWithContext(ctx, r.Method, address.String(), bytes.NewReader(r.Body))
+		req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
 		if err != nil {
 			return node.Response{}, fault.Wrap(fault.Invalid, err, "This request cannot be made.")
 		}
-		req.Header = header
+		req.URL, req.Host, req.Header = address, address.Host, header
 		resp, err := client.Do(req)
 		if err != nil {
 			return node.Response{}, err

@@ -107,7 +107,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fault.Wrap(fault.Invalid, refuseRequest(req, "dots"), "The address at %s leads up by dots. A name or an id of dots cannot be looked up.", short(host))
 		}
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), t.limits.Timeout)
+	ctx, cancel := within(req.Context(), t.limits.Timeout)
 	switch req.URL.Scheme {
 	case "https":
 	case "http":
@@ -123,6 +123,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &body{next: resp.Body, left: t.limits.MaxBytes, host: host, done: cancel}
 	return resp, nil
+}
+
+// within bounds a context that is not bounded more tightly already.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if until, ok := ctx.Deadline(); ok && time.Until(until) <= limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 func refuseRequest(req *http.Request, format string, args ...any) error {

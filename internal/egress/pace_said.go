@@ -31,6 +31,9 @@ func Listen(status int, h http.Header, now time.Time) Said {
 // hour at most; 0 when it does not say.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
+	if text == "" {
+		return 0
+	}
 	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 0 {
 		return time.Duration(min(n, 3600) * float64(time.Second))
 	}
@@ -53,7 +56,11 @@ func allowance(h http.Header, now time.Time) (left float64, reset time.Duration)
 		}
 	}
 	for _, name := range []string{"RateLimit", "X-RateLimit", "X-Rate-Limit"} {
-		l, err1 := strconv.ParseFloat(strings.TrimSpace(h.Get(name+"-Remaining")), 64)
+		says := h.Get(name + "-Remaining")
+		if says == "" {
+			continue
+		}
+		l, err1 := strconv.ParseFloat(strings.TrimSpace(says), 64)
 		r, err2 := strconv.ParseFloat(strings.TrimSpace(h.Get(name+"-Reset")), 64)
 		if err1 != nil || err2 != nil || math.IsNaN(l) || math.IsNaN(r) {
 			continue

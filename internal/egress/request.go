@@ -92,19 +92,19 @@ func port(u *url.URL) string {
 
 func cleanPath(p string) string { return path.Clean("/" + p) }
 
-// ours lists headers that belong to the connection or to us, never to a flow.
-var ours = []string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "Http2-Settings", "Host", "Content-Length", "Authorization", "Expect", "Forwarded", "Via",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip",
-	"Metadata", "Metadata-Flavor", "X-Aws-Ec2-Metadata-Token", "X-Aws-Ec2-Metadata-Token-Ttl-Seconds",
+// ours are headers that belong to the connection or to us, never to a flow.
+var ours = map[string]bool{
+	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true, "Host": true, "Content-Length": true, "Authorization": true, "Expect": true, "Forwarded": true, "Via": true,
+	"X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true, "X-Real-Ip": true,
+	"Metadata": true, "Metadata-Flavor": true, "X-Aws-Ec2-Metadata-Token": true, "X-Aws-Ec2-Metadata-Token-Ttl-Seconds": true,
 }
 
 // CleanHeader gives the headers a flow may send: without hop-by-hop headers,
 // Host and Authorization, which are dropped, and refused when a name or value
 // cannot be one (a line break would let data write headers of its own).
 func CleanHeader(in http.Header) (http.Header, error) {
-	out := http.Header{}
+	out := make(http.Header, len(in)+2) // the transport adds its own
 	var named []string
 	for k, vs := range in {
 		if !httpguts.ValidHeaderFieldName(k) {
@@ -120,8 +120,13 @@ func CleanHeader(in http.Header) (http.Header, error) {
 			out.Add(k, v)
 		}
 	}
-	for _, k := range append(named, ours...) {
+	for _, k := range named {
 		out.Del(strings.TrimSpace(k))
+	}
+	for k := range out {
+		if ours[k] {
+			delete(out, k)
+		}
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"joinery/internal/auth"
 	"joinery/internal/connector"
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 	"joinery/internal/flow"
 	"joinery/internal/node"
@@ -303,12 +304,13 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 		b.note(Change{Operation: opHTTP, Target: r.URL, Sentence: sentence, Planned: true})
 		return node.Response{Status: 200}, nil
 	}
-	given, err := b.paced(ctx, r, time.Time{})
+	kind := kindOf(r)
+	given, err := b.paced(ctx, kind, time.Time{})
 	if err != nil {
 		return node.Response{}, err
 	}
 	if read {
-		return b.request(ctx, r)
+		return b.request(ctx, r, kind)
 	}
 	body := sha256.Sum256(append([]byte(r.Method+"\x00"+r.URL+"\x00"), r.Body...))
 	key, _, err := b.intend(ctx, "", opHTTP, hex.EncodeToString(body[:8]))
@@ -322,10 +324,10 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 		}
 		r.Header.Set("Idempotency-Key", key[:32])
 	}
-	if _, err = b.paced(ctx, r, given); err != nil {
+	if _, err = b.paced(ctx, kind, given); err != nil {
 		return out, err
 	}
-	if out, err = b.request(ctx, r); err != nil {
+	if out, err = b.request(ctx, r, kind); err != nil {
 		return out, err
 	}
 	b.receipt(key, opHTTP, "", map[string]any{"status": out.Status, "changed": true}, nil)
@@ -333,7 +335,7 @@ func (b *boundary) http(ctx context.Context, r node.Request) (out node.Response,
 	return out, nil
 }
 
-func (b *boundary) request(ctx context.Context, r node.Request) (out node.Response, err error) {
-	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.send(ctx, r); return err })
+func (b *boundary) request(ctx context.Context, r node.Request, kind egress.Kind) (out node.Response, err error) {
+	err = b.k.called(ctx, noConnection, opHTTP, func(ctx context.Context) error { out, err = b.send(ctx, r, kind); return err })
 	return out, err
 }

@@ -16,10 +16,9 @@ import (
 // gives the moment that this was decided. A short wait is made here; for a long one
 // the step comes back later, without a try. given is an earlier such moment: nobody
 // waits again as long as that still holds.
-func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (time.Time, error) {
-	kind, ok := kindOf(r)
+func (b *boundary) paced(ctx context.Context, kind egress.Kind, given time.Time) (time.Time, error) {
 	e := b.k.e
-	if !ok || !given.IsZero() && e.paces.Stands(kind, given) {
+	if kind.Host == "" || !given.IsZero() && e.paces.Stands(kind, given) {
 		return given, nil // what is no address is refused by the call
 	}
 	for {
@@ -45,16 +44,15 @@ func (b *boundary) paced(ctx context.Context, r node.Request, given time.Time) (
 }
 
 // send makes a request that had its turn, and tells the pace what became of it.
-func (b *boundary) send(ctx context.Context, r node.Request) (node.Response, error) {
-	kind, ok := kindOf(r)
-	if ok {
+func (b *boundary) send(ctx context.Context, r node.Request, kind egress.Kind) (node.Response, error) {
+	if kind.Host != "" {
 		if err := b.gate(ctx, kind); err != nil {
 			return node.Response{}, err
 		}
 	}
 	sent := time.Now()
 	out, err := b.k.e.HTTP(ctx, r)
-	if ok && err == nil {
+	if kind.Host != "" && err == nil {
 		now := time.Now()
 		b.k.e.paces.Tell(kind, sent, now, egress.Listen(out.Status, out.Header, now))
 	}
@@ -92,10 +90,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func kindOf(r node.Request) (egress.Kind, bool) {
+// kindOf tells whose pace a request keeps; of what is no address, none.
+func kindOf(r node.Request) egress.Kind {
 	u, err := url.Parse(r.URL)
 	if err != nil || u.Host == "" {
-		return egress.Kind{}, false
+		return egress.Kind{}
 	}
-	return egress.Kind{Method: r.Method, Host: strings.ToLower(u.Host)}, true
+	return egress.Kind{Method: r.Method, Host: strings.ToLower(u.Host)}
 }

@@ -106,10 +106,10 @@ func (e *Env) compileNow(source string, want Type, at Where, lead int) (Value, [
 }
 
 func (p *program) Eval(ctx context.Context, s Scope) (any, error) {
-	return p.eval(ctx, s.activation())
+	return p.eval(ctx, s.reading())
 }
 
-func (p *program) eval(ctx context.Context, act map[string]any) (any, error) {
+func (p *program) eval(ctx context.Context, act *reading) (any, error) {
 	out, _, err := p.prg.ContextEval(ctx, act)
 	if err != nil {
 		if cause := ctx.Err(); cause != nil {

@@ -12,7 +12,10 @@ package expr
 
 import (
 	"context"
+	"sync"
 	"time"
+
+	"cel.dev/cel-go/cel"
 )
 
 // Type is what an expression gives.
@@ -55,13 +58,13 @@ type Scope struct {
 	// Zone is where "today" is; nil means UTC.
 	Zone *time.Location
 
-	act map[string]any // see Bound
+	act *reading // see Bound
 }
 
 // Bound gives a scope for many evaluations: what they read is laid out once. The
 // scope must not be changed afterwards.
 func (s Scope) Bound() Scope {
-	s.act = s.activation()
+	s.act = s.reading()
 	return s
 }
 
@@ -99,30 +102,78 @@ func (l literal) Eval(context.Context, Scope) (any, error) { return l.v, nil }
 // Literal is a value that needs no evaluation.
 func Literal(v any) Value { return literal{v} }
 
-func (s Scope) activation() map[string]any {
+// reading gives names their values while expressions are evaluated. What has to be
+// laid out for that is laid out when it is first named.
+type reading struct {
+	s                Scope
+	mu               sync.Mutex
+	event, steps, of map[string]any
+	today            string
+}
+
+var _ cel.Activation = (*reading)(nil)
+
+func (s Scope) reading() *reading {
 	if s.act != nil {
 		return s.act
 	}
-	zone := s.Zone
-	if zone == nil {
-		zone = time.UTC
+	return &reading{s: s}
+}
+
+// Parent gives nil: there is nothing around what a flow can name.
+func (r *reading) Parent() cel.Activation { return nil }
+
+// ResolveName gives the value of one of the names at the top.
+func (r *reading) ResolveName(name string) (any, bool) {
+	switch name {
+	case "joiner":
+		return notNil(r.s.Joiner), true
+	case "vars":
+		return notNil(r.s.Vars), true
+	case "inputs":
+		return notNil(r.s.Inputs), true
+	case "now":
+		return r.s.Now, true
 	}
-	event := map[string]any{"key": s.Event.Key, "type": s.Event.Type, "worker": s.Event.Worker, "changed": s.Event.Changed}
-	if !s.Event.At.IsZero() {
-		event["at"] = s.Event.At
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch name {
+	case "event":
+		if r.event == nil {
+			e := r.s.Event
+			r.event = map[string]any{"key": e.Key, "type": e.Type, "worker": e.Worker, "changed": e.Changed}
+			if !e.At.IsZero() {
+				r.event["at"] = e.At
+			}
+		}
+		return r.event, true
+	case "steps":
+		if r.steps == nil {
+			r.steps = make(map[string]any, len(r.s.Steps))
+			for id, out := range r.s.Steps {
+				r.steps[id] = out
+			}
+		}
+		return r.steps, true
+	case "run":
+		if r.of == nil {
+			r.of = map[string]any{"id": r.s.Run.ID, "flow": r.s.Run.Flow, "mode": r.s.Run.Mode}
+			if !r.s.Run.StartedAt.IsZero() {
+				r.of["started_at"] = r.s.Run.StartedAt
+			}
+		}
+		return r.of, true
+	case "today":
+		if r.today == "" {
+			zone := r.s.Zone
+			if zone == nil {
+				zone = time.UTC
+			}
+			r.today = r.s.Now.In(zone).Format(time.DateOnly)
+		}
+		return r.today, true
 	}
-	steps := make(map[string]any, len(s.Steps))
-	for id, out := range s.Steps {
-		steps[id] = out
-	}
-	run := map[string]any{"id": s.Run.ID, "flow": s.Run.Flow, "mode": s.Run.Mode}
-	if !s.Run.StartedAt.IsZero() {
-		run["started_at"] = s.Run.StartedAt
-	}
-	return map[string]any{
-		"event": event, "joiner": notNil(s.Joiner), "steps": steps, "run": run, "vars": notNil(s.Vars),
-		"inputs": notNil(s.Inputs), "now": s.Now, "today": s.Now.In(zone).Format(time.DateOnly),
-	}
+	return nil, false
 }
 
 func notNil(m map[string]any) map[string]any {

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -82,7 +81,7 @@ func regexReplace(s, pattern, with string) ref.Val {
 	if len(pattern) > 500 || len(s) > 64<<10 || len(with) > 1000 {
 		return types.NewErr("RegexReplace takes patterns of up to 500 and texts of up to 64 thousand characters")
 	}
-	re, err := regexp.Compile(pattern)
+	re, err := patterns.compile(pattern)
 	if err != nil {
 		return types.NewErr("the pattern %q is not a regular expression", pattern)
 	}

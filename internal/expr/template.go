@@ -75,7 +75,7 @@ func closing(s string) int {
 }
 
 func (t template) Eval(ctx context.Context, s Scope) (any, error) {
-	act := s.activation()
+	act := s.reading()
 	var b strings.Builder
 	for _, p := range t.parts {
 		var v any
@@ -110,7 +110,7 @@ func Blank(ctx context.Context, v Value, s Scope) bool {
 	if !ok {
 		return false
 	}
-	act := s.activation()
+	act := s.reading()
 	for _, p := range t.parts {
 		prg, ok := p.(*program)
 		if !ok {

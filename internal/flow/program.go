@@ -194,8 +194,12 @@ func (k *compiler) report(path string, problems []expr.Problem) {
 // Params evaluates a node's fields. A Cases field gives the port of the first
 // case that holds, "" when none does; later cases are not looked at.
 func (p *Program) Params(ctx context.Context, id NodeID, s expr.Scope) (map[string]any, error) {
-	out := map[string]any{}
-	for _, f := range p.nodes[id] {
+	fields := p.nodes[id]
+	out := make(map[string]any, len(fields))
+	if len(fields) > 1 {
+		s = s.Bound()
+	}
+	for _, f := range fields {
 		v, err := f.eval(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.key, err)

@@ -183,6 +183,12 @@ const hotConns = 3 + 4
 func hotConfig(pc *pgxpool.Config) *pgxpool.Config {
 	hot := pc.Copy()
 	hot.MaxConns, hot.MinConns, hot.MinIdleConns = hotConns, 0, 0
+	hot.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := knowColumns(ctx, conn); err != nil {
+			return err
+		}
+		return becomeApp(ctx, conn)
+	}
 	for _, off := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
 		hot.ConnConfig.RuntimeParams[off] = "off"
 	}

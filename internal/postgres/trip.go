@@ -27,6 +27,7 @@ func (t *trips) send(ctx context.Context) error {
 	q := t.q
 	t.q = &pgx.Batch{}
 	t.open = true
+	t.conn.Conn().PgConn().Frontend().Send(roomFor(q))
 	return t.conn.SendBatch(ctx, q).Close()
 }
 
