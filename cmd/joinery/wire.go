@@ -234,7 +234,7 @@ func (h *house) call() func(context.Context, node.Request) (node.Response, error
 			return node.Response{}, fault.Wrap(fault.Invalid, err, "This request cannot be made.")
 		}
 		req.URL, req.Host, req.Header = address, address.Host, header
-		resp, err := client.Do(req)
+		resp, err := egress.Send(client, req)
 		if err != nil {
 			return node.Response{}, err
 		}

@@ -44,6 +44,16 @@ func (g *Guard) HTTPClient(l Limits) *http.Client {
 	return client(g, l.filled(), nil)
 }
 
+// Send makes one exchange by a client of HTTPClient. It is http.Client.Do without what
+// that does for redirects and cookies, of which there are none: copies of headers and
+// of the request. Errors are faults as they are.
+func Send(c *http.Client, req *http.Request) (*http.Response, error) {
+	if t, ok := c.Transport.(*transport); ok {
+		return t.RoundTrip(req)
+	}
+	return c.Do(req)
+}
+
 // WithCA gives a copy of a client of HTTPClient that trusts only these
 // authorities (PEM).
 func WithCA(c *http.Client, pem string) (*http.Client, error) {

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"joinery/internal/connector"
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 	"joinery/internal/secret"
 )
@@ -58,7 +59,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return nil, "", err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := egress.Send(c.http, req)
 	if err != nil {
 		var f *fault.Error
 		if errors.As(err, &f) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"joinery/internal/connector"
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 	"joinery/internal/secret"
 )
@@ -67,7 +68,7 @@ func (c *conn) call(ctx context.Context, method, path string, query url.Values, 
 	if ifMatch != "" {
 		req.Header.Set("If-Match", ifMatch)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := egress.Send(c.http, req)
 	if err != nil {
 		return answer{}, err
 	}
