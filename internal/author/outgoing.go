@@ -98,7 +98,7 @@ func leaked(found []Leak) *Trouble {
 			says += " (" + clipped(l.Word, 60) + ")"
 		}
 	}
-	return troubled(Private, "Take it out of the request or of the function, and use made-up people. If it is an ordinary word, an administrator can list it under Settings.", "%s. Nothing was sent.", says)
+	return troubled(Private, "Take it out of the request or of the function, and use made-up people: Ada Sample, Ben Muster and Sean O'Brien always pass. If it is an ordinary word, an administrator can list it under Settings.", "%s. Nothing was sent.", says)
 }
 
 // parameters are what of a request is neither text nor a tool.

@@ -4,33 +4,30 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"joinery/internal/author"
-	"joinery/internal/joiner"
 )
 
 // outgoing knows, by their hashes, the values of people's records that must not go to a
 // language model. It is filled when the first text is about to go out, and then only with
 // what was read since.
 type outgoing struct {
-	mu    sync.Mutex
+	mu    sync.RWMutex
 	marks *author.Marks
-	since time.Time // of the newest reading that is in it
-	until time.Time // when it is looked for newer ones again
+	since string    // the oldest transaction that was under way when it was read last
+	until time.Time // when newer rows are looked for again
+	fresh time.Time // when it is begun anew: those who were erased are forgotten
 }
 
-// identifying are the attributes of a worker that tell who it is; names are apart.
-var identifying = map[string]string{
-	joiner.WorkEmail: "a mail address of a person", joiner.PersonalEmail: "a mail address of a person", joiner.Phone: "a phone number of a person", joiner.EmployeeNo: "an employee number",
-	"national_id": "a national id", "home_address": "a home address", "bank_account": "a bank account",
-}
-
-var personNames = []string{joiner.FirstName, joiner.LastName, joiner.MiddleName, joiner.PreferredName, joiner.DisplayName}
+// How old what is known of people may be, and how old all of it.
+const (
+	marksNew   = 5 * time.Second
+	marksWhole = 12 * time.Hour
+)
 
 // Leaks finds values of people's records, and secrets of the inventory, in a text that is
 // about to leave.
@@ -40,15 +37,32 @@ func (db *DB) Leaks(ctx context.Context, text string, ordinary func(found string
 		return nil, err
 	}
 	o := &db.outgoing
+	if err := db.freshMarks(ctx, o); err != nil {
+		return nil, asFault(fmt.Errorf("read what must not go out: %w", err))
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return append(found, o.marks.Find(text, ordinary)...), nil
+}
+
+// freshMarks reads what is new where that is due. Others wait for it: no text goes out by
+// what was known before.
+func (db *DB) freshMarks(ctx context.Context, o *outgoing) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if now := time.Now(); o.marks == nil || now.After(o.until) {
-		if err := db.readMarks(ctx, o); err != nil {
-			return nil, asFault(fmt.Errorf("read what must not go out: %w", err))
-		}
-		o.until = now.Add(2 * time.Second)
+	now := time.Now()
+	if o.marks != nil && now.Before(o.until) {
+		return nil
 	}
-	return append(found, o.marks.Find(text, ordinary)...), nil
+	if o.marks == nil || now.After(o.fresh) {
+		o.marks, o.since, o.fresh = author.NewMarks(), "", now.Add(marksWhole)
+	}
+	if err := db.readMarks(ctx, o); err != nil {
+		o.marks = nil // what is half read is not known to be whole
+		return err
+	}
+	o.until = now.Add(marksNew)
+	return nil
 }
 
 // secretsIn finds values of current credentials.
@@ -68,7 +82,7 @@ func (db *DB) secretsIn(ctx context.Context, text string) ([]author.Leak, error)
 		if err != nil {
 			return err
 		}
-		if s := strings.TrimSpace(v.Reveal()); len(s) >= 6 && strings.Contains(text, s) {
+		if author.HoldsSecret(text, v.Reveal()) {
 			out = append(out, author.Leak{What: "a secret of the credential inventory"})
 		}
 		return nil
@@ -76,71 +90,59 @@ func (db *DB) secretsIn(ctx context.Context, text string) ([]author.Leak, error)
 	return out, asFault(err)
 }
 
-// readMarks adds what was read of people since the last time.
-func (db *DB) readMarks(ctx context.Context, o *outgoing) error {
-	if o.marks == nil {
-		o.marks = author.NewMarks()
-	}
-	from := time.Unix(0, 0)
-	if !o.since.IsZero() {
-		from = o.since.Add(-time.Minute) // readings are committed a little after their time
-	}
-	rows, err := db.pool.Query(ctx, `SELECT worker, attributes, read_at FROM joiners WHERE read_at > $1`, from)
-	if err != nil {
+// peopleSources are where records of people are: those who join, those of lists that were
+// handed in, their accounts and names, and who works here. Each statement ends where a
+// condition on what changed can follow.
+var peopleSources = []struct {
+	sql, changed string
+	keep         func(m *author.Marks, a, b string) error
+}{
+	{`SELECT worker, attributes::text FROM joiners WHERE true`, `age(xmin)`, keepRecord},
+	{`SELECT worker, attributes::text FROM file_workers WHERE true`, `age(xmin)`, keepRecord},
+	{`SELECT r.worker, r.attributes::text FROM bulk_rows r JOIN bulk_lists l ON l.id = r.list_id WHERE l.state <> 'discarded'`, `least(age(r.xmin), age(l.xmin))`, keepRecord},
+	{`SELECT 'an account of a person', unnest(ARRAY[name, account_id] || former) FROM joiner_accounts WHERE true`, `age(xmin)`, keepValue},
+	{`SELECT 'a login or address that is held for a person', name FROM reservations WHERE joiner_id <> '' AND state <> 'released'`, `age(xmin)`, keepValue},
+	{`SELECT name, email FROM users WHERE true`, `age(xmin)`, func(m *author.Marks, name, mail string) error { m.AddUser(name, mail); return nil }},
+}
+
+func keepRecord(m *author.Marks, id, raw string) error {
+	var attributes map[string]any
+	if err := json.Unmarshal([]byte(raw), &attributes); err != nil {
 		return err
 	}
-	var worker string
-	var raw []byte
-	var at time.Time
-	newest := o.since
-	_, err = pgx.ForEachRow(rows, []any{&worker, &raw, &at}, func() error {
-		var attributes map[string]any
-		if err := json.Unmarshal(raw, &attributes); err != nil {
-			return err
-		}
-		markWorker(o.marks, worker, attributes)
-		if at.After(newest) {
-			newest = at
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, q := range []struct{ sql, what string }{
-		{`SELECT name FROM joiner_accounts WHERE changed_at > $1 UNION SELECT account_id FROM joiner_accounts WHERE changed_at > $1`, "an account of a person"},
-		{`SELECT email FROM users WHERE $1::timestamptz IS NOT NULL`, "a mail address of a person"},
-	} {
-		rows, err := db.pool.Query(ctx, q.sql, from)
-		if err != nil {
-			return err
-		}
-		var value string
-		if _, err := pgx.ForEachRow(rows, []any{&value}, func() error { o.marks.AddValue(q.what, value); return nil }); err != nil {
-			return err
-		}
-	}
-	o.since = newest
+	m.AddPerson(id, attributes)
 	return nil
 }
 
-func markWorker(m *author.Marks, id string, attributes map[string]any) {
-	m.AddValue("a worker's id", id)
-	for _, name := range personNames {
-		if s, ok := attributes[name].(string); ok {
-			m.AddName(s)
+func keepValue(m *author.Marks, what, value string) error {
+	m.AddValue(what, value)
+	return nil
+}
+
+// readMarks adds the rows that were written since the last time. They are told by their
+// transactions, not by a time of day: clocks of several processes differ, and a row is
+// committed later than it is written. Reading one twice changes nothing.
+func (db *DB) readMarks(ctx context.Context, o *outgoing) error {
+	var now string
+	if err := db.pool.QueryRow(ctx, `SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint % 4294967296)::text`).Scan(&now); err != nil {
+		return err
+	}
+	for _, s := range peopleSources {
+		sql, args := s.sql, []any{}
+		if o.since != "" {
+			sql, args = s.sql+" AND "+s.changed+" <= age($1::text::xid)", []any{o.since}
+		}
+		rows, err := db.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		var a, b string
+		if _, err = pgx.ForEachRow(rows, []any{&a, &b}, func() error { return s.keep(o.marks, a, b) }); err != nil {
+			return err
 		}
 	}
-	for name, what := range identifying {
-		if s, ok := attributes[name].(string); ok {
-			m.AddValue(what, s)
-		}
-	}
-	first, _ := attributes[joiner.FirstName].(string)
-	last, _ := attributes[joiner.LastName].(string)
-	if first != "" && last != "" {
-		m.AddName(first + " " + last)
-	}
+	o.since = now
+	return nil
 }
 
 // HoldBack records that a call was not made because of what its text held. What that was
