@@ -14,7 +14,7 @@ import (
 type benchCmd struct {
 	Rows        []string        `default:"joinery,river-plain,batch" help:"What is measured, each in a process of its own."`
 	Peer        []string        `sep:"none" help:"Another engine beside them: \"name http://127.0.0.1:1880/joiner command\" (see internal/bench/peers). May be given several times."`
-	Scenario    []string        `default:"throughput,accept" help:"throughput, accept, drain, limited, kill, steps, one, start, lists, bombs."`
+	Scenario    []string        `default:"throughput,accept" help:"throughput, accept, drain, limited, kill, steps, one, start, lists, bombs, author."`
 	Clients     []int           `default:"100" help:"Joiners under way at once (throughput)."`
 	Latency     []time.Duration `default:"0s,20ms" help:"How long the pretend directory takes for a call (throughput)."`
 	Length      time.Duration   `default:"6s" help:"How long each row is measured."`

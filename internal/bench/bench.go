@@ -62,7 +62,7 @@ func TempDir() (string, error) {
 
 // Scenarios lists what can be measured.
 func Scenarios() []string {
-	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists", "bombs"}
+	return []string{"throughput", "accept", "drain", "limited", "kill", "steps", "one", "start", "lists", "bombs", "author"}
 }
 
 // row is a running row.

@@ -26,7 +26,7 @@ func TestBench(t *testing.T) {
 	out, err := exec.Command("go", "build", "-o", program, "joinery/cmd/joinery").CombinedOutput()
 	require.NoError(t, err, string(out))
 	var said bytes.Buffer
-	b := &Bench{Program: program, Dir: dir, Rows: []string{"joinery", "river-plain", "batch"}, Scenarios: []string{"throughput", "kill", "lists", "bombs"}, Clients: []int{16}, Latencies: []time.Duration{0},
+	b := &Bench{Program: program, Dir: dir, Rows: []string{"joinery", "river-plain", "batch"}, Scenarios: []string{"throughput", "kill", "lists", "bombs", "author"}, Clients: []int{16}, Latencies: []time.Duration{0},
 		Length: time.Second, Repeats: 1, Checkpoints: 3, Stored: 12_000, Rate: 50, Limit: 50, Joiners: 100, Out: &said}
 	require.NoError(t, b.Run(t.Context()), said.String())
 	seen := map[string]bool{}
@@ -44,6 +44,7 @@ func TestBench(t *testing.T) {
 	}
 	require.Len(t, seen, 3)
 	require.Contains(t, said.String(), " bombs ended")
+	require.Contains(t, said.String(), "20 conversations at once")
 	require.Contains(t, said.String(), "| throughput | 0 | 16 | joinery |")
 }
 

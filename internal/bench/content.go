@@ -131,6 +131,9 @@ func furnish(ctx context.Context, url, world string) error {
 			return err
 		}
 	}
+	if err := askable(ctx, db, people[2], world); err != nil {
+		return err
+	}
 	return db.SaveSetting(ctx, people[2], "http_targets", []string{"GET,POST http://" + world + "/users"})
 }
 

@@ -84,6 +84,10 @@ func (b *Bench) one(ctx context.Context, name string, r *row, clients int) error
 		if r.joinery {
 			return b.bombs(ctx, r)
 		}
+	case "author":
+		if r.joinery {
+			return b.author(ctx, r)
+		}
 	case "start":
 		r.stop()
 		if err := r.start(ctx); err != nil {

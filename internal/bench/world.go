@@ -23,6 +23,7 @@ type joiner struct{ sent, accepted, created atomic.Int64 }
 type world struct {
 	addr     string
 	latency  atomic.Int64 // of a directory call, ns
+	talks    atomic.Int64 // how long an answer of the model goes on, ns
 	trouble  atomic.Pointer[trouble]
 	server   *http.Server
 	onCreate atomic.Pointer[func()]
@@ -64,6 +65,7 @@ func newWorld() (*world, error) {
 	mux.HandleFunc("GET /users/{name}", w.lookup)
 	mux.HandleFunc("POST /users", w.create)
 	mux.HandleFunc("GET /workers/{id}", w.worker)
+	mux.HandleFunc("POST /v1/chat/completions", w.talk)
 	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = w.server.Serve(ln) }()
 	return w, nil
