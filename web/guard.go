@@ -42,6 +42,9 @@ func (s *Server) guard(r route) fiber.Handler {
 		if !who.Can(r.needs) {
 			return fault.New(fault.Forbidden, "Your roles do not allow this. It needs the permission %s; an administrator can give you a role that has it.", r.needs)
 		}
+		if !bearer && who.UserID != "" {
+			s.countAhead(c, who)
+		}
 		return r.act(c, who)
 	}
 }

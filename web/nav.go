@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
+	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/views/layout"
 )
@@ -54,13 +55,7 @@ func navOf(routes map[string]bool) []navItem {
 
 func (s *Server) navigation(c *fiber.Ctx, who auth.Actor, current string) []layout.Section {
 	var out []layout.Section
-	waiting := ""
-	if who.Can(auth.ReviewDecide) {
-		// A page must not fail for this number, least of all the page of an error.
-		if n, err := s.DB.OpenReviews(c.UserContext()); err == nil && n > 0 {
-			waiting = strconv.Itoa(n)
-		}
-	}
+	waits := s.waiting(c, who)
 	for _, i := range s.nav {
 		if !who.Can(i.needs) {
 			continue
@@ -70,26 +65,44 @@ func (s *Server) navigation(c *fiber.Ctx, who auth.Actor, current string) []layo
 		}
 		last := &out[len(out)-1]
 		item := layout.Item{Text: i.text, URL: i.url, Icon: i.icon, Current: i.url == current}
-		switch i.url {
-		case "/reviews":
-			item.Count = waiting
-		case "/exceptions":
-			item.Count = s.openExceptions(c, who)
+		switch {
+		case i.url == "/reviews" && waits.Reviews > 0 && who.Can(auth.ReviewDecide):
+			item.Count = strconv.Itoa(waits.Reviews)
+		case i.url == "/exceptions" && waits.Exceptions > 0 && who.Can(auth.SignoffDecide):
+			item.Count = strconv.Itoa(waits.Exceptions)
 		}
 		last.Items = append(last.Items, item)
 	}
 	return out
 }
 
-// openExceptions counts what a person may reconcile, for the navigation.
-func (s *Server) openExceptions(c *fiber.Ctx, who auth.Actor) string {
-	if !who.Can(auth.SignoffDecide) {
-		return ""
+// keyWaiting is where the counts of the navigation are awaited.
+const keyWaiting = "waiting"
+
+// countAhead begins to count what waits for people while the page is made.
+func (s *Server) countAhead(c *fiber.Ctx, who auth.Actor) {
+	if c.Method() != fiber.MethodGet || c.Get("HX-Request") != "" || strings.HasPrefix(c.Path(), "/api/") || !decides(who) {
+		return
 	}
-	if n, err := s.DB.OpenExceptions(c.UserContext()); err == nil && n > 0 {
-		return strconv.Itoa(n)
+	ctx := c.UserContext()
+	c.Locals(keyWaiting, alongside(func() (postgres.Waiting, error) { return s.DB.Waiting(ctx) }))
+}
+
+// decides reports whether anything can wait for a person.
+func decides(who auth.Actor) bool { return who.Can(auth.ReviewDecide) || who.Can(auth.SignoffDecide) }
+
+// waiting gives the counts; none where they cannot be told: a page must not fail for
+// these numbers, least of all the page of an error.
+func (s *Server) waiting(c *fiber.Ctx, who auth.Actor) postgres.Waiting {
+	if !decides(who) {
+		return postgres.Waiting{}
 	}
-	return ""
+	if ahead, ok := c.Locals(keyWaiting).(func() (postgres.Waiting, error)); ok {
+		n, _ := ahead()
+		return n
+	}
+	n, _ := s.DB.Waiting(c.UserContext())
+	return n
 }
 
 // paletteItem is one thing the command palette can go to.

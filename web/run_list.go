@@ -22,11 +22,16 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 	if state != "" {
 		f.States = []run.State{run.State(state)}
 	}
-	rows, next, err := s.DB.Runs(c.UserContext(), f)
+	ctx := c.UserContext()
+	choice := alongside(func() ([]postgres.Artifact, error) {
+		flows, _, err := s.DB.Artifacts(ctx, "flow", "", "", 200)
+		return flows, err
+	})
+	rows, next, err := s.DB.Runs(ctx, f)
 	if err != nil {
 		return err
 	}
-	flows, _, err := s.DB.Artifacts(c.UserContext(), "flow", "", "", 200)
+	flows, err := choice()
 	if err != nil {
 		return err
 	}

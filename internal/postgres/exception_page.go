@@ -143,9 +143,8 @@ func (db *DB) ExceptionStory(ctx context.Context, id string) ([]ExceptionAct, er
 
 // OpenExceptions counts the exceptions that wait for a person.
 func (db *DB) OpenExceptions(ctx context.Context) (int, error) {
-	var n int
-	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM exceptions WHERE state IN ('open', 'asked')`).Scan(&n)
-	return n, asFault(err)
+	w, err := db.Waiting(ctx)
+	return w.Exceptions, err
 }
 
 // UnresolvedOf finds the unresolved exception about a subject.

@@ -2,9 +2,12 @@ package postgres
 
 import "context"
 
-// OpenReviews counts the reviews that wait for a decision.
-func (db *DB) OpenReviews(ctx context.Context) (int, error) {
-	var n int
-	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM reviews WHERE state = 'open'`).Scan(&n)
-	return n, asFault(err)
+// Waiting is how much waits for people: open reviews, and exceptions nobody settled.
+type Waiting struct{ Reviews, Exceptions int }
+
+// Waiting counts what waits for people.
+func (db *DB) Waiting(ctx context.Context) (Waiting, error) {
+	var w Waiting
+	err := db.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM reviews WHERE state = 'open'), (SELECT count(*) FROM exceptions WHERE state IN ('open', 'asked'))`).Scan(&w.Reviews, &w.Exceptions)
+	return w, asFault(err)
 }
