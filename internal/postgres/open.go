@@ -171,6 +171,8 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	pc.ConnConfig.RuntimeParams["application_name"] = "joinery"
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	pc.ConnConfig.RuntimeParams["jit"] = "off"
+	// Pages read few rows; to start a worker costs more than they take.
+	pc.ConnConfig.RuntimeParams["max_parallel_workers_per_gather"] = "0"
 	pc.AfterConnect = becomeApp
 	return pc, nil
 }
