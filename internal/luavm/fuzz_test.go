@@ -1,6 +1,7 @@
 package luavm
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -49,6 +50,28 @@ func FuzzFrame_S52(f *testing.F) {
 		}
 		if !reflect.DeepEqual(g, again) {
 			t.Fatalf("%+v became %+v", g, again)
+		}
+	})
+}
+
+// FuzzArguments reads lists as the general reader of JSON does.
+func FuzzArguments_S52(f *testing.F) {
+	for _, s := range []string{`[]`, `["corp-ldap"]`, ` [ "corp-ldap" , {"a":[1,"],"]} ] `, `["a\\",2]`, `["a\"]",[]]`, `["\u00e9",null]`, `["Zoë"]`, `{"a":1}`, `["x",[[],[{}]],"\\"]`, `null`, `[1,"a"]`, `[null]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !json.Valid(raw) {
+			return
+		}
+		args, connection, ok := arguments(raw)
+		var list []json.RawMessage
+		var first string
+		want := json.Unmarshal(raw, &list) == nil && len(list) > 0 && list[0][0] == '"' && json.Unmarshal(list[0], &first) == nil
+		if ok != want || ok && connection != first {
+			t.Fatalf("%q: %v %q, not %v %q", raw, ok, connection, want, first)
+		}
+		if ok && !slices.EqualFunc(args, list, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+			t.Fatalf("%q became %q, not %q", raw, args, list)
 		}
 	})
 }
@@ -128,7 +151,7 @@ func FuzzTalk_S51_S52(f *testing.F) {
 			_ = json.Unmarshal(m, &s)
 			stream.Write(s.frames(m))
 		}
-		w := &process{cmd: &exec.Cmd{Process: &os.Process{}, ProcessState: &os.ProcessState{}}, in: deaf{io.Discard}, out: &stream, errs: &head{}, exited: make(chan struct{})}
+		w := &process{cmd: &exec.Cmd{Process: &os.Process{}, ProcessState: &os.ProcessState{}}, in: deaf{io.Discard}, out: bufio.NewReader(&stream), errs: &head{}, exited: make(chan struct{})}
 		call := &Call{Answer: func(_ context.Context, name string, args []json.RawMessage) (json.RawMessage, *HostFault) {
 			var connection string
 			if name != "directory.group_exists" || json.Unmarshal(args[0], &connection) != nil || connection != "corp-ldap" {

@@ -17,8 +17,9 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
-	out    io.Reader
-	ends   []*os.File // of the pipes, where waiting can be given an end
+	out    *bufio.Reader
+	ends   []*os.File // of the pipes
+	held   bool       // reading and writing wait in the system, and only the worker's death ends that
 	errs   *head
 	hello  hello
 	exited chan struct{}
@@ -82,8 +83,11 @@ func startProcess(command []string) (*process, error) {
 	if !late.Stop() && err == nil {
 		err = errors.New("it said hello too late")
 	}
-	if err == nil && (f.Type != frameHello || f.Hello == nil || f.Hello.Build != buildID()) {
+	if err == nil && (f.Type != frameHello || f.Hello == nil || f.Hello.Build != buildID() || p.out.Buffered() > 0) {
 		err = errFrame
+	}
+	if err == nil && levelOf(f.Hello.Layers) == Full {
+		err = p.hold()
 	}
 	if err != nil {
 		p.kill()
@@ -94,10 +98,29 @@ func startProcess(command []string) (*process, error) {
 	return p, nil
 }
 
-// until gives reading from the worker and writing to it an end.
-func (p *process) until(at time.Time) {
-	for _, f := range p.ends {
-		_ = f.SetDeadline(at)
+// hold lets reading and writing wait in the system itself, which wakes up sooner than
+// the runtime's poller does. Only where a worker is fully shut in: such a one cannot
+// hand its ends of the pipes to a process of its own, so its death ends every wait.
+func (p *process) hold() error {
+	for i, f := range p.ends {
+		held, err := unpolled(f)
+		if err != nil {
+			return err
+		}
+		p.ends[i] = held
+	}
+	p.in, p.held = p.ends[0], true
+	p.out.Reset(p.ends[1])
+	return nil
+}
+
+// stop ends the worker, and whatever waits for it.
+func (p *process) stop() {
+	p.kill()
+	if !p.held {
+		for _, f := range p.ends {
+			_ = f.SetDeadline(time.Unix(1, 0)) // long gone
+		}
 	}
 }
 
@@ -105,7 +128,9 @@ func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
 // wait takes the dead process off the system's list.
 func (p *process) wait() {
-	_ = p.in.Close()
+	for _, f := range p.ends {
+		_ = f.Close()
+	}
 	_ = p.cmd.Wait()
 	p.state = p.cmd.ProcessState
 }

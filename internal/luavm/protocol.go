@@ -113,7 +113,13 @@ type done struct {
 var errFrame = errors.New("the worker broke the protocol")
 
 func writeFrame(w io.Writer, f frame) error {
-	out := make([]byte, 4, 256)
+	_, err := sendFrame(w, f, make([]byte, 0, 256))
+	return err
+}
+
+// sendFrame writes a frame by way of room, and gives room back for the next one.
+func sendFrame(w io.Writer, f frame, room []byte) ([]byte, error) {
+	out := append(room[:0], 0, 0, 0, 0)
 	switch {
 	case f.Call != nil:
 		out = appendCall(out, f.Nonce, *f.Call)
@@ -122,17 +128,17 @@ func writeFrame(w io.Writer, f frame) error {
 	default:
 		raw, err := json.Marshal(f)
 		if err != nil {
-			return fmt.Errorf("write frame: %w", err)
+			return room, fmt.Errorf("write frame: %w", err)
 		}
 		out = append(out, raw...)
 	}
 	n := len(out) - 4
 	if n > maxFrame {
-		return fmt.Errorf("write frame: %d bytes: %w", n, errFrame)
+		return room, fmt.Errorf("write frame: %d bytes: %w", n, errFrame)
 	}
 	binary.BigEndian.PutUint32(out, uint32(n))
 	_, err := w.Write(out)
-	return err
+	return out, err
 }
 
 // readFrame checks the length before it makes room for it.

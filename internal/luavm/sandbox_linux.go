@@ -143,6 +143,15 @@ func apart(attr *syscall.SysProcAttr) {
 // from being handed on to workers.
 func keepDescriptors() { _ = unix.CloseRange(3, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC) }
 
+// unpolled is a file that waits in the system instead of the runtime's poller.
+func unpolled(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), f.Close()
+}
+
 // closedBySystem says whether the system ended a worker for a call that it may not make.
 func closedBySystem(s *os.ProcessState) bool {
 	w, ok := s.Sys().(syscall.WaitStatus)

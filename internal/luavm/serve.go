@@ -47,9 +47,10 @@ func watchHeap(most uint64) {
 }
 
 type worker struct {
-	in  io.Reader
-	out io.Writer
-	err error
+	in   io.Reader
+	out  io.Writer
+	err  error
+	room []byte // for questions on their way out
 }
 
 func (w *worker) serve() int {
@@ -124,7 +125,7 @@ func (w *worker) do(nonce string, o order) (d done) {
 // ask is one question to the host; there is never a second one under way.
 func (w *worker) ask(nonce string, c hostCall) (json.RawMessage, *HostFault) {
 	if w.err == nil {
-		w.err = writeFrame(w.out, frame{Type: frameCall, Nonce: nonce, Call: &c})
+		w.room, w.err = sendFrame(w.out, frame{Type: frameCall, Nonce: nonce, Call: &c}, w.room)
 	}
 	if w.err != nil {
 		os.Exit(1)

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -23,8 +20,8 @@ type talk struct {
 	out    Outcome
 	lines  int
 
-	left  time.Duration // for the worker, from since on
-	since time.Time
+	watch watch
+	room  []byte // for answers on their way out
 }
 
 type heard struct {
@@ -35,35 +32,30 @@ type heard struct {
 // hold sends the order and listens until the worker is done, dead or late. All of
 // it happens on one goroutine, because each change of goroutine costs as much as
 // the answer to a question. A worker that does not read would hold a write, and one
-// that says nothing a read: both have an end, and the caller's end is the worker's.
+// that says nothing a read: the end of its time is the worker's end, and so is the
+// caller's, and with the worker both end.
 func (t *talk) hold(ctx context.Context) {
-	stop := context.AfterFunc(ctx, t.w.kill)
+	stop := context.AfterFunc(ctx, t.w.stop)
 	defer stop()
-	t.left = t.order.Limits.Compute + grace + compileTime
-	t.resume()
+	t.watch.begin(t.order.Limits.Compute+grace+compileTime, t.w.stop)
+	defer t.watch.end()
 	if err := writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}); err != nil {
-		if !t.late(ctx, err) {
+		if !t.late(ctx) {
 			t.died()
 		}
 		return
 	}
 	for {
 		f, err := readFrame(t.w.out)
-		if err != nil && t.late(ctx, err) || t.heard(ctx, heard{f, err}) {
+		if err != nil && t.late(ctx) || t.heard(ctx, heard{f, err}) {
 			return
 		}
 	}
 }
 
-// resume gives the worker the time that is left. The time of the host's answers is the host's.
-func (t *talk) resume() {
-	t.since = time.Now()
-	t.w.until(t.since.Add(t.left))
-}
-
 // late ends a call whose time is over, or that its caller wants no more.
-func (t *talk) late(ctx context.Context, err error) bool {
-	if ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+func (t *talk) late(ctx context.Context) bool {
+	if ctx.Err() == nil && !t.watch.isLate() {
 		return false
 	}
 	t.end(Timeout, "")
@@ -130,7 +122,7 @@ func (t *talk) answer(ctx context.Context, c hostCall) bool {
 		t.broke("asked out of turn")
 		return true
 	}
-	t.left -= time.Since(t.since)
+	t.watch.pause()
 	asked := Asked{Name: c.Name, Args: c.Args, Line: c.Line}
 	asked.Answer, asked.Fault = t.judge(ctx, c)
 	if len(asked.Answer) > maxAnswer {
@@ -143,9 +135,10 @@ func (t *talk) answer(ctx context.Context, c hostCall) bool {
 		t.out.Retryable = true
 	}
 	t.out.Asked = append(t.out.Asked, asked)
-	t.resume()
-	if err := writeFrame(t.w.in, frame{Type: frameRet, Nonce: t.nonce, Ret: &hostReturn{ID: c.ID, OK: asked.Answer, Fault: asked.Fault}}); err != nil {
-		if !t.late(ctx, err) {
+	t.watch.resume()
+	var err error
+	if t.room, err = sendFrame(t.w.in, frame{Type: frameRet, Nonce: t.nonce, Ret: &hostReturn{ID: c.ID, OK: asked.Answer, Fault: asked.Fault}}, t.room); err != nil {
+		if !t.late(ctx) {
 			t.died()
 		}
 		return true
@@ -175,14 +168,6 @@ func (t *talk) judge(ctx context.Context, c hostCall) (json.RawMessage, *HostFau
 		return denied("%s cannot be asked here.", f.Name)
 	}
 	return t.call.Answer(ctx, f.Name, args)
-}
-
-// arguments reads a list whose first element is the key of a connection.
-func arguments(raw json.RawMessage) (args []json.RawMessage, connection string, ok bool) {
-	if json.Unmarshal(raw, &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &connection) != nil {
-		return nil, "", false
-	}
-	return args, connection, true
 }
 
 // done takes the worker's word for how the code ended, and checks what it brings.
