@@ -40,6 +40,7 @@ type boundary struct {
 	guard  *guard
 	called []string // what accounts are called now
 	calls  []postgres.FunctionCall
+	told   time.Time // what the step's function is told of the time, once that is kept
 	// again says that an earlier try, or other hands, may have begun this.
 	again bool
 }

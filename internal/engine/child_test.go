@@ -94,6 +94,12 @@ func (c child) run() error {
 	e := &engine.Engine{DB: db, Nodes: node.All(), Owner: c.Owner, Now: time.Now, Log: log, Mail: c.mail, Settle: time.Second,
 		Pool: &connector.Pool{Catalog: types, Guard: &egress.Guard{}, Now: time.Now, Log: log,
 			Secret: func(context.Context, string, string) (secret.Value, error) { return secret.New(c.Password), nil }}}
+	functions, err := luavm.Open(luavm.Config{AllowReduced: true, Log: log})
+	if err != nil {
+		return err
+	}
+	defer functions.Close()
+	e.Functions = functions
 	var kept atomic.Int32
 	e.OnKept(func() {
 		if n := kept.Add(1); n == c.DieAfterCheckpoint {

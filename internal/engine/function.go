@@ -15,9 +15,6 @@ import (
 	"joinery/internal/postgres"
 )
 
-// knownClock is where a step that waits for another try keeps its function's clock.
-const knownClock = "clock"
-
 // function runs a pinned function for a step, in a worker of its own. The clock is that
 // of the step's first try and chance follows from the run and the step, so that a step
 // that is tried again chooses the same.
@@ -38,8 +35,12 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 		return node.FunctionEnd{}, fmt.Errorf("write input: %w", err)
 	}
 	defer seatOf(ctx).away()()
+	now, err := t.moment(ctx)
+	if err != nil {
+		return node.FunctionEnd{}, err
+	}
 	call := luavm.Call{
-		Source: content.Source, Input: raw, Now: t.clock(), Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
+		Source: content.Source, Input: raw, Now: now, Seed: stepKey(k.c.ID, t.node.ID), RunID: string(k.c.ID), DryRun: k.sim != nil,
 		Limits: luavm.LimitsOf(content.Manifest.Limits), Grants: content.Manifest.Grants,
 		Answer: func(ctx context.Context, name string, args []json.RawMessage) (json.RawMessage, *luavm.HostFault) {
 			raw, wrong := toCode(ask(ctx, name, args))
@@ -58,13 +59,25 @@ func (t *try) function(ctx context.Context, key string, input map[string]any, as
 	return ended(content.Content, key, out)
 }
 
-func (t *try) clock() time.Time {
-	if s, ok := t.memory[knownClock].(string); ok {
-		if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
-			return at
-		}
+// moment is what the function is told of the time: the moment at which the step's first
+// try began, kept before the code runs. What a crash leaves is then gone on with as it was begun.
+func (t *try) moment(ctx context.Context) (time.Time, error) {
+	at := t.scope.Now
+	if !t.b.told.IsZero() || t.k.foresees != nil {
+		return at, nil
 	}
-	return t.k.now()
+	cp := t.k.checkpointOf()
+	cp.Moments = []postgres.FunctionMoment{{Node: t.node.ID, At: at}}
+	f, err := t.k.riding.keep(ctx, cp, false)
+	if err != nil {
+		return at, err
+	}
+	if !f.Kept {
+		return at, lostError{}
+	}
+	t.b.told = at
+	t.k.e.reached(AfterMoment)
+	return at, nil
 }
 
 // mostTape bounds what is kept of a call, in bytes. Beyond it the answers of systems

@@ -21,6 +21,7 @@ import (
 	"joinery/internal/connector/fake"
 	"joinery/internal/connector/ldap"
 	"joinery/internal/connectortest"
+	"joinery/internal/fault"
 	"joinery/internal/joiner"
 	"joinery/internal/node"
 	"joinery/internal/pgtest"
@@ -69,7 +70,7 @@ func (s *scene) live(kinds artifact.Kinds, kind review.Kind, text string) {
 	_, err = s.db.SaveRevision(s.t.Context(), anna, postgres.Save{Doc: doc})
 	require.NoError(s.t, err)
 	r, err := s.db.OpenReview(s.t.Context(), anna, kind, doc.Key, 0, "")
-	require.NoError(s.t, err)
+	require.NoError(s.t, err, "%v", fault.Problems(err))
 	_, err = s.db.ApproveReview(s.t.Context(), ben, r.ID, r.Hash, "")
 	require.NoError(s.t, err)
 }

@@ -15,6 +15,7 @@ const (
 	AfterWriteIntent = "after write intent" // its fields are recorded, and nothing is sent
 	AfterException   = "after exception"    // an exception is opened, and the step is not kept
 	AfterEffect      = "after effect"       // the outside has answered, and the answer is not kept
+	AfterMoment      = "after moment"       // what a function will be told of the time is kept, and it has not run
 	BeforeCheckpoint = "before checkpoint"  // a step is done, and nothing of it is kept
 	AfterCheckpoint  = "after checkpoint"   // it is kept, and the next has not begun
 	BeforeUndo       = "before undo"        // an effect is about to be taken back

@@ -27,7 +27,7 @@ const (
 // anew, and something goes on now.
 func (k *carrier) mayRide(cp *postgres.Checkpoint, start []flow.NodeID) bool {
 	if k.foresees != nil || k.cancel != "" || k.e.stopping() || len(start) == 0 || k.riding.len()+len(cp.Steps) > mostRiding || len(cp.Steps) == 0 || cp.State != "" ||
-		cp.Signoff != nil || cp.Awaited != nil || cp.Absorbs != nil || cp.Round+cp.Tidied+len(cp.Attempts)+len(cp.Calls)+len(cp.Receipts)+len(cp.Acts)+len(cp.Forget)+len(cp.Writes)+len(cp.Names) > 0 {
+		cp.Signoff != nil || cp.Awaited != nil || cp.Absorbs != nil || cp.Round+cp.Tidied+len(cp.Attempts)+len(cp.Calls)+len(cp.Moments)+len(cp.Receipts)+len(cp.Acts)+len(cp.Forget)+len(cp.Writes)+len(cp.Names) > 0 {
 		return false
 	}
 	for _, s := range cp.Steps {

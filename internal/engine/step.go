@@ -45,6 +45,10 @@ func (k *carrier) launch(ctx context.Context, id flow.NodeID, w node.Wake, alone
 	if row := k.c.Steps[id]; row.State == run.StepWaiting && len(row.Output) > 0 {
 		_ = json.Unmarshal(row.Output, &t.memory) // written by us
 	}
+	t.scope.Now = t.scope.Now.Truncate(time.Microsecond) // as the database keeps it
+	if at, ok := k.c.Moments[id]; ok {
+		t.scope.Now, t.b.told = at, at
+	}
 	if k.worker != nil {
 		t.worker = *k.worker
 	}
@@ -209,6 +213,10 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 		cp.Calls[i].Number = row.Attempts
 	}
 	row.Changes = r.boundary.changed(old.Changes)
+	told := r.boundary.told
+	if !told.IsZero() {
+		k.c.Moments[r.node.ID] = told
+	}
 	if breach := r.boundary.guard.stopped(); breach != nil {
 		r.err = breach
 	}
@@ -243,8 +251,12 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 			return cp, err
 		}
 	}
-	if r.err != nil && row.State == run.StepWaiting {
-		row.Output = r.known(old) // what the step knows must outlast a try that failed
+	if r.err != nil && row.State == run.StepWaiting && old.State == run.StepWaiting {
+		row.Output = old.Output // what the step knows must outlast a try that failed
+	}
+	if !told.IsZero() && row.State != run.StepWaiting {
+		delete(k.c.Moments, r.node.ID)
+		cp.Moments = []postgres.FunctionMoment{{Node: r.node.ID}}
 	}
 	row.Error = k.hide(row.Error)
 	if k.foresees != nil {
@@ -293,19 +305,6 @@ func (k *carrier) hideIn(cp *postgres.Checkpoint) {
 	for i := range cp.Steps {
 		cp.Steps[i].WaitFor, cp.Steps[i].Note = k.hide(cp.Steps[i].WaitFor), k.hide(cp.Steps[i].Note)
 	}
-}
-
-// known is what a later try of the step must know after this one failed: what it knew
-// before, and the moment that its function was told.
-func (r stepResult) known(old postgres.StepRow) json.RawMessage {
-	if calls := r.boundary.calls; len(calls) > 0 {
-		raw, _ := json.Marshal(map[string]any{knownClock: calls[0].At})
-		return raw
-	}
-	if old.State == run.StepWaiting {
-		return old.Output
-	}
-	return nil
 }
 
 // outcome is what metrics call the end of a try: ports are of the flow's making

@@ -48,6 +48,8 @@ type Claimed struct {
 	Lifted    string
 	StartedAt time.Time
 	Steps     map[flow.NodeID]StepRow
+	// Moments are what steps that are not over told their functions of the time.
+	Moments map[flow.NodeID]time.Time
 	// Trace is the traceparent of what the run came from.
 	Trace string
 	// StartedBy is the person or token that started it by hand; of others it is not read.
@@ -150,7 +152,7 @@ func scanClaimed(rows pgx.Rows) (Claimed, error) {
 		}
 		c.Event = &e
 	}
-	c.Steps = map[flow.NodeID]StepRow{}
+	c.Steps, c.Moments = map[flow.NodeID]StepRow{}, map[flow.NodeID]time.Time{}
 	return c, nil
 }
 
@@ -181,7 +183,11 @@ func (db *DB) loadSteps(ctx context.Context, runs []Claimed) error {
 		}
 		byID[id].Steps[s.Node] = s
 	}
-	return asFault(rows.Err())
+	if err := rows.Err(); err != nil {
+		return asFault(err)
+	}
+	rows.Close()
+	return db.loadMoments(ctx, ids, byID)
 }
 
 func scanStep(rows pgx.Rows, first ...any) (StepRow, error) {

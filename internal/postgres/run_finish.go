@@ -27,7 +27,9 @@ type Checkpoint struct {
 	Forget   []flow.NodeID
 	Attempts []AttemptRow
 	// Calls are the calls of functions that these tries made.
-	Calls    []FunctionCall
+	Calls []FunctionCall
+	// Moments are those of functions whose steps begin, or are over.
+	Moments  []FunctionMoment
 	Receipts []Receipt
 	Signoff  *SignoffRow
 	Awaited  *AwaitedRow
@@ -223,7 +225,7 @@ func pointers[T any](all []T) []*T {
 
 func (db *DB) writeCheckpoints(t *trips, items []Checkpoint, out []*Fence) error {
 	writeIntents(t.q, items, out)
-	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeCalls, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
+	for _, write := range []func(*pgx.Batch, []Checkpoint) error{db.moveRuns, forgetSteps, writeSteps, writeAttempts, writeCalls, writeMoments, writeReceipts, db.markWrites, writeAccounts, writeNames, writeSignoffs, writeAwaited, db.writeWorkers, writeActs} {
 		if err := write(t.q, items); err != nil {
 			return err
 		}

@@ -345,6 +345,9 @@ func requeue(ctx context.Context, tx pgx.Tx, db *DB, id string, forget []flow.No
 	if _, err := tx.Exec(ctx, `DELETE FROM steps WHERE run_id = $1 AND node = ANY ($2)`, id, nodes); err != nil {
 		return fmt.Errorf("forget steps: %w", err)
 	}
+	if _, err := tx.Exec(ctx, `DELETE FROM function_moments WHERE run_id = $1 AND node = ANY ($2)`, id, nodes); err != nil {
+		return fmt.Errorf("forget moments of functions: %w", err)
+	}
 	_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', cancel_asked = '', undoing = $3, ended_at = NULL, changed_at = now() WHERE id = $1`,
 		id, db.now(), undoing)
 	if err != nil {
