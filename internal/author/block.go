@@ -81,6 +81,9 @@ func object(answer string, into any) (complaint string) {
 	if complaint != "" {
 		return complaint
 	}
+	if deep([]byte(text)) {
+		return fmt.Sprintf("The JSON block is nested deeper than is read (%d levels).", mostDeep)
+	}
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return "The JSON block cannot be read: " + clipped(err.Error(), 200) + "."
 	}
@@ -112,6 +115,30 @@ func refuses(answer string) bool {
 	for _, w := range []string{"i can't help", "i cannot help", "i can't assist", "i cannot assist", "i'm unable to", "i am unable to", "i won't", "i will not", "i'm sorry, but", "i am sorry, but"} {
 		if strings.Contains(low, w) {
 			return true
+		}
+	}
+	return false
+}
+
+// mostDeep is how deep JSON of a model may be nested.
+const mostDeep = 60
+
+// deep says whether JSON is nested deeper than is read.
+func deep(raw []byte) bool {
+	depth, text := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '[' || c == '{':
+			if depth++; depth > mostDeep {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
 		}
 	}
 	return false

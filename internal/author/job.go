@@ -160,7 +160,7 @@ func (j *job) ask(ctx context.Context, messages []openai.ChatCompletionMessage) 
 	r, err := j.provider.ask(ctx, messages, toolDefinitions(), j.say)
 	stop()
 	j.a.quirks.Store(j.setting.BaseURL+" "+j.setting.Model, j.provider.quirks)
-	for _, c := range r.asked {
+	for _, c := range r.asked[:min(len(r.asked), mostToolsAsk)] {
 		j.say("\n(asks the tool " + clipped(c.Function.Name, 60) + ")\n")
 	}
 	return r, err

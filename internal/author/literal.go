@@ -13,9 +13,10 @@ import (
 
 // piece is a text or a comment of Lua source.
 type piece struct {
-	line    int
-	text    string
-	comment bool
+	line     int
+	text     string
+	comment  bool
+	from, to int // in the source
 }
 
 var (
@@ -31,12 +32,14 @@ var (
 // reserved are domains that belong to nobody (RFC 2606 and RFC 6761).
 var reserved = regexp.MustCompile(`(?i)@(.+\.)?(example|test|invalid|localhost|example\.(com|net|org))$`)
 
-// literalGaps finds texts that look like a secret or a real person, and comments that
-// speak to whoever reviews. In test data only addresses and secrets are looked for:
-// made-up names and numbers belong there.
+// literalGaps finds texts that look like a secret or a real person, also in pieces and in
+// encodings, what a reader would not see, and comments that speak to whoever reviews. In
+// test data only addresses and secrets are looked for: made-up names and numbers belong
+// there.
 func literalGaps(c function.Content) []Gap {
-	var out []Gap
-	for _, p := range pieces(c.Source) {
+	out := hiddenGaps(c)
+	all := pieces(c.Source)
+	for _, p := range append(all, joined(c.Source, all)...) {
 		where := "A text"
 		if p.comment {
 			where = "A comment"
@@ -44,9 +47,15 @@ func literalGaps(c function.Content) []Gap {
 		if says := suspicious(p.text, true); says != "" {
 			out = append(out, Gap{Gate: GateLiterals, Line: p.line, Says: where + " " + says})
 		}
-		if addressForm.MatchString(p.text) {
+		if addressForm.MatchString(visibleOnly(p.text)) {
 			out = append(out, Gap{Gate: GateLiterals, Line: p.line, Says: where + " speaks to whoever reviews or to a model. Code says what it does, and nothing about its review."})
 		}
+		if hidden := decoded(p.text); len(hidden) > 0 {
+			out = append(out, Gap{Gate: GateLiterals, Line: p.line, Says: where + " holds another text in an encoding (" + clipped(visibleOnly(hidden[0]), 60) + "). Write it as it is read."})
+		}
+	}
+	for _, text := range numbered(c.Source) {
+		out = append(out, Gap{Gate: GateLiterals, Says: "A list of numbers spells a text (" + clipped(text, 60) + "). Write it as it is read."})
 	}
 	for _, k := range c.Cases {
 		raw, err := json.Marshal(k)
@@ -60,6 +69,29 @@ func literalGaps(c function.Content) []Gap {
 	return out
 }
 
+// joined are the texts that are put together of several: with .. between them, or one after
+// another in a list.
+func joined(source string, all []piece) []piece {
+	var out []piece
+	for _, between := range []string{"..", ","} {
+		for i := 0; i < len(all); i++ {
+			whole, mail := all[i], mailForm.MatchString(all[i].text)
+			n := i
+			for ; n+1 < len(all) && !all[n].comment && !all[n+1].comment && strings.TrimSpace(source[all[n].to:all[n+1].from]) == between; n++ {
+				whole.text += all[n+1].text
+				mail = mail || mailForm.MatchString(all[n+1].text)
+			}
+			// A list of ordinary words is letters by chance when it is put together, so only what
+			// has the form of a secret or an address counts there.
+			if n > i && (between == ".." || secretForm.MatchString(whole.text) || !mail && mailForm.MatchString(whole.text)) {
+				out = append(out, whole)
+			}
+			i = n
+		}
+	}
+	return out
+}
+
 // suspicious says what a text looks like that does not belong into code; "" for nothing.
 func suspicious(text string, numbers bool) string {
 	for _, m := range mailForm.FindAllString(text, -1) {
@@ -67,7 +99,7 @@ func suspicious(text string, numbers bool) string {
 			return "holds the mail address " + clipped(m, 80) + ". Use made-up ones, such as anna@example.com, or take it from the input."
 		}
 	}
-	if secretForm.MatchString(text) {
+	if secretForm.MatchString(text) || secretForm.MatchString(backwards(text)) {
 		return "looks like a secret. Secrets are kept under Credentials, and functions have none."
 	}
 	for _, t := range tokenForm.FindAllString(text, -1) {
@@ -160,12 +192,12 @@ func pieces(source string) []piece {
 				text, _, _ = strings.Cut(source[i+2:], "\n")
 				n = len(text)
 			}
-			out = append(out, piece{line, text, true})
+			out = append(out, piece{line: line, text: text, comment: true, from: i, to: i + 2 + n})
 			line += strings.Count(text, "\n")
 			i += 2 + n
 		case source[i] == '"' || source[i] == '\'':
 			text, n := quoted(source[i:])
-			out = append(out, piece{line, text, false})
+			out = append(out, piece{line: line, text: text, from: i, to: i + n})
 			line += strings.Count(source[i:i+n], "\n")
 			i += n
 		case source[i] == '[':
@@ -174,7 +206,7 @@ func pieces(source string) []piece {
 				i++
 				continue
 			}
-			out = append(out, piece{line, text, false})
+			out = append(out, piece{line: line, text: text, from: i, to: i + n})
 			line += strings.Count(text, "\n")
 			i += n
 		case source[i] >= '0' && source[i] <= '9':
@@ -182,7 +214,7 @@ func pieces(source string) []piece {
 			for i+n < len(source) && (source[i+n] >= '0' && source[i+n] <= '9') {
 				n++
 			}
-			out = append(out, piece{line, source[i : i+n], false})
+			out = append(out, piece{line: line, text: source[i : i+n], from: i, to: i + n})
 			i += n
 		default:
 			i++

@@ -34,7 +34,7 @@ func (j *job) converse(ctx context.Context, system, ask string, accept func(answ
 		if refuses(r.text) {
 			return troubled(Refused, "Say it in other words, or leave out what it does not want to do. Writing by hand always works.", "The model refused: %s", clipped(r.text, 500))
 		}
-		messages = append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: orNothing(r.text)},
+		messages = append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: orNothing(clipped(r.text, mostBack))},
 			openai.ChatCompletionMessage{Role: openai.ChatMessageRoleUser, Content: "This answer cannot be used. " + complaint})
 	}
 	return troubled(Malformed, "Try again, say it in other words, or use another model. Writing by hand always works.", "After %d answers of the model none could be used. The last one: %s", j.setting.Limits.Rounds, complaint)
@@ -55,24 +55,31 @@ func (j *job) answerTools(ctx context.Context, messages []openai.ChatCompletionM
 			return messages, false, nil
 		}
 		text, err := j.use(ctx, name, arguments)
-		return append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: r.text}, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleUser, Content: text}), true, err
+		return append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: clipped(r.text, mostBack)}, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleUser, Content: text}), true, err
 	}
+	note := ""
 	if len(r.asked) > mostToolsAsk {
+		note = fmt.Sprintf("\n(You asked more than %d tools at once: the first %d are answered. Ask fewer.)", mostToolsAsk, mostToolsAsk)
 		r.asked = r.asked[:mostToolsAsk]
 	}
+	asked := make([]string, len(r.asked))
 	for i := range r.asked { // some servers give no ids, and want them back
+		asked[i] = r.asked[i].Function.Arguments
 		if r.asked[i].ID == "" {
 			r.asked[i].ID = fmt.Sprintf("call_%d_%d", j.rounds, i)
 		}
-		if !json.Valid([]byte(r.asked[i].Function.Arguments)) {
-			r.asked[i].Function.Arguments = pretty(map[string]string{"unreadable": clipped(r.asked[i].Function.Arguments, 2000)})
+		if a := r.asked[i].Function.Arguments; len(a) > mostArguments || !json.Valid([]byte(a)) { // what goes back is bounded, too
+			r.asked[i].Function.Arguments = pretty(map[string]string{"unreadable": clipped(a, 2000)})
 		}
 	}
 	messages = append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: r.text, ToolCalls: r.asked})
-	for _, c := range r.asked {
-		text, err := j.use(ctx, c.Function.Name, c.Function.Arguments)
+	for i, c := range r.asked {
+		text, err := j.use(ctx, c.Function.Name, asked[i])
 		if err != nil {
 			return messages, true, err
+		}
+		if i == len(r.asked)-1 {
+			text += note
 		}
 		messages = append(messages, openai.ChatCompletionMessage{Role: openai.ChatMessageRoleTool, ToolCallID: c.ID, Content: text})
 	}

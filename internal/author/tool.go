@@ -14,8 +14,13 @@ import (
 	"joinery/internal/function"
 )
 
-// mostToolAnswer bounds what one tool tells.
-const mostToolAnswer = 24 << 10
+// mostToolAnswer bounds what one tool tells, mostArguments what it is asked with, and
+// mostBack how much of what a model said goes back to it, in characters.
+const (
+	mostToolAnswer = 24 << 10
+	mostArguments  = 64 << 10
+	mostBack       = 64 << 10
+)
 
 // tool is something that the model may ask. None changes anything, and none tells data
 // of people.
@@ -170,6 +175,12 @@ func (j *job) answerTool(ctx context.Context, name, arguments string) (string, e
 	i := slices.IndexFunc(all, func(t tool) bool { return t.name == name })
 	if i < 0 {
 		return "", fault.New(fault.Invalid, "There is no tool %q.", clipped(name, 60))
+	}
+	if len(arguments) > mostArguments {
+		return "", fault.New(fault.Invalid, "The arguments are larger than is read (%d kB).", mostArguments>>10)
+	}
+	if deep([]byte(arguments)) {
+		return "", fault.New(fault.Invalid, "The arguments are nested deeper than is read (%d levels).", mostDeep)
 	}
 	var in toolInput
 	if strings.TrimSpace(arguments) != "" {
