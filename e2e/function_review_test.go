@@ -146,7 +146,7 @@ func TestDemo_FunctionReview(t *testing.T) {
 	reviewer.visit("/system")
 	reviewer.everySize("system-isolation")
 	reviewer.visit("/system/functions")
-	reviewer.says("A second reviewer is needed for functions that")
+	reviewer.says("A second reviewer is needed for a function that")
 	reviewer.everySize("system-functions")
 	reviewer.clean()
 	author.clean()

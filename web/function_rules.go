@@ -44,7 +44,7 @@ func (s *Server) functionRulesPage(c *fiber.Ctx, who auth.Actor, refused error) 
 }
 
 func ruleFields(r postgres.FunctionRules) []ui.Field {
-	second := ui.Field{Name: "second", Label: "A second reviewer is needed for functions that", Input: "checks", Help: "Two people who wrote no part of it approve the same content. Functions that are live stay live."}
+	second := ui.Field{Name: "second", Label: "A second reviewer is needed for a function that", Input: "checks", Help: "Two people who wrote no part of it approve the same content. Functions that are live stay live."}
 	for _, k := range function.Sensitives() {
 		second.Options = append(second.Options, ui.Option{Value: k.Kind, Label: lowerFirst(k.Says), Selected: slices.Contains(r.Second, k.Kind)})
 	}
@@ -66,7 +66,7 @@ func rulePairs(r postgres.FunctionRules) []ui.Pair {
 	if r.AllowReduced {
 		reduced.Value, reduced.Badge = "functions run all the same", &ui.Badge{Tone: "warn", Text: "Look"}
 	}
-	return []ui.Pair{{Label: "A second reviewer is needed for functions that", Value: strings.Join(second, "; ")}, reduced}
+	return []ui.Pair{{Label: "A second reviewer is needed for a function that", Value: strings.Join(second, "; ")}, reduced}
 }
 
 func proposedRules(set postgres.FunctionSetting, who auth.Actor) sections.Section {
