@@ -2,6 +2,7 @@
 // The result depends on nothing but the pinned packages, and is committed.
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import subsetFont from "subset-font";
 
 // OUT lets a test build beside what is committed, to compare.
 const dist = process.env.OUT || "dist";
@@ -51,8 +52,17 @@ const symbols = names.map((name) => {
 });
 writeFileSync(`${out}/icons.svg`, `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
 copyFileSync("src/favicon.svg", `${out}/favicon.svg`);
-for (const [pkg, file] of [["inter", "inter"], ["jetbrains-mono", "jetbrains-mono"]]) {
-  copyFileSync(`node_modules/@fontsource-variable/${pkg}/files/${file}-latin-wght-normal.woff2`, `${out}/${file}.woff2`);
+// Fonts with what the pages use of them: the letters of western European languages, the weights
+// and the features that the styles name. Other letters come from the reader's own fonts, as before.
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => String.fromCodePoint(from + n)).join("");
+const letters = range(0x20, 0x7e) + range(0xa0, 0xff) + "ıŒœʻʼˆ˚˜–—‘’‚“”„•…‹›€™←↑→↓−";
+const features = ["kern", "ccmp", "locl", "mark", "mkmk"];
+for (const [font, options] of [
+  ["inter", { keepFeatures: [...features, "cv05", "ss03", "tnum"], variationAxes: { wght: { min: 400, max: 700 } } }],
+  ["jetbrains-mono", { keepFeatures: features, variationAxes: { wght: { min: 400, max: 700 } } }],
+]) {
+  const whole = readFileSync(`node_modules/@fontsource-variable/${font}/files/${font}-latin-wght-normal.woff2`);
+  writeFileSync(`${out}/${font}.woff2`, await subsetFont(whole, letters, { targetFormat: "woff2", ...options }));
 }
 const licences = [
   ["Lucide", "node_modules/lucide-static/LICENSE"],

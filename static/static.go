@@ -114,9 +114,17 @@ func (a *Assets) Find(name string) (Asset, bool) {
 	return asset, ok
 }
 
+// everyPage is how large the files are at most that every page loads. They are packed
+// as tightly as can be, which takes a tenth of a second; the canvas would take some.
+const everyPage = 64 << 10
+
 func brotlied(body []byte) []byte {
 	var b bytes.Buffer
-	w := brotli.NewWriterLevel(&b, 9)
+	level := 9
+	if len(body) <= everyPage {
+		level = brotli.BestCompression
+	}
+	w := brotli.NewWriterLevel(&b, level)
 	_, _ = w.Write(body) // into memory: it cannot fail
 	_ = w.Close()
 	return b.Bytes()
