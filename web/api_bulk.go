@@ -48,10 +48,15 @@ func (s *Server) apiBulk(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	out, err := s.DB.StartRuns(c.UserContext(), who, postgres.Start{Flow: c.Params("key"), Mode: run.Live, Workers: l.workers, Many: true})
+	again, err := repeatOf(c)
 	if err != nil {
 		return err
 	}
+	out, err := s.DB.StartRuns(c.UserContext(), who, postgres.Start{Flow: c.Params("key"), Mode: run.Live, Workers: l.workers, Many: true, Repeat: again})
+	if err != nil {
+		return err
+	}
+	repeated(c, out.Again)
 	s.kick()
 	answer := map[string]any{"runs": len(out.IDs), "ids": out.IDs, "repeated": problemsOf(l.repeated)}
 	if out.Lift != "" {

@@ -89,7 +89,7 @@ func apiNotes() map[string]string {
 	out := map[string]string{
 		"POST /flows/:key/runs":        "A live run needs the permission run.start. A joiner must come from the HRIS that the flow reads.",
 		"POST /flows/:key/bulk":        "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated. More than one person may bring in within a day is parked whole, and second_person names the request that somebody else has to agree to (POST /limits/{id}/approve).",
-		"POST /signoffs/:id":           "The sign-off must be addressed to the person or to one of the roles of the token.",
+		"POST /signoffs/:id":           "The sign-off must be addressed to the person or to one of the roles of the token. form has the sign-off's fields by key: a text, true or false, or a date; one that is left out counts as empty.",
 		"GET /exceptions":              "Without state, all that are not resolved; any is all.",
 		"POST /exceptions/:id/resolve": "push writes ours over HR's value, only while HR still has the one that seen stands for, and reads it back; where the contract asks for a sign-off, a person without its role only asks for it (state asked), and one with it agrees (push) or says no (refuse). until needs until (a date), reason and owner (an e-mail address). close, with a reason, is for those that are about no field. 409 when seen is not what is there any more.",
 		"POST /policies/:key/try":      "attributes are those of the joiner; joiner is the id of one that is known, whose attributes then count where attributes says nothing (it needs run.read, and leaves out what the token may not see). content tries another content than the newest revision. live looks at the names that are held (run.read); systems are never asked. person says why a person has to decide, else it is empty.",
@@ -136,6 +136,10 @@ func parameters(op apiOp) []any {
 			schema = doc{"type": "integer", "minimum": 1}
 		}
 		params = append(params, doc{"name": m[1], "in": "path", "required": true, "schema": schema})
+	}
+	if repeatable(op) {
+		params = append(params, doc{"name": repeatHeader, "in": "header", "required": false, "schema": doc{"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+			"description": "Of your choice, such as a UUID. Sent again within a day with the same body, the request does nothing and is answered as the first time, with the header " + repeatedHeader + ": true. With another body it is a 422; while the first is still being answered, a 409."})
 	}
 	for _, q := range op.query {
 		params = append(params, doc{"name": q, "in": "query", "required": q == "from" || q == "to", "schema": querySchema(op, q)})

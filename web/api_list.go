@@ -126,11 +126,16 @@ func (s *Server) apiListAdd(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.DB.CreateList(c.UserContext(), who, c.Params("key"), "api", format, sheet)
+	r, err := repeatOf(c)
 	if err != nil {
 		return err
 	}
-	if m := bulk.Guess(sheet.Columns); m.Check(sheet.Columns) == nil {
+	id, again, err := s.DB.CreateListOnce(c.UserContext(), who, r, c.Params("key"), "api", format, sheet)
+	if err != nil {
+		return err
+	}
+	repeated(c, again)
+	if m := bulk.Guess(sheet.Columns); !again && m.Check(sheet.Columns) == nil {
 		if err := s.DB.MapList(c.UserContext(), who, id, m); err != nil {
 			return err
 		}

@@ -158,7 +158,11 @@ func (s *Server) apiRunStart(c *fiber.Ctx, who auth.Actor) error {
 	if (in.Worker == "") == (in.Joiner == "") {
 		return fault.Refuse("Name either the worker or the joiner.", []fault.Problem{{Path: "worker", Detail: "The worker's id in the HRIS, or leave it out and give joiner."}})
 	}
-	start := postgres.Start{Flow: c.Params("key"), Mode: in.Mode, Workers: []string{in.Worker}}
+	again, err := repeatOf(c)
+	if err != nil {
+		return err
+	}
+	start := postgres.Start{Flow: c.Params("key"), Mode: in.Mode, Workers: []string{in.Worker}, Repeat: again}
 	if in.Joiner != "" {
 		j, err := s.DB.Joiner(c.UserContext(), in.Joiner)
 		if err != nil {
@@ -170,6 +174,7 @@ func (s *Server) apiRunStart(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
+	repeated(c, out.Again)
 	s.kick()
 	return sendJSON(c, http.StatusAccepted, map[string]any{"id": out.IDs[0]})
 }

@@ -96,6 +96,10 @@ func TestAPI_SignoffSkipAndCompensate(t *testing.T) {
 	at := "/signoffs/" + question["id"].(string)
 	a.call(auth.Builder, "POST", at, obj{"decision": "approved"}, 403)
 	a.call(auth.Operator, "POST", at, obj{"decision": "perhaps"}, 422)
+	require.Equal(t, []any{obj{"key": "desk", "label": "Desk", "kind": "text"}}, question["fields"], "what the answer fills in is told")
+	for says, form := range map[string]obj{"form.desk: Write a text": {"desk": obj{"a": 1}}, "form.chair: The sign-off has no such field": {"desk": "1", "chair": "2"}} {
+		require.Contains(t, sayings(a.call(auth.Operator, "POST", at, obj{"decision": "approved", "form": form}, 422)), says)
+	}
 	decided := a.call(auth.Operator, "POST", at, obj{"decision": "approved", "comment": "welcome", "form": obj{"desk": "4.12"}}, 200)
 	require.Equal(t, id, decided["run"])
 	a.call(auth.Operator, "POST", at, obj{"decision": "rejected"}, 409)

@@ -54,7 +54,7 @@ func apiSchemas() doc {
 		"Step": object(doc{"node": text, "type": text, "state": doc{"enum": []any{"pending", "running", "waiting", "succeeded", "failed", "skipped", "canceled", "undone"}}, "port": text, "error": text, "waiting_for": text,
 			"attempts": list(object(doc{"started_at": moment, "ended_at": moment, "outcome": text, "error": text})), "input": anything, "output": anything, "changes": doc{"type": "array"}, "log": texts}),
 		"Skip":     object(doc{"node": text, "port": text, "reason": text}),
-		"Signoff":  object(doc{"id": text, "run": text, "title": text, "question": text, "role": text, "person": text, "deadline": maybe, "state": text}),
+		"Signoff":  object(doc{"id": text, "run": text, "title": text, "question": text, "role": text, "person": text, "deadline": maybe, "state": text, "fields": list(object(doc{"key": text, "label": text, "kind": doc{"enum": []any{"text", "bool", "date"}}}))}),
 		"Decision": object(doc{"decision": doc{"enum": []any{"approved", "rejected"}}, "comment?": text, "form?": doc{"type": "object"}}),
 		"Decided":  object(doc{"run": text, "decision": text}),
 

@@ -166,13 +166,18 @@ func (s *Server) eventReplay(c *fiber.Ctx, who auth.Actor) error {
 // replay reads a dead letter again, or starts new runs for an accepted event.
 func (s *Server) replay(c *fiber.Ctx, who auth.Actor, id string) ([]postgres.Accepted, error) {
 	ctx := c.UserContext()
+	r, err := repeatOf(c)
+	if err != nil {
+		return nil, err
+	}
 	e, err := s.DB.Event(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer s.kick()
 	if e.State == "accepted" {
-		a, err := s.DB.ReplayEvent(ctx, who, id)
+		a, err := s.DB.ReplayEvent(ctx, who, id, r)
+		repeated(c, a.Duplicate)
 		return []postgres.Accepted{a}, err
 	}
 	if e.State != "dead" || len(e.Body) == 0 {

@@ -125,31 +125,44 @@ func (db *DB) withList(ctx context.Context, by Actor, id, action string, detail 
 
 // CreateList keeps a list that was uploaded for a flow; nothing is started.
 func (db *DB) CreateList(ctx context.Context, by Actor, flowKey, file, format string, s bulk.Sheet) (string, error) {
+	id, _, err := db.CreateListOnce(ctx, by, Repeat{}, flowKey, file, format, s)
+	return id, err
+}
+
+// CreateListOnce is CreateList for a sender who may send the same list again: then
+// again is true and id is the list of the first time.
+func (db *DB) CreateListOnce(ctx context.Context, by Actor, r Repeat, flowKey, file, format string, s bulk.Sheet) (id string, again bool, err error) {
 	live, err := db.Artifact(ctx, review.Flow, flowKey)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if live.Live == nil {
-		return "", fault.New(fault.Conflict, "The flow %s is not live, so it cannot run. Have a revision approved first.", flowKey)
+		return "", false, fault.New(fault.Conflict, "The flow %s is not live, so it cannot run. Have a revision approved first.", flowKey)
 	}
 	_, raw, err := db.Release(ctx, live.Live.ID)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	content, err := flow.Decode(raw)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	connection, ok := content.Source()
 	if !ok {
-		return "", fault.New(fault.Invalid, "The flow %s does not say which HRIS its workers come from.", flowKey)
+		return "", false, fault.New(fault.Invalid, "The flow %s does not say which HRIS its workers come from.", flowKey)
 	}
 	mapping, err := json.Marshal(bulk.Guess(s.Columns))
 	if err != nil {
-		return "", fmt.Errorf("write mapping: %w", err)
+		return "", false, fmt.Errorf("write mapping: %w", err)
 	}
-	id := newID("bl_")
-	return id, db.ptx(ctx, func(tx pgx.Tx) error {
+	id = newID("bl_")
+	err = db.ptx(ctx, func(tx pgx.Tx) error {
+		if again, err = r.known(ctx, db, tx, by, &id); again || err != nil {
+			return err
+		}
+		if err := r.keep(ctx, tx, by, id); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO bulk_lists (id, flow, connection, file, format, columns, mapping, state, rows, by_id, by_name, authors) VALUES ($1, $2, $3, $4, $5, $6, $7, 'draft', $8, $9, $10, $11)`,
 			id, flowKey, connection, clipText(file, 200), format, s.Columns, mapping, len(s.Rows), by.ID, by.Name, []string{by.UserID})
 		if err != nil {
@@ -163,6 +176,7 @@ func (db *DB) CreateList(ctx context.Context, by Actor, flowKey, file, format st
 		}
 		return appendAuditTx(ctx, tx, Act{Actor: by, Action: "bulk.upload", Kind: "list", ID: id, Detail: map[string]any{"flow": flowKey, "people": len(s.Rows)}})
 	})
+	return id, again, err
 }
 
 func clipText(s string, most int) string {

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -147,7 +149,8 @@ func (db *DB) MarkReplayed(ctx context.Context, by Actor, id string, into []stri
 }
 
 // ReplayEvent starts new runs for an accepted event, with the flows that are live now.
-func (db *DB) ReplayEvent(ctx context.Context, by Actor, id string) (Accepted, error) {
+// The same replay, by the sender's key, counts once.
+func (db *DB) ReplayEvent(ctx context.Context, by Actor, id string, r Repeat) (Accepted, error) {
 	e, err := db.Event(ctx, id)
 	if err != nil {
 		return Accepted{}, err
@@ -156,12 +159,17 @@ func (db *DB) ReplayEvent(ctx context.Context, by Actor, id string) (Accepted, e
 		return Accepted{}, fault.New(fault.Conflict, "Only an accepted event is replayed this way.")
 	}
 	in := Incoming{Connection: e.Connection, Signer: e.Signer, ReplayOf: e.ID, Address: by.Address}
-	in.Event.Key, in.Event.Type, in.Event.Worker, in.Event.Changed = fmt.Sprintf("replay-%s-%s", e.ID, newID("")), e.Type, e.Worker, e.Changed
+	mark := newID("")
+	if r.Key != "" {
+		sum := sha256.Sum256([]byte(by.ID + "\n" + r.Key))
+		mark = hex.EncodeToString(sum[:])
+	}
+	in.Event.Key, in.Event.Type, in.Event.Worker, in.Event.Changed = fmt.Sprintf("replay-%s-%s", e.ID, mark), e.Type, e.Worker, e.Changed
 	if e.At != nil {
 		in.Event.At = *e.At
 	}
 	out, err := db.AcceptEvent(ctx, in)
-	if err != nil {
+	if err != nil || out.Duplicate {
 		return out, err
 	}
 	return out, db.ptx(ctx, func(tx pgx.Tx) error {

@@ -24,6 +24,8 @@ type Start struct {
 	// Many says that the workers are a list somebody sent: more than one person may
 	// bring in waits for a second person, like lists of people do.
 	Many bool
+	// Repeat is the sender's key, by which the same start is known when it comes again.
+	Repeat Repeat
 }
 
 // Started is what came of a start: the runs in the order of the workers, and the
@@ -32,6 +34,8 @@ type Started struct {
 	IDs  []run.ID
 	Lift string
 	Why  string
+	// Again says that this is the answer to an earlier sending of the same request.
+	Again bool `json:"-"`
 }
 
 // StartRun starts a run by hand for one worker.
@@ -59,6 +63,11 @@ func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) (out Started, er
 		ids[i] = run.ID(newID("rn_"))
 	}
 	err = db.ptx(ctx, func(tx pgx.Tx) error {
+		again, err := s.Repeat.known(ctx, db, tx, by, &out)
+		if again || err != nil {
+			out.Again = again
+			return err
+		}
 		f, err := db.startable(ctx, tx, s.Flow)
 		if err != nil {
 			return err
@@ -84,15 +93,16 @@ func (db *DB) StartRuns(ctx context.Context, by Actor, s Start) (out Started, er
 				return err
 			}
 		}
-		if out.Why == "" {
-			return db.insertStarted(ctx, tx, by, f, s.Mode, ids, refs, joiners)
-		}
 		f.parked = out.Why
 		if err := db.insertStarted(ctx, tx, by, f, s.Mode, ids, refs, joiners); err != nil {
 			return err
 		}
-		out.Lift, err = db.askLift(ctx, tx, by, s.Flow, textsOf(ids), out.Why, fmt.Sprintf("A list of %d workers, sent by a program.", len(ids)))
-		return err
+		if out.Why != "" {
+			if out.Lift, err = db.askLift(ctx, tx, by, s.Flow, textsOf(ids), out.Why, fmt.Sprintf("A list of %d workers, sent by a program.", len(ids))); err != nil {
+				return err
+			}
+		}
+		return s.Repeat.keep(ctx, tx, by, out)
 	})
 	return out, err
 }
