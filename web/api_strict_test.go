@@ -35,3 +35,19 @@ func TestAPI_UnknownParameters(t *testing.T) {
 	}
 	require.Contains(t, a.call(auth.Operator, "GET", "/reviews?state=open&limit=1", nil, 200), "items")
 }
+
+// Stages of a list are numbers that a list can have, and not any that a column cannot.
+func TestAPI_ListPlanOutOfBounds(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.hris("hr")
+	a.manual("join", "hr", nil)
+	req := httptest.NewRequest("POST", "/api/v1/flows/join/lists", strings.NewReader("worker\n1\n"))
+	req.Header.Set("Content-Type", "text/csv")
+	req.Header.Set("Authorization", "Bearer "+a.tokens[auth.Operator])
+	list := a.send(req, 201)["id"].(string)
+	for _, n := range []int{3_000_000_000, 1 << 31, 1 << 62, 100_001, 0, -1} {
+		p := a.call(auth.Operator, "POST", "/lists/"+list+"/start", obj{"plan": []int{1, n}, "reason": "first day of the month", "release": "x"}, 422)
+		require.Equal(t, "plan", p["problems"].([]any)[0].(obj)["path"], "%d", n)
+	}
+}

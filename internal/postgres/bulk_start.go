@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"joinery/internal/auth"
+	"joinery/internal/bulk"
 	"joinery/internal/fault"
 	"joinery/internal/joiner"
 	"joinery/internal/run"
@@ -31,8 +32,8 @@ func (db *DB) StartList(ctx context.Context, by Actor, id string, s StartList) e
 	if s.Plan == nil {
 		s.Plan = []int{}
 	}
-	if len(s.Plan) > 10 || slices.ContainsFunc(s.Plan, func(n int) bool { return n < 1 }) {
-		return problem("plan", "Write up to 10 numbers above 0, such as 5, 50.")
+	if len(s.Plan) > 10 || slices.ContainsFunc(s.Plan, func(n int) bool { return n < 1 || n > bulk.MaxRows }) {
+		return problem("plan", "Write up to 10 numbers from 1 to 100,000, such as 5, 50.")
 	}
 	if n := len([]rune(strings.TrimSpace(s.Reason))); n < 5 || n > 2000 {
 		return problem("reason", "Say in 5 to 2,000 characters why these people are brought in together.")
