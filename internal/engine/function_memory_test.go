@@ -66,4 +66,17 @@ edges:
 	require.Contains(t, of["1"].Reason, "more than 64 MB")
 	_, groups := h.groupsOf("hr:1")
 	require.Empty(t, groups)
+
+	// HR mends what is wrong, and the operator presses retry.
+	h.person("1", map[string]any{"department": "Finance", "employee_number": "1"})
+	require.NoError(t, h.db.RetryRun(t.Context(), ben, of["1"].ID))
+	h.e.Kick()
+	pgtest.Eventually(t, 60*time.Second, "the retry succeeds", func() bool {
+		d, err := h.db.RunDetail(t.Context(), of["1"].ID)
+		require.NoError(t, err)
+		require.NotEqual(t, run.Failed, d.State, d.Reason)
+		return d.State == run.Succeeded
+	})
+	_, groups = h.groupsOf("hr:1")
+	require.Equal(t, []string{"engineering"}, groups)
 }

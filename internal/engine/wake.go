@@ -19,6 +19,11 @@ func (k *carrier) wake(ctx context.Context) (map[flow.NodeID]node.Wake, error) {
 	if k.cancel != "" {
 		return out, nil
 	}
+	if k.c.WakeReason == "retry" && k.sim == nil {
+		if err := k.reread(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var waiting []flow.NodeID
 	for id, row := range k.c.Steps {
 		if row.State == run.StepWaiting {
@@ -66,7 +71,7 @@ func (k *carrier) wake(ctx context.Context) (map[flow.NodeID]node.Wake, error) {
 	return out, nil
 }
 
-// reread asks the HRIS again after a newer event. When the HRIS does not answer,
+// reread asks the HRIS again after a newer event, or because a person retries the run. When the HRIS does not answer,
 // the old reading stands, the waiting steps look again with it, and the HRIS is
 // asked again in a minute.
 func (k *carrier) reread(ctx context.Context) error {
@@ -107,6 +112,10 @@ func (k *carrier) reread(ctx context.Context) error {
 	}
 	if err := k.replan(ctx, &cp, old, w); err != nil {
 		return err
+	}
+	if len(cp.Steps) == 0 {
+		k.riding.add(&cp) // nothing waits and nothing goes over again: kept with what is written next
+		return nil
 	}
 	return k.checkpoint(ctx, &cp)
 }

@@ -147,7 +147,8 @@ func (db *DB) ResumeFlow(ctx context.Context, key string) error {
 }
 
 // RetryRun runs a failed run again from the steps that failed; what follows them
-// is forgotten, what succeeded stays.
+// is forgotten, what succeeded stays. The joiner is read again first, because what was
+// mended may be in the HRIS.
 func (db *DB) RetryRun(ctx context.Context, by Actor, id string) error {
 	return db.again(ctx, by, id, "run.retry", "", func(steps map[flow.NodeID]run.Step, c flow.Content) ([]flow.NodeID, error) {
 		var from []flow.NodeID
@@ -348,7 +349,7 @@ func requeue(ctx context.Context, tx pgx.Tx, db *DB, id string, forget []flow.No
 	if _, err := tx.Exec(ctx, `DELETE FROM function_moments WHERE run_id = $1 AND node = ANY ($2)`, id, nodes); err != nil {
 		return fmt.Errorf("forget moments of functions: %w", err)
 	}
-	_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = '', cancel_asked = '', undoing = $3, ended_at = NULL, changed_at = now() WHERE id = $1`,
+	_, err := tx.Exec(ctx, `UPDATE runs SET state = 'queued', reason = '', wake_at = $2, wake_reason = CASE WHEN $3 THEN '' ELSE 'retry' END, cancel_asked = '', undoing = $3, ended_at = NULL, changed_at = now() WHERE id = $1`,
 		id, db.now(), undoing)
 	if err != nil {
 		return fmt.Errorf("queue run: %w", err)
