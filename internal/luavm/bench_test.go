@@ -26,16 +26,20 @@ var nameInput = json.RawMessage(`{"first":"Zoë","last":"Núñez","department":"
 func shapes(b *testing.B, f func(b *testing.B, command []string)) {
 	b.Run("worker", func(b *testing.B) { f(b, smallCommand(b)) })
 	b.Run("whole", func(b *testing.B) { f(b, []string{self, SandboxCommand}) })
-	b.Run("bare", func(b *testing.B) {
-		at, err := built("", "./testdata/bare")
-		if err != nil {
-			b.Fatal(err)
-		}
-		f(b, []string{at})
-	})
+	b.Run("bare", func(b *testing.B) { f(b, bareCommand(b)) })
 	if at := os.Getenv("JOINERY_PROGRAM"); at != "" { // a joinery without its small program
 		b.Run("joinery", func(b *testing.B) { f(b, []string{at, SandboxCommand}) })
 	}
+}
+
+// bareCommand starts a process of a worker's shape that does nothing.
+func bareCommand(t testing.TB) []string {
+	t.Helper()
+	at, err := built("", "./testdata/bare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{at}
 }
 
 // processor is what this process and its ended children have used.
@@ -51,53 +55,53 @@ func processor() time.Duration {
 }
 
 // BenchmarkCall is a governed call at leisure: a worker is warm when it comes.
-func BenchmarkCall(b *testing.B) {
-	shapes(b, func(b *testing.B, command []string) {
-		p := open(b, Config{Command: command})
-		p.try(b, Call{Source: nameSource, Input: nameInput})
-		var took []time.Duration
-		for b.Loop() {
-			b.StopTimer()
-			time.Sleep(60 * time.Millisecond) // workers become warm again
-			b.StartTimer()
-			began := time.Now()
-			if out := p.try(b, Call{Source: nameSource, Input: nameInput}); out.Kind != OK {
-				b.Fatal(out.Sentence())
-			}
-			took = append(took, time.Since(began))
+func BenchmarkCall(b *testing.B) { shapes(b, calm) }
+
+func calm(b *testing.B, command []string) {
+	p := open(b, Config{Command: command})
+	p.try(b, Call{Source: nameSource, Input: nameInput})
+	var took []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		time.Sleep(60 * time.Millisecond) // workers become warm again
+		b.StartTimer()
+		began := time.Now()
+		if out := p.try(b, Call{Source: nameSource, Input: nameInput}); out.Kind != OK {
+			b.Fatal(out.Sentence())
 		}
-		slices.Sort(took)
-		b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
-		b.ReportMetric(float64(took[len(took)*95/100].Microseconds()), "µs/p95")
-	})
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
+	b.ReportMetric(float64(took[len(took)*95/100].Microseconds()), "µs/p95")
 }
 
 // BenchmarkCalls is as many as there can be, and what one of them costs.
-func BenchmarkCalls(b *testing.B) {
-	shapes(b, func(b *testing.B, command []string) {
-		p := open(b, Config{Command: command})
-		p.try(b, Call{Source: nameSource, Input: nameInput})
-		var n atomic.Int64
-		var hands sync.WaitGroup
-		began, used := time.Now(), processor()
-		ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
-		defer cancel()
-		for range 4 {
-			hands.Go(func() {
-				for ctx.Err() == nil {
-					if out, err := p.Call(ctx, Call{Source: nameSource, Input: nameInput}); err == nil && out.Kind == OK {
-						n.Add(1)
-					}
+func BenchmarkCalls(b *testing.B) { shapes(b, crowd) }
+
+func crowd(b *testing.B, command []string) {
+	p := open(b, Config{Command: command})
+	p.try(b, Call{Source: nameSource, Input: nameInput})
+	var n atomic.Int64
+	var hands sync.WaitGroup
+	began, used := time.Now(), processor()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
+	defer cancel()
+	for range 4 {
+		hands.Go(func() {
+			for ctx.Err() == nil {
+				if out, err := p.Call(ctx, Call{Source: nameSource, Input: nameInput}); err == nil && out.Kind == OK {
+					n.Add(1)
 				}
-			})
-		}
-		hands.Wait()
-		took := time.Since(began)
-		p.Close()
-		b.ReportMetric(float64(n.Load())/took.Seconds(), "calls/s")
-		b.ReportMetric(float64((processor()-used).Microseconds())/float64(n.Load())/1000, "ms-CPU/call")
-		b.ReportMetric(0, "ns/op")
-	})
+			}
+		})
+	}
+	hands.Wait()
+	took := time.Since(began)
+	p.Close()
+	b.ReportMetric(float64(n.Load())/took.Seconds(), "calls/s")
+	b.ReportMetric(float64((processor()-used).Microseconds())/float64(n.Load())/1000, "ms-CPU/call")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkQuestion is what one more question to the host costs within a call.
@@ -137,33 +141,33 @@ func BenchmarkQuestion(b *testing.B) {
 
 // BenchmarkStart is how long a worker takes to say hello, what that costs, and
 // what it holds while it waits.
-func BenchmarkStart(b *testing.B) {
-	shapes(b, func(b *testing.B, command []string) {
-		var took []time.Duration
-		used := processor()
-		for b.Loop() {
-			began := time.Now()
-			w, err := startProcess(command)
-			if err != nil {
-				b.Fatal(err)
-			}
-			took = append(took, time.Since(began))
-			w.kill()
-			w.wait()
-		}
-		slices.Sort(took)
-		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
-		b.ReportMetric(float64((processor()-used).Microseconds())/float64(b.N)/1000, "ms-CPU")
+func BenchmarkStart(b *testing.B) { shapes(b, starts) }
+
+func starts(b *testing.B, command []string) {
+	var took []time.Duration
+	used := processor()
+	for b.Loop() {
+		began := time.Now()
 		w, err := startProcess(command)
 		if err != nil {
 			b.Fatal(err)
 		}
-		rss, pss := holds(b, w.cmd.Process.Pid)
-		b.ReportMetric(float64(rss)/1024, "MB-RSS")
-		b.ReportMetric(float64(pss)/1024, "MB-PSS")
+		took = append(took, time.Since(began))
 		w.kill()
 		w.wait()
-	})
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/p50")
+	b.ReportMetric(float64((processor()-used).Microseconds())/float64(b.N)/1000, "ms-CPU")
+	w, err := startProcess(command)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rss, pss := holds(b, w.cmd.Process.Pid)
+	b.ReportMetric(float64(rss)/1024, "MB-RSS")
+	b.ReportMetric(float64(pss)/1024, "MB-PSS")
+	w.kill()
+	w.wait()
 }
 
 // BenchmarkInProcess is the same work without a worker, for comparing.
