@@ -33,6 +33,7 @@ func TestWatch_S53(t *testing.T) {
 					w.resume()
 				}
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				if stopped != c.end || !w.isLate() {
 					t.Errorf("stopped after %s, late %v; %s is right", stopped, w.isLate(), c.end)
 				}
