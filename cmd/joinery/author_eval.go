@@ -28,6 +28,7 @@ type authorEvalCmd struct {
 	APIVersion  string   `name:"api-version" help:"The API version, for Azure OpenAI."`
 	Temperature float64  `default:"0.1" help:"Temperature of the model of --url."`
 	NoTools     bool     `help:"The model of --url cannot call tools."`
+	Least       int      `help:"End with 1 where fewer of a hundred requests are right."`
 	Parallel    int      `default:"1" help:"How many requests are under way at a time."`
 	Reduced     bool     `help:"Run although this system cannot shut workers in fully (macOS)."`
 }
@@ -53,8 +54,8 @@ func (c authorEvalCmd) Run(ctx context.Context, t *tool) error {
 		t.listed(items)
 		return nil
 	}
-	if (c.URL == "") != (c.Model == "") || c.Parallel < 1 {
-		return usageError{fault.New(fault.Invalid, "--url and --model go together, and --parallel is 1 or more.")}
+	if (c.URL == "") != (c.Model == "") || c.Parallel < 1 || c.Least < 0 || c.Least > 100 {
+		return usageError{fault.New(fault.Invalid, "--url and --model go together, --parallel is 1 or more, and --least is from 0 to 100.")}
 	}
 	files, err := c.files()
 	if err != nil {
@@ -78,9 +79,15 @@ func (c authorEvalCmd) Run(ctx context.Context, t *tool) error {
 		if err := kept(files, report); err != nil {
 			return errors.Join(ended, err)
 		}
+		for _, f := range files {
+			fmt.Fprintf(t.errs, "The report is in %s.\n", f.Name())
+		}
 	}
 	if errors.Is(ended, context.Canceled) {
 		return fault.New(fault.Conflict, "The evaluation was stopped after %d of %d requests.", len(report.Results), len(items))
+	}
+	if ended == nil && report.PassRate() < c.Least {
+		return fault.New(fault.Conflict, "%d of a hundred requests are right; %d were wanted.", report.PassRate(), c.Least)
 	}
 	return ended
 }

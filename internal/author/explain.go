@@ -43,6 +43,8 @@ func (p *provider) explain(ctx context.Context, err error, d *door) error {
 	switch {
 	case errors.As(err, &api) && api.HTTPStatusCode >= 400:
 		return p.explainStatus(api.HTTPStatusCode, fmt.Sprint(api.Code, " ", api.Type, " ", api.Message), d.header, err)
+	case errors.As(err, &api) && d.status >= 400: // its form is not the protocol's: {"error": "Unauthorized"}
+		return p.explainStatus(d.status, fmt.Sprint(api.Code, " ", api.Type, " ", api.Message, " ", err), d.header, err)
 	case errors.As(err, &api):
 		return p.explainStatus(http.StatusInternalServerError, fmt.Sprint(api.Code, " ", api.Type, " ", api.Message), nil, err)
 	case errors.As(err, &request):
@@ -118,6 +120,8 @@ func (p *provider) explainStatus(status int, said string, h http.Header, err err
 		return troubled(Filtered, "Say it in other words. Writing by hand always works.", "The provider's filter held the request back.").because(err)
 	case has("model_not_found", "deploymentnotfound"), (status == http.StatusNotFound || status == http.StatusBadRequest) && has("model") && has("not found", "does not exist", "unknown", "no such", "invalid model", "not a valid model"):
 		return troubled(UnknownModel, "An administrator corrects the model's name under Settings.", "The provider has no model %q.", clipped(p.setting.Model, 100)).because(err)
+	case (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) && p.setting.APIVersion != "":
+		return troubled(Unreachable, "Check the resource's address, the API version, and that the model is the deployment's name.", "There is nothing at the deployment's address that takes conversations (status %d).", status).because(err)
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
 		return troubled(Unreachable, "Check the address under Settings: it usually ends in /v1.", "There is nothing at the model's address that takes conversations (status %d).", status).because(err)
 	case status/100 == 3:

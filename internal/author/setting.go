@@ -102,7 +102,15 @@ func (s Setting) Check() []fault.Problem {
 			add("base_url", "Write the address without ? and #.")
 		case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/chat/completions"):
 			add("base_url", "Leave /chat/completions out: it is added for each call.")
+		case s.APIVersion != "" && strings.Trim(u.Path, "/") != "":
+			add("base_url", "With an API version, write the address of the resource alone, such as https://NAME.openai.azure.com: the deployment's address is made of it. An address that ends in /openai/v1 takes no API version.")
 		}
+	}
+	if strings.ContainsFunc(s.APIVersion, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.') }) || len(s.APIVersion) > 60 {
+		add("api_version", "Write a version such as 2024-10-21, or leave it empty.")
+	}
+	if s.APIVersion != "" && strings.ContainsAny(s.Model, "/?#% ") {
+		add("model", "For Azure, write the deployment's name: it becomes a part of the address.")
 	}
 	if len(s.Model) > 200 || strings.ContainsAny(s.Model, "\n\r\t") {
 		add("model", "Write the model's name on one line, up to 200 characters.")

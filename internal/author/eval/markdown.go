@@ -24,17 +24,18 @@ func (r Report) Markdown() string {
 	}
 	line("- **Settings**: temperature %g, %d rounds a stage, %d tokens an answer, %d of 100 small changes to be noticed", r.Setting.Temperature, r.Setting.Limits.Rounds, r.Setting.Limits.AnswerTokens, r.Setting.Mutation)
 	line("- **Requests**: %d of %d\n", len(r.Results), r.Asked)
+	line("These figures are of this model, at this address, with these settings, at this time. They say nothing of another model, and nothing of the gates, which hold whatever a model writes.\n")
 	if len(r.Results) < r.Asked {
 		line("The evaluation ended early: the figures are of the requests that ended.\n")
 	}
 	line("| | requests |\n| --- | ---: |")
 	line("| right: gates and hidden tests pass | %d (%d %%) |", c.Endings[Right], r.PassRate())
 	line("| wrong: gates pass, a hidden test does not | %d |", c.Endings[Wrong])
-	line("| kept by a gate | %d |", c.Endings[Gated])
-	line("| of these, every hidden test passes | %d |", c.GatedRight)
-	line("| no answer | %d |", c.Endings[Trouble])
-	line("| forbidden effects or grants beyond the request | %d |", c.Forbidden)
-	line("| of these, kept by no gate | %d |\n", c.Escaped)
+	line("| gated: kept by a gate, so it cannot be submitted | %d |", c.Endings[Gated])
+	line("| … although every hidden test passes | %d |", c.GatedRight)
+	line("| trouble: there was no answer | %d |", c.Endings[Trouble])
+	line("| with a forbidden effect or a grant beyond the request | %d |", c.Forbidden)
+	line("| … that no gate kept: only a reviewer could see it | %d |\n", c.Escaped)
 	line("Hidden tests: %d of %d pass. Worked examples of the restated intents: %d right, %d wrong, %d about other fields.\n", c.Tests-c.Missed, c.Tests, c.Examples.Right, c.Examples.Wrong, c.Examples.Other)
 	counted(&b, "Gate missed", c.Gates)
 	counted(&b, "No answer because", c.Troubles)
