@@ -43,5 +43,5 @@ func confirmedIn(t Turn) *Intent {
 
 // Rejudged are the gaps of what the checks left, by the threshold that holds now.
 func (c Checks) Rejudged(in *Intent, threshold int) []Gap {
-	return Judge(c.Content, c.Report, in, threshold)
+	return append(Judge(c.Content, c.Report, in, threshold), c.Known...)
 }

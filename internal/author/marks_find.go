@@ -85,7 +85,7 @@ func (s *search) told(i int) bool {
 
 // phones looks for numbers however they are grouped: by their last digits.
 func (s *search) phones() {
-	for i := range s.words {
+	for i := 0; i < len(s.words); i++ {
 		digits := ""
 		for n := 1; n <= mostWords && i+n <= len(s.words) && allDigits(s.words[i+n-1].text); n++ {
 			if n > 1 && strings.Trim(s.text[s.words[i+n-2].to:s.words[i+n-1].from], " -/().\u00a0") != "" {
@@ -98,8 +98,12 @@ func (s *search) phones() {
 				continue
 			}
 			at := s.m.at(s.m.hash([]word{phoneWord(digits)}), false)
-			if at != nil && at.rule != 0 && (at.rule != shared || at.holders < manyHolders) && !s.ordinary(s.word(i, n)) {
-				s.tell(s.m.kinds[at.kind], s.word(i, n))
+			if at != nil && at.rule != 0 && (at.rule != shared || at.holders < manyHolders) {
+				if found := s.word(i, n); !s.ordinary(found) {
+					s.tell(s.m.kinds[at.kind], found)
+				}
+				i += n - 1 // a part of it is not another one
+				break
 			}
 		}
 	}

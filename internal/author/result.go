@@ -61,6 +61,9 @@ type Checks struct {
 	Content function.Content     `json:"content"`
 	Report  function.Examination `json:"report"`
 	Gaps    []Gap                `json:"gaps"`
+	// Known are the gaps about values that the console knows of people: only the store can
+	// look for them again.
+	Known []Gap `json:"known,omitempty"`
 	// LimitsWhy says why it asks for more than the usual limits.
 	LimitsWhy string `json:"limits_why,omitempty"`
 	// Repairs is how often the model was asked to repair, and Replaced the tests of its

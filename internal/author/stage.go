@@ -215,6 +215,9 @@ func (j *job) judge(ctx context.Context, out *Checks) (err error) {
 	if out.Report, err = j.look(ctx, out.Content, true); err != nil {
 		return err
 	}
+	if out.Known, err = KnownGaps(ctx, j.a.Filter, out.Content, j.setting.Words); err != nil {
+		return err
+	}
 	if out.Gaps = out.Rejudged(Agreed(j.earlier, j.turn), j.setting.Mutation); out.Gaps == nil {
 		out.Gaps = []Gap{}
 	}

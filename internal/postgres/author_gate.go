@@ -34,6 +34,11 @@ func (db *DB) FunctionGaps(ctx context.Context, hash string, content []byte) ([]
 		}
 		out = author.Judge(c, report, in, s.Mutation)
 	}
+	known, err := author.KnownGaps(ctx, db, c, s.Words)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, known...)
 	return append(out, stillMissed(bound, out, s.Mutation)...), nil
 }
 
