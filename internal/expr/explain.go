@@ -143,6 +143,9 @@ func unknownName(name string, d Decls) string {
 	if _, ok := d.Steps[name]; ok {
 		return fmt.Sprintf("Nothing is called %q here. Did you mean \"steps.%s\"?", name, name)
 	}
+	if slices.Contains(Names(), name) {
+		return fmt.Sprintf("%q is a value, not a function: write %s, without brackets.", name, name)
+	}
 	if near := suggest(name, append(Functions(), Names()...)); near != "" {
 		return fmt.Sprintf("Nothing is called %q here. Did you mean %q?", name, near)
 	}

@@ -141,6 +141,8 @@ func TestField_Problems(t *testing.T) {
 		"=event.kind":                          `event has no "kind". It has: key, type, worker, at, changed.`,
 		"=first_name":                          `Nothing is called "first_name" here. Did you mean "joiner.first_name"?`,
 		"=normalizeDiacritics('x')":            `Nothing is called "normalizeDiacritics" here. Did you mean "NormalizeDiacritics"?`,
+		"=string(now())":                       `"now" is a value, not a function: write now, without brackets.`,
+		"=Upper(today())":                      `"today" is a value, not a function: write today, without brackets.`,
 		"=joiner.first_name + 5":               `+ cannot be used with a text and a number.`,
 		"=Left('x')":                           `Left cannot be given a text here.`,
 		"=joiner.first_name +":                 `This is not a complete expression here`,
