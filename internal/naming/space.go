@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Kind is a kind of name space: what a name there may look like.
@@ -193,11 +192,13 @@ func (s Space) shape(local string) string {
 
 func length(s string) int { return len(utf16.Encode([]rune(s))) }
 
-// cut gives the beginning of a text that has at most n UTF-16 units.
+// cut gives the beginning of a text that has at most n UTF-16 units. It reads no
+// further than that: a text may come from anybody and be very long.
 func cut(s string, n int) string {
-	for length(s) > n {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
+	for i, r := range s {
+		if n -= utf16.RuneLen(r); n < 0 {
+			return s[:i]
+		}
 	}
 	return s
 }
