@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"joinery/internal/expr"
@@ -83,6 +84,14 @@ func (t *namingTry) person(ctx context.Context) (string, error) {
 			p.Attributes[name] = expr.Text(v)
 		}
 	}
+	for field, text := range p.Attributes {
+		if len(text) > longestName && slices.Contains([]string{joiner.FirstName, joiner.LastName, joiner.MiddleName, joiner.PreferredName}, field) {
+			return fmt.Sprintf("The HRIS gives a %s of %d letters, which is no name. Correct it there, then try again.", field, len([]rune(text))), nil
+		}
+	}
+	if len(p.Worker) > longestName {
+		return fmt.Sprintf("The worker's id has %d letters, which is no id.", len([]rune(p.Worker))), nil
+	}
 	if preferred := strings.TrimSpace(p.Preferred); t.n.First != "legal" && preferred != "" {
 		if _, lost := naming.Latin(preferred, profile); len(lost) == 0 {
 			p.First = preferred
@@ -100,13 +109,17 @@ func (t *namingTry) person(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// longestName bounds what names are made of, in bytes. Each candidate goes through all
+// of it, and whoever may try a policy decides how long it is.
+const longestName = 4000
+
 // latinOf takes the Latin form that the HRIS has of a name that cannot be written so.
 
 func (t *namingTry) latinOf(name string, profile naming.Profile, attribute, otherwise string) string {
 	if _, lost := naming.Latin(name, profile); len(lost) == 0 {
 		return name
 	}
-	if given := strings.TrimSpace(t.s.Worker.Text(or(attribute, otherwise))); given != "" {
+	if given := strings.TrimSpace(t.s.Worker.Text(or(attribute, otherwise))); given != "" && len(given) <= longestName {
 		return given
 	}
 	return name
