@@ -13,13 +13,14 @@ const (
 )
 
 // startModel starts the test server of the OpenAI protocol: the n-th request that holds a
-// text gets the n-th of its answers. It gives the address for the settings.
-func startModel(t *testing.T, answers map[string][]string) string {
+// text gets the n-th of its answers, but for what the fixtures before them answer. It gives
+// the address for the settings.
+func startModel(t *testing.T, answers map[string][]string, before ...modeltest.Fixture) string {
 	t.Helper()
-	all := []modeltest.Fixture{
+	all := append(before, []modeltest.Fixture{
 		{Match: map[string]any{"userMessage": "Call the tool ready"}, Response: map[string]any{"toolCalls": []any{map[string]any{"name": "ready", "arguments": "{}"}}}},
 		modeltest.Say(modelName, "Answer with the word ready", "ready"),
-	}
+	}...)
 	for holds, list := range answers {
 		for i, text := range list {
 			f := modeltest.Say(modelName, holds, text)

@@ -26,6 +26,8 @@ type demo struct {
 	base, hris    string
 	passwords     map[string]string
 	program, data string
+	env           []string
+	cmd           *exec.Cmd
 }
 
 var printedPassword = regexp.MustCompile(`(\S+@demo\.example)\s+password (\S+)`)
@@ -44,18 +46,34 @@ func startDemo(t *testing.T, env ...string) *demo {
 	require.NoError(t, err)
 	port := freePorts(t, 4)
 	d := &demo{base: fmt.Sprintf("http://127.0.0.1:%d", port), hris: fmt.Sprintf("http://127.0.0.1:%d", port+1), passwords: map[string]string{}, program: program, data: filepath.Join(dir, "data")}
-	cmd := exec.Command(program, "serve", "--demo")
-	cmd.Env = append(os.Environ(), "JOINERY_DATA_DIR="+filepath.Join(dir, "data"), fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", port), "JOINERY_BASE_URL="+d.base,
+	d.env = append(os.Environ(), "JOINERY_DATA_DIR="+filepath.Join(dir, "data"), fmt.Sprintf("JOINERY_ADDR=127.0.0.1:%d", port), "JOINERY_BASE_URL="+d.base,
 		"JOINERY_LOG_LEVEL=warn")
-	cmd.Env = append(cmd.Env, env...)
+	d.env = append(d.env, env...)
+	t.Cleanup(d.stop)
+	d.start(t)
+	require.Len(t, d.passwords, 2, "the passwords of the two demo people are printed once")
+	return d
+}
+
+// stop ends the server as an operating system does.
+func (d *demo) stop() {
+	if d.cmd != nil {
+		_ = d.cmd.Process.Signal(syscall.SIGTERM)
+		_ = d.cmd.Wait()
+	}
+	d.cmd = nil
+}
+
+// start starts the server, and waits until it answers.
+func (d *demo) start(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command(d.program, "serve", "--demo")
+	cmd.Env = d.env
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
+	d.cmd = cmd
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if m := printedPassword.FindStringSubmatch(lines.Text()); m != nil {
@@ -65,7 +83,6 @@ func startDemo(t *testing.T, env ...string) *demo {
 			break
 		}
 	}
-	require.Len(t, d.passwords, 2, "the passwords of the two demo people are printed once")
 	pgtest.Eventually(t, 20*time.Second, "the console answers", func() bool {
 		resp, err := http.Get(d.base + "/readyz")
 		if err != nil {
@@ -78,7 +95,6 @@ func startDemo(t *testing.T, env ...string) *demo {
 		for lines.Scan() {
 		}
 	}()
-	return d
 }
 
 // freePorts finds the first of n free ports in a row.

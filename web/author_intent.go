@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +11,9 @@ import (
 
 	"joinery/internal/author"
 	"joinery/internal/fault"
+	"joinery/internal/form"
 	"joinery/internal/function"
+	"joinery/internal/policy"
 	views "joinery/views/author"
 	"joinery/views/ui"
 )
@@ -20,27 +21,43 @@ import (
 // intentDraft is an intent as the texts of its form. What cannot be read stays as it
 // was typed.
 type intentDraft struct {
-	name, key, description, inputs, outputs, examples string
-	// kept are the grants and forbidden effects whose boxes are ticked; more are those
-	// that were added, one a line.
-	kept, forbidden     []string
-	more, moreForbidden string
-	answers             []string
-	problems            []fault.Problem
+	name, key, description string
+	// sheets are the tables of its fields and of what it must not do; fn has the examples,
+	// which are tests of a function that is not there yet. written says that they are
+	// written as yaml.
+	sheets  policyDraft
+	fn      functionDraft
+	written bool
+	yaml    string
+	// kept are the grants whose boxes are ticked; more are those that were added, one a line.
+	kept     []string
+	more     string
+	answers  []string
+	problems []fault.Problem
+}
+
+func newIntentDraft() intentDraft {
+	return intentDraft{fn: functionDraft{sheets: noSheets()}, sheets: policyDraft{tables: map[string][]draftRow{}, selected: map[string][]string{}, spec: policy.Spec{Fields: []form.Field{
+		valueSheet(takesSheet, "What it takes", "Its input. Each field is a column of the examples."), valueSheet(givesSheet, "What it gives", "Its output, and columns of the examples too."), effectSheet()}}}}
 }
 
 // intentDraftOf gives an intent as the texts of its form.
 func intentDraftOf(in author.Intent) intentDraft {
-	d := intentDraft{name: in.Name, key: in.Key, description: in.Description, inputs: valueLines(in.Inputs), outputs: valueLines(in.Outputs), kept: slices.Concat(in.Reads, in.Writes)}
-	d.examples = examplesText(in.Examples)
-	for i := range in.Forbidden {
-		d.forbidden = append(d.forbidden, itoa(i))
+	d := newIntentDraft()
+	d.name, d.key, d.description, d.kept = in.Name, in.Key, in.Description, slices.Concat(in.Reads, in.Writes)
+	d.sheets.tables[takesSheet], d.sheets.tables[givesSheet], d.sheets.tables[forbidSheet] = valueRows(in.Inputs), valueRows(in.Outputs), effectRows(in.Forbidden)
+	d.withFields()
+	if d.tabulate(in.Examples) != "" {
+		d.yaml = examplesText(in.Examples)
 	}
 	for _, q := range in.Questions {
 		d.answers = append(d.answers, q.Answer)
 	}
 	return d
 }
+
+// grants are those that are ticked and those that were added.
+func (d intentDraft) grants() []string { return slices.Concat(d.kept, lines(d.more)) }
 
 // examplesText writes examples as YAML, the name of each first.
 func examplesText(all []function.Case) string {
@@ -90,79 +107,49 @@ func valueLines(all []author.Value) string {
 	return strings.Join(out, "\n")
 }
 
-// readValues reads lines of: name, type, optional: what it means.
-func readValues(text string) ([]author.Value, string) {
-	var out []author.Value
-	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		head, means, _ := strings.Cut(line, ":")
-		parts := strings.Split(head, ",")
-		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
-		}
-		v := author.Value{Name: parts[0], Type: "text", Means: strings.TrimSpace(means)}
-		if len(parts) > 1 {
-			v.Type = parts[1]
-		}
-		if len(parts) > 2 {
-			v.Optional = parts[2] == "optional"
-		}
-		if author.Types()[v.Type] == "" || len(parts) > 3 || len(parts) == 3 && !v.Optional {
-			return nil, fmt.Sprintf("“%s” cannot be read. Write one field a line, like: middle_name, text, optional: the second given name. The types are text, number, boolean, list and table.", clipText(line, 60))
-		}
-		out = append(out, v)
-	}
-	return out, ""
-}
-
 // postedIntent reads the form on top of what the model proposed.
 func postedIntent(c *fiber.Ctx, base author.Intent) intentDraft {
 	f := func(name string) string { return unixLines(c.FormValue(name)) }
-	d := intentDraft{name: strings.TrimSpace(f("name")), key: strings.TrimSpace(f("key")), description: strings.TrimSpace(f("description")), inputs: f("inputs"), outputs: f("outputs"), examples: f("examples"), more: f("more"), moreForbidden: f("more_forbidden")}
+	d := newIntentDraft()
+	d.name, d.key, d.description, d.more, d.yaml = strings.TrimSpace(f("name")), strings.TrimSpace(f("key")), strings.TrimSpace(f("description")), f("more"), f("examples")
+	d.written = f("as.tests") != "table"
 	for name, value := range c.Request().PostArgs().All() {
-		switch string(name) {
-		case "grant":
+		if string(name) == "grant" {
 			d.kept = append(d.kept, string(value))
-		case "forbidden":
-			d.forbidden = append(d.forbidden, string(value))
 		}
 	}
 	for i := range base.Questions {
 		d.answers = append(d.answers, strings.TrimSpace(f("answer."+itoa(i))))
+	}
+	rows, cells, selected := postedCells(c)
+	for _, sheet := range d.sheets.spec.Fields {
+		d.sheets.tables[sheet.Key] = postedRows(sheet, rows, cells)
+	}
+	d.sheets.selected, d.fn.sheets.selected = selected, selected
+	d.withFields()
+	if !d.written {
+		columns := d.fn.testColumns(namedColumns(rows, cells))
+		d.fn.sheets.tables[testSheet] = postedRows(columns, rows, cells)
+		d.fn.readTests(columns)
 	}
 	return d
 }
 
 // intent is the draft as an intent; what cannot be read is among its problems.
 func (d *intentDraft) intent(base author.Intent) author.Intent {
-	add := func(path, why string) {
-		if why != "" {
-			d.problems = append(d.problems, fault.Problem{Path: path, Detail: why})
-		}
+	if !d.written { // rows in which nothing stands are no examples
+		f := d.fn.testColumns(nil)
+		d.fn.sheets.tables[testSheet] = slices.DeleteFunc(d.fn.sheets.tables[testSheet], func(r draftRow) bool { return r.empty(f) })
+		d.fn.sheets.wrong = nil
+		d.fn.readTests(f)
 	}
-	out := author.Intent{Name: d.name, Key: d.key, Description: d.description, Questions: slices.Clone(base.Questions)}
-	var why string
-	out.Inputs, why = readValues(d.inputs)
-	add("inputs", why)
-	out.Outputs, why = readValues(d.outputs)
-	add("outputs", why)
-	add("examples", formYAML(d.examples, &out.Examples, "a list of examples, each with name, input and output"))
-	for _, g := range slices.Concat(d.kept, lines(d.more)) {
+	out := author.Intent{Name: d.name, Key: d.key, Description: d.description, Questions: slices.Clone(base.Questions), Inputs: d.values(takesSheet), Outputs: d.values(givesSheet), Forbidden: d.forbids(), Examples: d.examples()}
+	for _, g := range d.grants() {
 		if author.Writes(g) {
 			out.Writes = append(out.Writes, g)
 		} else {
 			out.Reads = append(out.Reads, g)
 		}
-	}
-	for i, f := range base.Forbidden {
-		if slices.Contains(d.forbidden, itoa(i)) {
-			out.Forbidden = append(out.Forbidden, f)
-		}
-	}
-	for _, l := range lines(d.moreForbidden) {
-		out.Forbidden = append(out.Forbidden, author.Forbidden{Says: l})
 	}
 	for i := range out.Questions {
 		out.Questions[i].Answer = d.answers[i]
@@ -173,8 +160,42 @@ func (d *intentDraft) intent(base author.Intent) author.Intent {
 	return out
 }
 
+// act does what a button of the form says; a sentence says why it cannot.
+func (d *intentDraft) act(op, pasted string) (wrong string, ok bool) {
+	switch {
+	case op == "columns":
+		return "", true
+	case op == "as:tests:yaml":
+		if all := d.examples(); len(d.problems) == 0 {
+			d.yaml, d.written = examplesText(all), true
+			return "", true
+		}
+		return "Some examples cannot be read yet. They say what is wrong.", true
+	case op == "as:tests:table":
+		all := d.examples()
+		if len(d.problems) > 0 {
+			return "They cannot be read yet.", true
+		}
+		if why := d.tabulate(all); why != "" {
+			return why + " It stays as YAML.", true
+		}
+		return "", true
+	case opTable(op) == testSheet:
+		f := d.fn.testColumns(nil)
+		d.fn.sheets.spec.Fields = []form.Field{f}
+		if wrong, ok = d.fn.sheets.act(op, pasted); ok {
+			d.sheets.focus = d.fn.sheets.focus
+		}
+		return wrong, ok
+	}
+	if wrong, ok = d.sheets.act(op, pasted); ok {
+		d.withFields()
+	}
+	return wrong, ok
+}
+
 // intentForm is the form in which an intent is corrected and confirmed.
-func intentForm(at string, base author.Intent, d intentDraft, fixedKey bool) *views.IntentForm {
+func (s *Server) intentForm(at string, base author.Intent, d intentDraft, fixedKey bool) (*views.IntentForm, error) {
 	wrong := func(paths ...string) string {
 		for _, p := range d.problems {
 			for _, path := range paths {
@@ -185,27 +206,49 @@ func intentForm(at string, base author.Intent, d intentDraft, fixedKey bool) *vi
 		}
 		return ""
 	}
-	values := "One field a line: name, type: what it is. The types are text, number, boolean, list and table; write optional behind the type of what may be missing."
-	out := &views.IntentForm{Action: at, Fields: []ui.Field{
+	tables, rest, err := s.intentTables(d)
+	if err != nil {
+		return nil, err
+	}
+	out := &views.IntentForm{Action: at, Takes: tables[takesSheet], Gives: tables[givesSheet], Forbidden: tables[forbidSheet], About: []ui.Field{
 		{Name: "name", Label: "Name", Value: d.name, Required: true, MaxLength: 200, Error: wrong("name")},
 		{Name: "key", Label: "Key", Value: d.key, Required: true, MaxLength: 63, ReadOnly: fixedKey, Error: wrong("key"), Help: "Lower-case letters, digits and hyphens. Flows name the function by it, and it never changes."},
-		{Name: "description", Label: "What it is for", Input: "lines", Rows: 3, Value: d.description, Error: wrong("description")},
-		{Name: "inputs", Label: "What it takes", Input: "code", Rows: roomFor(d.inputs, 2), Value: d.inputs, Error: wrong("inputs"), Help: values},
-		{Name: "outputs", Label: "What it gives", Input: "code", Rows: roomFor(d.outputs, 2), Value: d.outputs, Error: wrong("outputs"), Help: "The same way."},
-		{Name: "examples", Label: "Worked examples", Input: "code", Rows: roomFor(d.examples, 4), Value: d.examples, Error: wrong("examples"), Help: "They become tests that the model cannot change. Correct them until they say what you mean, and add those that matter most to you. No real people."},
-	}}
+		{Name: "description", Label: "What it is for", Input: "lines", Rows: 3, Value: d.description, Error: wrong("description")}}}
+	for _, x := range rest { // those that a field of the form shows are there
+		if path, _, _ := strings.Cut(x, ":"); !slices.Contains([]string{"name", "key", "description", "examples", "reads", "writes"}, strings.SplitN(path, ".", 2)[0]) {
+			out.Rest = append(out.Rest, x)
+		}
+	}
+	if d.written {
+		out.Written = &ui.Field{Name: "examples", Label: "Worked examples", Input: "code", Rows: roomFor(d.yaml, 4), Value: d.yaml, Error: d.writtenError(), Help: "They become tests that the model cannot change. Correct them until they say what you mean, and add those that matter most to you. No real people."}
+	} else {
+		t := tables[testSheet]
+		if t.Error == "" {
+			t.Error = wrong("examples")
+			if len(t.Rows) > 0 && t.Error != "" && !slices.ContainsFunc(d.problems, func(p fault.Problem) bool { return p.Path == "examples" }) {
+				t.Error = "" // a cell says it
+			}
+		}
+		out.Examples = &t
+	}
 	if f := grantChoice(base, d); len(f.Options) > 0 {
-		out.Fields = append(out.Fields, f)
+		out.May = append(out.May, f)
 	}
-	out.Fields = append(out.Fields, ui.Field{Name: "more", Label: "What else it may ask or change", Input: "code", Rows: roomFor(d.more, 1), Value: d.more, Error: wrong("reads", "writes"), Placeholder: "directory:corp-ldap:groups.find", Help: "Grants, one a line: capability:connection:operation. What is not listed here, the function must not do."})
-	if f := forbiddenChoice(base, d); len(f.Options) > 0 {
-		out.Fields = append(out.Fields, f)
-	}
-	out.Fields = append(out.Fields, ui.Field{Name: "more_forbidden", Label: "What else it must not do", Input: "lines", Rows: roomFor(d.moreForbidden, 2), Value: d.moreForbidden, Error: wrong("forbidden"), Help: "One thing a line."})
+	out.May = append(out.May, ui.Field{Name: "more", Label: "What else it may ask or change", Input: "code", Rows: roomFor(d.more, 1), Value: d.more, Error: wrong("reads", "writes"), Placeholder: "directory:corp-ldap:groups.find", Help: "Grants, one a line: capability:connection:operation. What is not listed here, the function must not do."})
 	for i, q := range base.Questions {
 		out.Questions = append(out.Questions, ui.Field{Name: "answer." + itoa(i), ID: "answer-" + itoa(i), Label: visible(q.Ask), Input: "lines", Rows: 2, Value: d.answers[i]})
 	}
-	return out
+	return out, nil
+}
+
+// writtenError is what is wrong with examples that are written as YAML.
+func (d intentDraft) writtenError() string {
+	for _, p := range d.problems {
+		if p = d.cell(p); p.Path == "examples" {
+			return p.Detail
+		}
+	}
+	return ""
 }
 
 func roomFor(text string, least int) int {
@@ -220,14 +263,6 @@ func grantChoice(base author.Intent, d intentDraft) ui.Field {
 			o.Label, o.Help = capitalFirst(parsed.Says()), g
 		}
 		f.Options = append(f.Options, o)
-	}
-	return f
-}
-
-func forbiddenChoice(base author.Intent, d intentDraft) ui.Field {
-	f := ui.Field{Name: "forbidden", Label: "What it must not do", Input: "checks"}
-	for i, x := range base.Forbidden {
-		f.Options = append(f.Options, ui.Option{Value: itoa(i), Label: visible(x.Says), Help: x.Grant, Selected: slices.Contains(d.forbidden, itoa(i))})
 	}
 	return f
 }
@@ -259,11 +294,11 @@ func restated(in author.Intent) []views.Restated {
 		may = []string{"Nothing: it only computes from its input"}
 	}
 	for _, f := range in.Forbidden {
-		line := f.Says
-		if f.Grant != "" {
-			line += " (" + f.Grant + ")"
+		how := " (looked for by the checks)"
+		if f.Kind() == author.InWords {
+			how = " (read by the reviewer)"
 		}
-		forbidden = append(forbidden, line)
+		forbidden = append(forbidden, f.Whole()+how)
 	}
 	for _, q := range in.Questions {
 		answer := q.Answer

@@ -23,6 +23,8 @@ type said struct {
 	turn    author.TurnID
 	intent  *intentDraft
 	refused error
+	// told is a word about a button that refuses nothing.
+	told *ui.Notice
 }
 
 // authorShow is GET /author/:id: one conversation.
@@ -39,6 +41,9 @@ func (s *Server) conversationPage(c *fiber.Ctx, who auth.Actor, id author.Conver
 	status := 0
 	if back.refused != nil {
 		p.Notices, status = []ui.Notice{refusal(back.refused)}, http.StatusUnprocessableEntity
+	}
+	if back.told != nil {
+		p.Notices = []ui.Notice{*back.told}
 	}
 	if talk.working() {
 		p.AgainURL = "/author/" + string(id)
@@ -189,6 +194,9 @@ func (s *Server) authorConfirm(c *fiber.Ctx, who auth.Actor) error {
 	if t.BaseRevision > 0 {
 		d.key = base.Key
 	}
+	if op := c.FormValue("op"); op != "confirm" {
+		return s.intentAct(c, who, t, d, op)
+	}
 	want := d.intent(base)
 	if len(d.problems) == 0 {
 		err = s.DB.ConfirmIntent(c.UserContext(), who, t.ID, want)
@@ -203,6 +211,23 @@ func (s *Server) authorConfirm(c *fiber.Ctx, who auth.Actor) error {
 		return err
 	}
 	return s.goesOn(c, t.Conversation, t.ID)
+}
+
+// intentAct is one of the other buttons of the form: it keeps nothing, and shows the form
+// as it is then.
+func (s *Server) intentAct(c *fiber.Ctx, who auth.Actor, t author.Turn, d intentDraft, op string) error {
+	if t.OwnerID != who.UserID {
+		return fault.New(fault.Forbidden, "This is another person's conversation. Begin one of your own.")
+	}
+	wrong, ok := d.act(op, c.FormValue("paste."+opTable(op)))
+	if !ok {
+		return fault.New(fault.Invalid, "The form does not know the button %q. Open it again.", clipText(op, 40))
+	}
+	back := said{turn: t.ID, intent: &d, told: &ui.Notice{Text: "Nothing was confirmed. The form is as you left it."}}
+	if wrong != "" {
+		back.told = &ui.Notice{Tone: "warn", Text: wrong}
+	}
+	return s.conversationPage(c, who, t.Conversation, back)
 }
 
 // goesOn has a turn taken up at once, and shows it.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,7 +88,8 @@ func readStage[T any](raw []byte, use func(T)) error {
 }
 
 func (s *Server) intentView(v *views.Stage, t talk, x author.Turn, g author.StageState, back said) error {
-	return readStage(g.Result, func(in author.Intent) {
+	var failed error
+	err := readStage(g.Result, func(in author.Intent) {
 		if g.State == author.Done {
 			v.Text, v.Restated = "Confirmed", restated(in)
 			return
@@ -101,8 +103,9 @@ func (s *Server) intentView(v *views.Stage, t talk, x author.Turn, g author.Stag
 		if back.turn == x.ID && back.intent != nil {
 			d = *back.intent
 		}
-		v.Intent = intentForm(fmt.Sprintf("/author/%s/turns/%s/confirm#%s", t.ID, x.ID, x.ID), in, d, x.BaseRevision > 0)
+		v.Intent, failed = s.intentForm(fmt.Sprintf("/author/%s/turns/%s/confirm#%s", t.ID, x.ID, x.ID), in, d, x.BaseRevision > 0)
 	})
+	return errors.Join(err, failed)
 }
 
 // testTable lists tests with what they expect.

@@ -3,7 +3,9 @@ package web
 import (
 	"bufio"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -49,26 +51,74 @@ func TestAuthor_S101_FromRequestToDraft(t *testing.T) {
 	w.ends(turn, author.IntentStage, author.NeedsYou, w.wish(), nil)
 	page = w.bo.get(t, at)
 	require.Contains(t, page.body, "Needs you")
-	require.Contains(t, page.body, "middle, text, optional")
+	require.Contains(t, page.body, `name="t.takes.f1.name" rows="1"`)
+	require.Contains(t, page.body, `name="t.tests.c0.in.last"`, "a column for each field of the input")
+	require.Contains(t, page.body, `name="t.tests.c0.out.badge"`, "and of the output")
 	require.NotContains(t, page.body, "data-live=", "nothing happens until the person answers")
 	require.NotContains(t, page.body, "<img src=x")
 	require.NotContains(t, page.body, `href="https://evil`)
 	require.NotContains(t, w.re.get(t, at).body, "Confirm and write the function", "another person reads only")
 
 	confirm := at + "/turns/" + string(turn.ID) + "/confirm"
-	form := fields("name", "Badge", "key", "badge", "inputs", "last, text: the last name\nfloor, number, maybe: odd", "outputs", "badge, text", "examples", "- {name: a, input: {last: B}, output: {badge: B}}", "grant", "directory:hr:groups.find", "more", "", "answer.0", "upper")
+	form := fields("op", "confirm", "name", "Badge", "key", "badge", "grant", "directory:hr:groups.find", "more", "", "answer.0", "upper", "as.tests", "table")
+	row(form, "takes", "f0", "name", "last", "type", "text", "means", "the last name")
+	row(form, "takes", "n1", "name", "floor", "type", "number", "optional", "true", "means", "where")
+	row(form, "takes", "n2", "type", "text")
+	row(form, "gives", "f0", "name", "badge", "type", "text")
+	row(form, "tests", "c0", "name", "a", "in.last", "B", "in.floor", "third", "out.badge", "B", "in.gone", "7")
+	row(form, "forbidden", "e0", "effect", "words", "says", "never two of the same")
+	row(form, "forbidden", "n1", "effect", "longer", "what", "badge", "limit", "twenty")
 	wrong := w.bo.post(t, confirm, form)
 	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
-	require.Contains(t, wrong.body, "“floor, number, maybe: odd” cannot be read.")
-	require.Contains(t, wrong.body, "floor, number, maybe: odd</textarea>", "what was typed is still there")
-	form.Set("inputs", "last, text: the last name\nfloor, number, optional: where")
-	form.Set("more_forbidden", "never two of the same\n")
-	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, form).status, "another person's intent")
+	require.Contains(t, wrong.body, "Write how long it may be, as a number.")
+	require.Contains(t, wrong.body, "twenty</textarea>", "what was typed is still there")
+	form.Set("t.forbidden.n1.limit", "20")
+	wrong = w.bo.post(t, confirm, form)
+	require.Equal(t, http.StatusUnprocessableEntity, wrong.status)
+	require.Contains(t, wrong.body, "This is no number, as the list above says.")
+	require.Contains(t, wrong.body, "third</textarea>")
+	require.Contains(t, wrong.body, "The function takes no field gone. Add it to the list above, or empty this.")
+	require.Contains(t, wrong.body, "7</textarea>")
+	form.Set("t.tests.c0.in.floor", "3")
+	form.Set("t.tests.c0.in.gone", "")
+
+	more := w.bo.post(t, confirm, with(form, "op", "add:tests"))
+	require.Equal(t, http.StatusOK, more.status, "rows come without script too, and nothing is confirmed")
+	require.Contains(t, more.body, "Nothing was confirmed.")
+	require.Contains(t, more.body, `name="t.tests.n1.name"`)
+	written := w.bo.post(t, confirm, with(form, "op", "as:tests:yaml"))
+	require.Contains(t, written.body, "Show the examples as a table")
+	require.Contains(t, written.body, "floor: 3")
+	require.Contains(t, w.bo.post(t, confirm, with(form, "op", "as:tests:table", "as.tests", "yaml", "examples", "- {name: q, input: {last: Q}, output: {badge: Q}}")).body, `name="t.tests.c0.out.badge"`)
+	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, with(form, "op", "columns")).status, "another person's intent")
+	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, form).status)
+	require.Equal(t, http.StatusUnprocessableEntity, w.bo.post(t, confirm, with(form, "op", "explode")).status)
+
 	require.Equal(t, http.StatusSeeOther, w.bo.post(t, confirm, form).status)
 	require.JSONEq(t, `{"key":"badge","name":"Badge","description":"","inputs":[{"name":"last","type":"text","means":"the last name"},{"name":"floor","type":"number","means":"where","optional":true}],
-		"outputs":[{"name":"badge","type":"text","means":""}],"examples":[{"name":"a","input":{"last":"B"},"output":{"badge":"B"}}],"reads":["directory:hr:groups.find"],"writes":null,
-		"forbidden":[{"says":"never two of the same"}],"questions":[{"ask":"Which case, `+w.marker+`?","answer":"upper"}]}`, w.value(`SELECT result FROM author_stages WHERE stage = 'intent'`))
+		"outputs":[{"name":"badge","type":"text","means":""}],"examples":[{"name":"a","input":{"last":"B","floor":3},"output":{"badge":"B"}}],"reads":["directory:hr:groups.find"],"writes":null,
+		"forbidden":[{"says":"never two of the same"},{"says":"","effect":"longer","field":"badge","most":20}],"questions":[{"ask":"Which case, `+w.marker+`?","answer":"upper"}]}`, w.value(`SELECT result FROM author_stages WHERE stage = 'intent'`))
+	page = w.bo.get(t, at)
+	require.Contains(t, page.body, "never two of the same (read by the reviewer)")
+	require.Contains(t, page.body, "It never gives badge longer than 20. (looked for by the checks)")
 	require.Equal(t, http.StatusConflict, w.bo.post(t, confirm, form).status, "confirmed already")
+}
+
+// row adds a row of a table to a form: pairs of columns and cells.
+func row(form url.Values, table, id string, cells ...string) {
+	form.Add("r."+table, id)
+	for i := 0; i+1 < len(cells); i += 2 {
+		form.Set("t."+table+"."+id+"."+cells[i], cells[i+1])
+	}
+}
+
+// with is a form with some values others.
+func with(form url.Values, pairs ...string) url.Values {
+	out := maps.Clone(form)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out.Set(pairs[i], pairs[i+1])
+	}
+	return out
 }
 
 // A draft that misses a gate says which; the same conversation shows the code, the
@@ -144,7 +194,7 @@ func TestAuthor_OnFunctionAndReview(t *testing.T) {
 	turn := w.drafted()
 	r := w.review("function", "badge", 1)
 	shown := w.re.get(t, "/reviews/"+r.ID)
-	for _, want := range []string{"What was asked for", "badges m", "A language model wrote this revision, word for word.", "no groups m (directory:*:groups.add)", "/author/" + string(turn.Conversation) + "/calls", "writer-1"} {
+	for _, want := range []string{"What was asked for", "badges m", "A language model wrote this revision, word for word.", "no groups m. It never uses the grant directory:*:groups.add. (looked for by the checks)", "/author/" + string(turn.Conversation) + "/calls", "writer-1"} {
 		require.Contains(t, shown.body, want)
 	}
 	require.NotContains(t, w.re.get(t, "/reviews/"+w.review("function", "c-function", 3).ID).body, "What was asked for")

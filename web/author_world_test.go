@@ -122,7 +122,9 @@ func (w *world) authorActs(add func(func() act)) {
 	add(func() act {
 		at, turn := open()
 		w.ends(w.takes(author.TurnID(turn)), author.IntentStage, author.NeedsYou, w.wish(), nil)
-		return act{route: "POST /author/:id/turns/:turn/confirm", by: w.bo, path: at + "/turns/" + turn + "/confirm", form: fields("name", "Badge", "key", "badge-2", "outputs", "badge, text"), records: []string{"author.confirm"}}
+		form := fields("op", "confirm", "name", "Badge", "key", "badge-2", "as.tests", "table")
+		row(form, "gives", "f0", "name", "badge", "type", "text")
+		return act{route: "POST /author/:id/turns/:turn/confirm", by: w.bo, path: at + "/turns/" + turn + "/confirm", form: form, records: []string{"author.confirm"}}
 	})
 	add(func() act {
 		at, turn := open()

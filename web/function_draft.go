@@ -115,8 +115,8 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 	d := functionDraft{key: key, base: base, name: strings.TrimSpace(f("name")), description: strings.TrimSpace(f("description")), source: f("source"), input: f("input"), output: f("output"),
 		milliseconds: strings.TrimSpace(f("milliseconds")), memory: strings.TrimSpace(f("memory")), calls: strings.TrimSpace(f("calls")), message: f("message"), compare: f("compare"),
 		sample: functionSample{input: f("sample.input"), now: strings.TrimSpace(f("sample.now")), stubs: f("sample.stubs")}}
-	texts, cells, selected := map[string]string{}, map[string]string{}, map[string][]string{}
-	var ids, rows []string
+	texts := map[string]string{}
+	var ids []string
 	for name, value := range c.Request().PostArgs().All() {
 		n, v := string(name), strings.ReplaceAll(string(value), "\r\n", "\n")
 		switch {
@@ -126,14 +126,9 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 			d.grants = append(d.grants, v)
 		case strings.HasPrefix(n, "case."):
 			texts[n] = v
-		case strings.HasPrefix(n, "t."):
-			cells[n] = v
-		case strings.HasPrefix(n, "r.") && rowName.MatchString(v):
-			rows = append(rows, n[2:]+"."+v)
-		case strings.HasPrefix(n, "s.") && rowName.MatchString(v):
-			selected[n[2:]] = append(selected[n[2:]], v)
 		}
 	}
+	rows, cells, selected := postedCells(c)
 	for line := range strings.SplitSeq(f("grants"), "\n") {
 		if line = strings.TrimSpace(line); line != "" {
 			d.grants = append(d.grants, line)
@@ -146,6 +141,24 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 	}
 	d.postedSheets(c, rows, cells, selected)
 	return d
+}
+
+// postedCells are the rows, cells and selected rows of the tables that were sent, in the
+// order of the page.
+func postedCells(c *fiber.Ctx) (rows []string, cells map[string]string, selected map[string][]string) {
+	cells, selected = map[string]string{}, map[string][]string{}
+	for name, value := range c.Request().PostArgs().All() {
+		n, v := string(name), strings.ReplaceAll(string(value), "\r\n", "\n")
+		switch {
+		case strings.HasPrefix(n, "t."):
+			cells[n] = v
+		case strings.HasPrefix(n, "r.") && rowName.MatchString(v):
+			rows = append(rows, n[2:]+"."+v)
+		case strings.HasPrefix(n, "s.") && rowName.MatchString(v):
+			selected[n[2:]] = append(selected[n[2:]], v)
+		}
+	}
+	return rows, cells, selected
 }
 
 // inOrder gives each text once, in the order of first places.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/form"
 )
@@ -52,7 +53,7 @@ func (d *functionDraft) testColumns(posted []string) form.Field {
 		needed bool
 	}{
 		{form.Field{Key: "stubs", Label: "Answers to its questions", Kind: form.LongText, Placeholder: "- {call: directory.group_exists, answer: true}", Help: "In the order they are looked at; one without args answers any."}, strings.Contains(d.source, "directory.") || strings.Contains(d.source, "hris.") || grants != ""},
-		{form.Field{Key: "plan", Label: "Plans", Kind: form.LongText, Placeholder: "- {do: plan.add_group, args: [corp-ldap, sales]}", Help: "In order. Empty: nothing."}, strings.Contains(d.source, "plan.")},
+		{form.Field{Key: "plan", Label: "Plans", Kind: form.LongText, Placeholder: "- {do: plan.add_group, args: [corp-ldap, sales]}", Help: "In order. Empty: nothing."}, strings.Contains(d.source, "plan.") || slices.ContainsFunc(d.grants, author.Writes)},
 		{form.Field{Key: "now", Label: "Moment", Kind: form.Text, Placeholder: "2026-12-01T12:00:00Z"}, strings.Contains(d.source, "run.")},
 	} {
 		if one.needed || slices.Contains(used, one.column.Key) {

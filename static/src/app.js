@@ -3,6 +3,7 @@
 import { openPalette } from "./palette.js";
 import { startLive } from "./live.js";
 import { startSheets } from "./sheet.js";
+import { startIntent } from "./intent.js";
 import { startPolicy } from "./policy.js";
 import { startPanels } from "./panel.js";
 
@@ -161,5 +162,6 @@ if (toggle) showTheme(toggle, root.dataset.theme || "system");
 showFields(document);
 startLive();
 startSheets();
+startIntent();
 startPolicy();
 startPanels(document);

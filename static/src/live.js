@@ -6,12 +6,24 @@ export function startLive() {
   for (const element of document.querySelectorAll("[data-live]")) connect(element);
 }
 
-function connect(element) {
+// After a broken connection the browser tries again by itself; after an answer that is no stream (a server that is just
+// starting) it gives up, so that is tried again here, ever less often.
+const longest = 60_000;
+
+function connect(element, wait = 2000) {
   const source = new EventSource(element.dataset.live);
+  let over = false;
+  source.addEventListener("open", () => { wait = 2000; });
+  source.addEventListener("error", () => {
+    if (over || source.readyState !== EventSource.CLOSED || !element.isConnected) return;
+    over = true;
+    setTimeout(() => connect(element, Math.min(wait * 2, longest)), wait);
+  });
   source.addEventListener("fragment", (event) => replace(element, event.data));
   source.addEventListener("delta", (event) => grow(element, JSON.parse(event.data)));
-  source.addEventListener("done", () => source.close());
-  window.addEventListener("pagehide", () => source.close());
+  const end = () => { over = true; source.close(); };
+  source.addEventListener("done", end);
+  window.addEventListener("pagehide", end);
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 

@@ -384,8 +384,17 @@ function suit(row) {
   }
 }
 
+let listening = false;
+
+// startSheets begins where a table is, or comes with a part of the page.
 export function startSheets() {
-  if (!document.querySelector("[data-sheet]")) return;
+  document.addEventListener("joinery:fragment", listen);
+  listen();
+}
+
+function listen() {
+  if (listening || !document.querySelector("[data-sheet]")) return;
+  listening = true;
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onClick);
   document.addEventListener("paste", onPaste);

@@ -6,6 +6,7 @@ package author
 import (
 	"strconv"
 
+	"joinery/views/policies"
 	"joinery/views/ui"
 )
 
@@ -106,8 +107,18 @@ func (s Stream) at() string { return strconv.Itoa(s.At) }
 // IntentForm is the restated intent, to be corrected and confirmed.
 type IntentForm struct {
 	Action    string
-	Fields    []ui.Field
 	Questions []ui.Field
+	About     []ui.Field
+	Takes     policies.Table
+	Gives     policies.Table
+	// Examples is the table of the examples; nil where they are Written as YAML.
+	Examples *policies.Table
+	Written  *ui.Field
+	// May is what the function may ask and change.
+	May       []ui.Field
+	Forbidden policies.Table
+	// Rest is what is wrong and has no place in the form.
+	Rest []string
 }
 
 // Restated is one part of the confirmed intent.
