@@ -10,7 +10,22 @@ import (
 const (
 	modelName = "writer-1"
 	modelKey  = "sk-only-for-this-test-7"
+
+	missingModel = "writer-9"
+	plainModel   = "plain-1"
 )
+
+// otherModels are one that is not there, and one that cannot call tools.
+func otherModels() []modeltest.Fixture {
+	refuse := func(match map[string]any, status int, message, code string) modeltest.Fixture {
+		return modeltest.Fixture{Match: match, Response: map[string]any{"status": status, "error": map[string]any{"message": message, "type": "invalid_request_error", "code": code}}}
+	}
+	return []modeltest.Fixture{
+		refuse(map[string]any{"model": missingModel}, 404, "The model "+missingModel+" does not exist", "model_not_found"),
+		refuse(map[string]any{"model": plainModel, "userMessage": "Call the tool ready"}, 400, plainModel+" does not support tools", ""),
+		modeltest.Say(plainModel, "Answer with the word ready", "ready"),
+	}
+}
 
 // startModel starts the test server of the OpenAI protocol: the n-th request that holds a
 // text gets the n-th of its answers, but for what the fixtures before them answer. It gives

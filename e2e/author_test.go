@@ -29,7 +29,7 @@ func (d *demo) person(t *testing.T, email, name, role string) {
 // an operator sees the call in a run. Every page is looked at.
 func TestDemo_AskForAFunction(t *testing.T) {
 	t.Parallel()
-	model := startModel(t, signAnswers())
+	model := startModel(t, signAnswers(), otherModels()...)
 	d := startDemo(t, "JOINERY_ALLOW_HOSTS=127.0.0.1")
 	d.person(t, "ada@demo.example", "Ada Brandt", "admin")
 	d.person(t, "olga@demo.example", "Olga Berg", "operator")
@@ -89,32 +89,59 @@ func TestDemo_AskForAFunction(t *testing.T) {
 	operator.clean()
 }
 
-// setUpModel tells on the way what is wrong with an address and a key.
+// setUpModel sets a model up with keys alone, and sees on the way each answer of the test:
+// an address where nothing is, a key that is not taken, a model that is not there, and one
+// that cannot call tools.
 func (b *tab) setUpModel(model string) {
 	b.t.Helper()
 	b.visit("/author")
 	b.says("No language model is set up here")
+	b.says("Begin with an example")
 	b.everySize("author-without")
-	b.follow("Set up a model")
-	b.fill("model", modelName)
-	b.fill("base_url", fmt.Sprintf("http://127.0.0.1:%d/v1", freePorts(b.t, 1)))
-	b.follow("Test without saving")
-	b.says("Not reached")
-	b.fill("base_url", model)
-	eval[bool](b, `(document.querySelector("[name=policy][value=on]").click(), true)`)
-	b.follow("Save")
+	b.skip()
+	b.goTo("link Set up a model")
+	b.enter()
+	b.skip()
+	b.goTo("field policy")
+	b.key("ArrowDown", 0)
+	b.key("ArrowDown", 0)
+	test := func(fields map[string]string, says, shot string) {
+		b.t.Helper()
+		for _, name := range []string{"base_url", "model"} {
+			if text, ok := fields[name]; ok {
+				b.goTo("field " + name)
+				b.types(text)
+			}
+		}
+		b.goTo("button Test without saving")
+		b.enter()
+		b.says(says)
+		b.at("what the test says", `e.id === "test"`)
+		b.look(shot)
+	}
+	key := func(button, value string) {
+		b.t.Helper()
+		b.goTo("link " + button)
+		b.enter()
+		b.skip()
+		b.goTo("field value")
+		b.types(value)
+		b.enter()
+		b.skip()
+	}
+	test(map[string]string{"base_url": fmt.Sprintf("http://127.0.0.1:%d/v1", freePorts(b.t, 1)), "model": modelName}, "Not reached", "author-test-unreachable")
+	b.goTo("field base_url")
+	b.types(model)
+	b.goTo("button Save")
+	b.enter()
 	b.says("Saved. It holds at once.")
-	b.follow("Set the key")
-	b.fill("value", "sk-wrong")
-	b.follow("Seal and store")
-	b.follow("Test without saving")
-	b.says("Key refused")
-	b.look("author-settings-wrong")
-	b.follow("Set a new key")
-	b.fill("value", modelKey)
-	b.follow("Seal and store")
-	b.follow("Test without saving")
-	b.says("It answers")
+	b.skip()
+	key("Set the key", "sk-wrong")
+	test(nil, "Set a valid key below.", "author-test-key")
+	key("Set a new key", modelKey)
+	test(map[string]string{"model": missingModel}, "Correct the model's name below.", "author-test-model")
+	test(map[string]string{"model": plainModel}, "Tick that below.", "author-test-tools")
+	test(map[string]string{"model": modelName}, "It can", "author-test-good")
 	b.everySize("author-settings")
 }
 

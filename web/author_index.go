@@ -73,7 +73,7 @@ func (s *Server) authorUnavailable(p *views.IndexPage, set author.Setting, who a
 	if who.Can(auth.SettingsManage) {
 		n.Link = &ui.Link{Text: "Set up a model", URL: "/system/author"}
 	} else if who.Can(auth.ArtifactWrite) {
-		n.Text += " An administrator can change that under System, Language model."
+		n.Text += " An administrator can change that under Settings, Language model."
 	}
 	p.Notices = append(p.Notices, n)
 	if !who.Can(auth.ArtifactWrite) {
@@ -106,8 +106,22 @@ func (s *Server) firstAsk(c *fiber.Ctx, key string, kind author.Kind, text strin
 	if text == "" {
 		a.Fields[0].Value = firstWords[kind]
 	}
-	a.Fields[0].Placeholder = "also handle people without a last name"
+	asksMore(&a.Fields[0])
 	return a, nil
+}
+
+// asksMore makes a field one about a function that there is: only a change needs words.
+func asksMore(f *ui.Field) {
+	f.Placeholder, f.Required = "also handle people without a last name", false
+	f.Help = "What shall change, or what you want to know. The other buttons work without a word, too. Leave out real people and passwords."
+}
+
+// askedWords is what somebody asked, or what they would have said with this button.
+func askedWords(kind author.Kind, text string) string {
+	if text = unixLines(text); strings.TrimSpace(text) == "" {
+		return firstWords[kind]
+	}
+	return text
 }
 
 // firstWords are what one would write anyway.
@@ -180,7 +194,8 @@ func (s *Server) conversationRows(c *fiber.Ctx, p *views.IndexPage) error {
 
 // authorAsk is POST /author: it begins a conversation.
 func (s *Server) authorAsk(c *fiber.Ctx, who auth.Actor) error {
-	ask := postgres.Ask{Function: c.FormValue("function"), Kind: turnKind(c.FormValue("kind")), Text: unixLines(c.FormValue("text"))}
+	ask := postgres.Ask{Function: c.FormValue("function"), Kind: turnKind(c.FormValue("kind"))}
+	ask.Text = askedWords(ask.Kind, c.FormValue("text"))
 	id, turn, err := s.DB.AskAuthor(c.UserContext(), who, ask)
 	if fault.Is(err, fault.Invalid) {
 		return s.authorIndexPage(c, who, ask.Function, ask.Kind, ask.Text, err)
@@ -194,7 +209,8 @@ func (s *Server) authorAsk(c *fiber.Ctx, who auth.Actor) error {
 // authorFollow is POST /author/:id: the next question of a conversation.
 func (s *Server) authorFollow(c *fiber.Ctx, who auth.Actor) error {
 	id := author.ConversationID(c.Params("id"))
-	_, turn, err := s.DB.AskAuthor(c.UserContext(), who, postgres.Ask{Conversation: id, Kind: turnKind(c.FormValue("kind")), Text: unixLines(c.FormValue("text"))})
+	kind := turnKind(c.FormValue("kind"))
+	_, turn, err := s.DB.AskAuthor(c.UserContext(), who, postgres.Ask{Conversation: id, Kind: kind, Text: askedWords(kind, c.FormValue("text"))})
 	if badContent(err) {
 		return s.conversationPage(c, who, id, said{ask: c.FormValue("text"), refused: err})
 	}

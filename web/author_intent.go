@@ -234,7 +234,11 @@ func (s *Server) intentForm(at string, base author.Intent, d intentDraft, fixedK
 	if f := grantChoice(base, d); len(f.Options) > 0 {
 		out.May = append(out.May, f)
 	}
-	out.May = append(out.May, ui.Field{Name: "more", Label: "What else it may ask or change", Input: "code", Rows: roomFor(d.more, 1), Value: d.more, Error: wrong("reads", "writes"), Placeholder: "directory:corp-ldap:groups.find", Help: "Grants, one a line: capability:connection:operation. What is not listed here, the function must not do."})
+	also := "What else it may ask or change"
+	if len(out.May) == 0 {
+		also = "What it may ask and change"
+	}
+	out.May = append(out.May, ui.Field{Name: "more", Label: also, Input: "code", Rows: roomFor(d.more, 1), Value: d.more, Error: wrong("reads", "writes"), Placeholder: "directory:corp-ldap:groups.find", Help: "Grants, one a line: capability:connection:operation. What is not listed here, the function must not do."})
 	for i, q := range base.Questions {
 		out.Questions = append(out.Questions, ui.Field{Name: "answer." + itoa(i), ID: "answer-" + itoa(i), Label: visible(q.Ask), Input: "lines", Rows: 2, Value: d.answers[i]})
 	}

@@ -163,6 +163,7 @@ func (t talk) nextAsk(back said) *views.Ask {
 	}
 	a.Text = "A change becomes a new revision, with the difference shown. Explanations change nothing."
 	a.Buttons = askButtons(author.Request)
+	asksMore(&a.Fields[0])
 	return a
 }
 
@@ -202,9 +203,12 @@ func (s *Server) authorConfirm(c *fiber.Ctx, who auth.Actor) error {
 		err = s.DB.ConfirmIntent(c.UserContext(), who, t.ID, want)
 		d.problems = fault.Problems(err)
 	} else {
-		err = fault.Refuse("It cannot be confirmed yet. The fields say what is wrong.", d.problems)
+		err = fault.Refuse("", d.problems)
 	}
 	if fault.Is(err, fault.Invalid) {
+		if len(d.problems) > 0 { // each is said where it is
+			err = fault.New(fault.Invalid, "It cannot be confirmed yet: %s to solve. Each is said below, where it is. Nothing that you typed is lost.", plural(len(d.problems), "problem", "problems"))
+		}
 		return s.conversationPage(c, who, t.Conversation, said{turn: t.ID, intent: &d, refused: err})
 	}
 	if err != nil {

@@ -198,6 +198,9 @@ func TestAuthor_OnFunctionAndReview(t *testing.T) {
 		require.Contains(t, shown.body, want)
 	}
 	require.NotContains(t, w.re.get(t, "/reviews/"+w.review("function", "c-function", 3).ID).body, "What was asked for")
+	require.Equal(t, http.StatusUnprocessableEntity, w.bo.post(t, "/author", fields("function", "c-function", "kind", "follow_up", "text", " ")).status, "a change needs words")
+	require.Equal(t, http.StatusSeeOther, w.bo.post(t, "/author", fields("function", "c-function", "kind", "more_tests", "text", " ")).status)
+	require.Equal(t, "Write more tests, for what no test shows yet.", w.value(`SELECT ask FROM author_turns ORDER BY id DESC LIMIT 1`), "what the button says is enough")
 }
 
 // What the model says is sent as it comes, the part of the page when a stage begins or

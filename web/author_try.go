@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"strings"
 
 	"joinery/internal/auth"
 	"joinery/internal/author"
@@ -15,6 +16,12 @@ var triedWords = map[string]struct{ title, good, bad string }{
 	"key":     {"The key", "Accepted", "Key refused"},
 	"model":   {"The model", "It answers", "No answer"},
 	"tools":   {"Calling tools", "It can", "It cannot"},
+}
+
+// forAdmin says to an administrator on the page of the settings what others are told to
+// have done there.
+func forAdmin(text string) string {
+	return strings.NewReplacer("An administrator sets", "Set", "An administrator corrects", "Correct", ", or says there", ", or say there", " under Settings", " below", "Tick that in the settings", "Tick that below").Replace(text)
 }
 
 // tryModel asks the model and shows what came of it, part by part.
@@ -35,7 +42,7 @@ func (s *Server) tryModel(ctx context.Context, who auth.Actor, set author.Settin
 			v.Badge = ui.Badge{Tone: "neutral", Text: "Not known"}
 		case !p.Good:
 			v.Badge = ui.Badge{Tone: "bad", Text: w.bad}
-			v.Details = []string{visible(p.Do)}
+			v.Details = []string{visible(forAdmin(p.Do))}
 		}
 		seen[p.Part] = v.Badge.Text
 		out = append(out, v)

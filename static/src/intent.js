@@ -5,9 +5,8 @@ import { sheetOf } from "./sheet.js";
 const later = new WeakMap();
 
 function follow(event) {
-  const sheet = sheetOf(event.target.matches?.("form") ? document.activeElement : event.target);
-  const form = sheet?.closest("form[data-intent]");
-  if (!form || !["takes", "gives"].includes(sheet.dataset.sheet)) return;
+  const form = event.target.closest?.("form[data-intent]");
+  if (!form || !["takes", "gives"].includes(event.detail?.sheet ?? sheetOf(event.target)?.dataset.sheet)) return;
   clearTimeout(later.get(form));
   later.set(form, setTimeout(() => draw(form), 400));
 }

@@ -58,7 +58,7 @@ export function changed(sheet, said) {
   sheet.querySelector("[data-count]").textContent = rows.length === 1 ? "1 row" : `${rows.length} rows`;
   const none = sheet.querySelector("[data-none]");
   if (none) none.hidden = rows.length > 0;
-  sheet.closest("form")?.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true }));
+  sheet.closest("form")?.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true, detail: { sheet: sheet.dataset.sheet } }));
   if (said) announce(said);
 }
 
