@@ -162,14 +162,14 @@ func (f Forbidden) broken(input, output map[string]any, plan []function.Planned)
 				return fmt.Sprintf("%s has the character %q", name, has)
 			}
 		case Repeats:
-			if holds(v, input[f.Input]) {
+			if holds(v, input, f.Input) {
 				return name + " has what " + f.Input + " holds"
 			}
 		}
 	}
 	if f.Kind() == Repeats && f.Field == anyOf {
 		for _, p := range plan {
-			if holds(p.Args, input[f.Input]) {
+			if holds(p.Args, input, f.Input) {
 				return p.Do + " is planned with what " + f.Input + " holds"
 			}
 		}
@@ -223,15 +223,22 @@ func stranger(v any, only string) (rune, bool) {
 // ones are found in anything.
 const leastHeld = 3
 
-func holds(v, held any) bool {
-	for _, h := range textsIn(held) {
-		if h = strings.ToLower(strings.TrimSpace(h)); len([]rune(h)) < leastHeld {
+// holds says whether a value repeats a field of the input. What another field holds too
+// says nothing: it may come from there.
+func holds(v any, input map[string]any, field string) bool {
+	within := func(all []string, h string) bool {
+		return slices.ContainsFunc(all, func(t string) bool { return strings.Contains(strings.ToLower(t), h) })
+	}
+	for _, h := range textsIn(input[field]) {
+		if h = strings.ToLower(strings.TrimSpace(h)); len([]rune(h)) < leastHeld || !within(textsIn(v), h) {
 			continue
 		}
-		for _, t := range textsIn(v) {
-			if strings.Contains(strings.ToLower(t), h) {
-				return true
-			}
+		elsewhere := false
+		for _, name := range sortedNames(input) {
+			elsewhere = elsewhere || name != field && within(textsIn(input[name]), h)
+		}
+		if !elsewhere {
+			return true
 		}
 	}
 	return false

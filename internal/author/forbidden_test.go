@@ -51,6 +51,7 @@ end`, function.Case{Name: "a name", Input: map[string]any{"last": "Exempel"}, Ou
 		"only those":      {careful, author.Forbidden{Effect: author.OtherCharacters, Field: "login", Only: "a-z 0-9 -"}, ""},
 		"repeats":         {born, author.Forbidden{Effect: author.Repeats, Field: "*", Input: "born"}, `login has what born holds in the test "a name".`},
 		"does not repeat": {plain, author.Forbidden{Effect: author.Repeats, Field: "login", Input: "born"}, ""},
+		"holds both":      {content(plain.Source, function.Case{Name: "a name", Input: map[string]any{"last": "Exempel", "born": "exempel"}, Output: map[string]any{"login": "exempel"}}), author.Forbidden{Effect: author.Repeats, Field: "login", Input: "born"}, ""},
 		"only words":      {plain, author.Forbidden{Says: "It must be nice."}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
