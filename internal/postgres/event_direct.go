@@ -64,7 +64,7 @@ func (b *acceptance) taken(kept bool) []Claimed {
 			}
 			e := it.Event
 			out = append(out, Claimed{ID: run.ID(r.id), Epoch: 1, Flow: r.of.key, Release: r.of.release, Revision: r.of.revision, Mode: run.Live, JoinerID: b.joiners[i],
-				Ref: joiner.Ref{Connection: it.Connection, Worker: e.Worker}, Event: &e, StartedAt: b.now, Steps: map[flow.NodeID]StepRow{}, Trace: it.Trace})
+				Ref: joiner.Ref{Connection: it.Connection, Worker: e.Worker}, Event: &e, StartedAt: b.now, Steps: map[flow.NodeID]StepRow{}, Moments: map[flow.NodeID]time.Time{}, Trace: it.Trace})
 		}
 	}
 	return out
