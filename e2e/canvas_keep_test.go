@@ -66,6 +66,7 @@ func (r *restarting) start() {
 // A reload in the middle of drawing and a server that starts again lose nothing;
 // undoing everything comes back to the first hash, and doing it again to the last.
 func TestCanvas_NothingIsLost(t *testing.T) {
+	t.Parallel()
 	needsBrowser(t)
 	sealer, err := secret.NewSealer(bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)

@@ -42,6 +42,7 @@ func (b *tab) atCanvas(key string) {
 // The canvas in every size and theme: nothing chosen, a node chosen, the list of
 // problems, the picker and the keyboard help.
 func TestCanvas_EveryState(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ada := addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	saveShipped(t, s, ada.Actor(), "employee")

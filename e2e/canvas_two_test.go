@@ -22,6 +22,7 @@ func (b *tab) rename(id, name string) {
 // Two people at one flow: each sees the other, what differs apart is merged, what
 // both changed is chosen.
 func TestCanvas_TwoPeople(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	ada := addPerson(t, s.DB, "ada@example.com", "Ada Brandt", auth.Admin)
 	addPerson(t, s.DB, "bo@example.com", "Bo Lind", auth.Builder)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"joinery/internal/connectortest"
+	"joinery/internal/workertest"
 )
 
 // TestMain stops what the journeys share: the real systems, the browser, the program.
@@ -40,14 +42,28 @@ var sharedDir = sync.OnceValues(func() (dir string, err error) {
 	return shared.dir, err
 })
 
-// program is the program itself, built once.
+// program is the program itself, built once, with joinery-worker beside it as in what
+// ships. It is built without the race detector: what a journey of the demo proves is the
+// program that people run, and the same packages run under the detector in this process.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := sharedDir()
 	if err != nil {
 		return "", err
 	}
+	worker := filepath.Join(dir, "joinery-worker")
+	if err := workertest.Build(worker, "worker", "joinery/cmd/joinery-worker"); err != nil {
+		return "", fmt.Errorf("build joinery-worker: %w", err)
+	}
+	raw, err := os.ReadFile(worker)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // as root, a worker runs as another account
+		return "", err
+	}
 	path := filepath.Join(dir, "joinery")
-	if out, err := exec.Command("go", "build", "-o", path, "../cmd/joinery").CombinedOutput(); err != nil {
+	flags := fmt.Sprintf("-ldflags=-s -w -X joinery/internal/luavm.workerHash=%x", sha256.Sum256(raw))
+	if out, err := exec.Command("go", "build", flags, "-o", path, "../cmd/joinery").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w: %s", err, out)
 	}
 	return path, nil

@@ -167,6 +167,7 @@ func line(i int) string {
 // The flow that ships is built on the outline from nothing, with scripts blocked: it
 // is the same flow, by its hash.
 func TestOutline_BuildsTheEmployeeFlowWithoutScript(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Builder", auth.Builder)
 	want, hash := employee(t, s.DB, bo.Actor())

@@ -16,6 +16,7 @@ import (
 // Beside the canvas the same form helps with the same expressions: what is typed is
 // completed, judged with what is not saved yet, and becomes a part of the drawing.
 func TestPanel_BesideTheCanvas(t *testing.T) {
+	t.Parallel()
 	s, base := startServer(t)
 	bo := addPerson(t, s.DB, "bo@example.com", "Bo Builder", auth.Builder)
 	employee(t, s.DB, bo.Actor())

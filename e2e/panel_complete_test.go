@@ -16,6 +16,7 @@ import (
 
 // What completes where: | is the cursor. The code is the one that ships, run where it runs.
 func TestPanel_WhatCompletesWhere(t *testing.T) {
+	t.Parallel()
 	source, err := os.ReadFile("../static/src/complete.js")
 	require.NoError(t, err)
 	raw, err := os.ReadFile("../flows/employee/flow.yaml")

@@ -10,6 +10,7 @@ import (
 // The form of a node helps while somebody writes an expression: it tells what is wrong at the field, offers what fits at
 // the cursor, shows what comes of it for a sample, and puts in a value that is chosen from the list; by keyboard alone.
 func TestDemo_Panel(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	b := openTab(t, d.base)
 	everySize := func(name string) {

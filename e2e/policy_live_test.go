@@ -9,6 +9,7 @@ import (
 // The panel that tries a policy looks into the connected directory when Try is
 // pressed, not while somebody types, and says what it saw.
 func TestDemo_PolicyLookedAtLive(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	b := openTab(t, d.base)
 	b.use(screens()[0])

@@ -74,6 +74,7 @@ var floors = map[string]int{
 	"internal/faultproxy":           0,
 	"internal/metric":               0,
 	"internal/modeltest":            0,
+	"internal/workertest":           0,
 	"internal/trace":                0,
 	"flows":                         0,
 	"migrations":                    0,

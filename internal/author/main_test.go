@@ -3,7 +3,6 @@ package author_test
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
@@ -18,15 +17,8 @@ import (
 	"joinery/internal/modeltest"
 	"joinery/internal/node"
 	"joinery/internal/secret"
+	"joinery/internal/workertest"
 )
-
-// The test binary is also the worker that functions run in.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == luavm.SandboxCommand {
-		os.Exit(luavm.Serve())
-	}
-	os.Exit(m.Run())
-}
 
 // world is a small company: what a model may look up.
 type world struct{ functions map[string]function.Content }
@@ -78,7 +70,7 @@ func setting(url, model string) author.Setting {
 
 func runtime(t testing.TB) *luavm.Pool {
 	t.Helper()
-	pool, err := luavm.Open(luavm.Config{AllowReduced: true})
+	pool, err := luavm.Open(luavm.Config{Command: []string{workertest.Path(t), luavm.SandboxCommand}, AllowReduced: true})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool

@@ -31,6 +31,7 @@ import (
 	"joinery/internal/postgres"
 	"joinery/internal/review"
 	"joinery/internal/secret"
+	"joinery/internal/workertest"
 )
 
 // caseHouse is a house in which one shipped flow is live with its policies, its
@@ -159,7 +160,7 @@ func newCaseHouse(t *testing.T, key string, c flowCase) *caseHouse {
 	}
 	if slices.ContainsFunc(docs, func(d artifact.Doc) bool { return d.Kind == review.Function }) {
 		var err error
-		h.lua, err = luavm.Open(luavm.Config{AllowReduced: true, Log: slog.New(slog.DiscardHandler)})
+		h.lua, err = luavm.Open(luavm.Config{Command: []string{workertest.Path(t), luavm.SandboxCommand}, AllowReduced: true, Log: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		t.Cleanup(h.lua.Close)
 	}

@@ -16,6 +16,7 @@ import (
 	"joinery/internal/pgtest"
 	"joinery/internal/review"
 	"joinery/internal/run"
+	"joinery/internal/workertest"
 )
 
 const functionText = `
@@ -74,7 +75,7 @@ edges:
 // functions gives the house a runtime, and the rule that cases must pass.
 func (h *house) functions() *luavm.Pool {
 	h.t.Helper()
-	pool, err := luavm.Open(luavm.Config{AllowReduced: true, Log: slog.New(slog.DiscardHandler)})
+	pool, err := luavm.Open(luavm.Config{Command: []string{workertest.Path(h.t), luavm.SandboxCommand}, AllowReduced: true, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(h.t, err)
 	h.t.Cleanup(pool.Close)
 	h.e.Functions = pool

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"joinery/internal/workertest"
 )
 
 const nameSource = `return function(input)
@@ -35,9 +38,15 @@ func shapes(b *testing.B, f func(b *testing.B, command []string)) {
 // bareCommand starts a process of a worker's shape that does nothing.
 func bareCommand(t testing.TB) []string {
 	t.Helper()
-	at, err := built("", "./testdata/bare")
-	if err != nil {
+	dir := t.TempDir()
+	at := filepath.Join(dir, "bare")
+	if err := workertest.Build(at, "", "./testdata/bare"); err != nil {
 		t.Fatal(err)
+	}
+	for _, d := range []string{filepath.Dir(dir), dir} { // as root, a worker runs as another account
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return []string{at}
 }

@@ -11,34 +11,14 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
+
+	"joinery/internal/workertest"
 )
-
-// smallWorker builds joinery-worker as make does, once.
-var smallWorker = sync.OnceValues(func() (string, error) { return built("worker", "joinery/cmd/joinery-worker") })
-
-func built(tags, of string) (string, error) {
-	dir, err := os.MkdirTemp("", "joinery-worker-")
-	if err != nil {
-		return "", err
-	}
-	at := filepath.Join(dir, workerProgram)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags=-s -w", "-o", at, of)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return at, os.Chmod(dir, 0o755)
-}
 
 func smallCommand(t testing.TB) []string {
 	t.Helper()
-	at, err := smallWorker()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []string{at, SandboxCommand}
+	return []string{workertest.Path(t), SandboxCommand}
 }
 
 func hashOf(t *testing.T, path string) string {

@@ -1,12 +1,7 @@
 package eval
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,29 +9,12 @@ import (
 	"joinery/internal/author"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
+	"joinery/internal/workertest"
 )
-
-// worker is the small program that functions run in, built as it ships: the tests run
-// hundreds, and this one starts in a fraction of the time.
-var worker = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "joinery-eval-")
-	if err != nil {
-		return "", err
-	}
-	at := filepath.Join(dir, "joinery-worker")
-	cmd := exec.Command("go", "build", "-tags", "worker", "-o", at, "joinery/cmd/joinery-worker")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return at, os.Chmod(dir, 0o755)
-})
 
 func open(t testing.TB) *luavm.Pool {
 	t.Helper()
-	at, err := worker()
-	require.NoError(t, err)
-	p, err := luavm.Open(luavm.Config{Command: []string{at, luavm.SandboxCommand}, AllowReduced: true, Warm: 4})
+	p, err := luavm.Open(luavm.Config{Command: []string{workertest.Path(t), luavm.SandboxCommand}, AllowReduced: true, Warm: 4})
 	require.NoError(t, err)
 	t.Cleanup(p.Close)
 	return p
