@@ -67,6 +67,9 @@ func operation(op apiOp) doc {
 		out["requestBody"] = doc{"required": op.in != "OptionalReason", "content": content}
 	}
 	responses := doc{strconv.Itoa(op.status): respond("Done", "application/json", op.out), "default": respond("What is wrong and what to do", "application/problem+json", "Problem")}
+	if strings.HasSuffix(op.path, "/stream") {
+		responses[strconv.Itoa(op.status)] = doc{"description": "Events: draft (the whole, as the operation without /stream answers it), delta (stream, from, to, text: what the model adds in a stage), done (nothing goes on by itself any more)", "content": doc{"text/event-stream": doc{"schema": doc{"type": "string"}}}}
+	}
 	if op.out == "Saved" {
 		responses["200"] = respond("Nothing changed", "application/json", op.out)
 	}
@@ -87,13 +90,15 @@ func respond(what, media, schema string) doc {
 // apiNotes say what a handler asks for beyond its permission.
 func apiNotes() map[string]string {
 	out := map[string]string{
-		"POST /flows/:key/runs":        "A live run needs the permission run.start. A joiner must come from the HRIS that the flow reads.",
-		"POST /flows/:key/bulk":        "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated. More than one person may bring in within a day is parked whole, and second_person names the request that somebody else has to agree to (POST /limits/{id}/approve).",
-		"POST /signoffs/:id":           "The sign-off must be addressed to the person or to one of the roles of the token. form has the sign-off's fields by key: a text, true or false, or a date; one that is left out counts as empty.",
-		"GET /exceptions":              "Without state, all that are not resolved; any is all.",
-		"POST /exceptions/:id/resolve": "push writes ours over HR's value, only while HR still has the one that seen stands for, and reads it back; where the contract asks for a sign-off, a person without its role only asks for it (state asked), and one with it agrees (push) or says no (refuse). until needs until (a date), reason and owner (an e-mail address). close, with a reason, is for those that are about no field. 409 when seen is not what is there any more.",
-		"POST /policies/:key/try":      "attributes are those of the joiner; joiner is the id of one that is known, whose attributes then count where attributes says nothing (it needs run.read, and leaves out what the token may not see). content tries another content than the newest revision. live looks at the names that are held (run.read); systems are never asked. person says why a person has to decide, else it is empty.",
-		"POST /reviews/:id/approve":    "The token's owner must not have written any part of the revision. 202 with the review when a second reviewer is needed and this was the first yes.",
+		"POST /flows/:key/runs":              "A live run needs the permission run.start. A joiner must come from the HRIS that the flow reads.",
+		"POST /flows/:key/bulk":              "Up to 100,000 workers and 16 MiB: one CSV column with the heading worker, or a JSON object with worker in each line. All runs start, or none; a worker that is there twice is started once and named in repeated. More than one person may bring in within a day is parked whole, and second_person names the request that somebody else has to agree to (POST /limits/{id}/approve).",
+		"POST /signoffs/:id":                 "The sign-off must be addressed to the person or to one of the roles of the token. form has the sign-off's fields by key: a text, true or false, or a date; one that is left out counts as empty.",
+		"POST /functions/drafts":             "function names the one to be changed; without it, a new one is asked for. Nothing is saved before the intent is confirmed, and what is saved is a draft: a review and another person's approval are needed as for any content.",
+		"POST /functions/drafts/:id/confirm": "Only while state is needs_you, by who asked. intent has the shape of the result of the stage intent; left out, it is confirmed as it was restated.",
+		"GET /exceptions":                    "Without state, all that are not resolved; any is all.",
+		"POST /exceptions/:id/resolve":       "push writes ours over HR's value, only while HR still has the one that seen stands for, and reads it back; where the contract asks for a sign-off, a person without its role only asks for it (state asked), and one with it agrees (push) or says no (refuse). until needs until (a date), reason and owner (an e-mail address). close, with a reason, is for those that are about no field. 409 when seen is not what is there any more.",
+		"POST /policies/:key/try":            "attributes are those of the joiner; joiner is the id of one that is known, whose attributes then count where attributes says nothing (it needs run.read, and leaves out what the token may not see). content tries another content than the newest revision. live looks at the names that are held (run.read); systems are never asked. person says why a person has to decide, else it is empty.",
+		"POST /reviews/:id/approve":          "The token's owner must not have written any part of the revision. 202 with the review when a second reviewer is needed and this was the first yes.",
 	}
 	for _, k := range review.Kinds() {
 		out["POST /"+k.Plural()+"/:key/ratify"] = "The token's owner must neither have released the revision nor written any part of it. release names the release that was looked at."

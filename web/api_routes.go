@@ -43,6 +43,14 @@ func (s *Server) apiOps() []apiOp {
 		{route{post, v1 + "/reviews/:id/request-changes", auth.ReviewDecide, s.apiRequestChanges}, "Send a revision back to its authors", "Comment", "Review", 200, nil},
 		{route{post, v1 + "/reviews/:id/comments", auth.ReviewComment, s.apiComment}, "Comment on a review", "Body", "Review", 201, nil},
 
+		{route{post, v1 + "/functions/drafts", auth.ArtifactWrite, s.apiDraftAsk}, "Ask the language model for a function, or for a change of one", "DraftAsk", "ID", 202, nil},
+		{route{get, v1 + "/functions/drafts/:id", auth.ReviewComment, s.apiDraftShow}, "Read what was asked for and what came of it", "", "Draft", 200, nil},
+		{route{get, v1 + "/functions/drafts/:id/stream", auth.ReviewComment, s.apiDraftStream}, "Follow it as server-sent events", "", "Draft", 200, nil},
+		{route{post, v1 + "/functions/drafts/:id/confirm", auth.ArtifactWrite, s.apiDraftConfirm}, "Confirm the restated intent, or a corrected one; tests and code are written then", "DraftConfirm", "ID", 202, nil},
+		{route{post, v1 + "/functions/drafts/:id/prompts", auth.ArtifactWrite, s.apiDraftFollow}, "Ask for a change of what was drafted", "DraftPrompt", "ID", 202, nil},
+		{route{post, v1 + "/functions/drafts/:id/cancel", auth.ArtifactWrite, s.apiDraftCancel}, "Cancel what is under way", "", "ID", 202, nil},
+		{route{post, v1 + "/functions/drafts/:id/retry", auth.ArtifactWrite, s.apiDraftRetry}, "Go on from the stage that failed", "", "ID", 202, nil},
+
 		{route{put, v1 + "/connections/:key/credentials/:name", auth.CredentialWrite, s.apiCredentialSet}, "Set or rotate a credential; the value is never given back", "CredentialSet", "Credential", 201, nil},
 		{route{post, v1 + "/connections/:key/test", auth.ConnectionTest, s.apiConnectionTest}, "Try a connection's newest settings", "", "Findings", 200, nil},
 		{route{get, v1 + "/credentials", auth.CredentialRead, s.apiCredentials}, "The inventory of credentials", "", "CredentialPage", 200, []string{"connection", "limit", "cursor"}},

@@ -7,6 +7,7 @@ func apiSchemas() doc {
 	hash := doc{"type": "string", "pattern": "^[0-9a-f]{64}$"}
 	kind := doc{"enum": []any{"flow", "function", "policy", "connection"}}
 	point := object(doc{"revision": number, "hash": text})
+	draftState := doc{"enum": []any{"waiting", "running", "needs_you", "done", "failed", "cancelled"}}
 	out := doc{
 		"Anything": anything,
 		"Problem":  object(doc{"type": text, "title": text, "status": number, "detail": text, "instance?": text, "request?": text, "problems?": list(ref("Finding"))}),
@@ -34,6 +35,14 @@ func apiSchemas() doc {
 		"Approve": object(doc{"hash": text, "comment?": text}),
 		"Comment": object(doc{"comment": text}),
 		"Body":    object(doc{"body": text}),
+
+		"DraftAsk":     object(doc{"prompt": text, "function?": text}),
+		"DraftPrompt":  object(doc{"prompt": text}),
+		"DraftConfirm": object(doc{"intent?": doc{"type": "object"}}),
+		"Draft": object(doc{"id": text, "title": text, "function": text, "state": draftState, "by": text, "created_at": moment,
+			"turns": list(object(doc{"id": text, "kind": doc{"enum": []any{"request", "follow_up", "explain", "why", "more_tests"}}, "prompt": text, "state": draftState, "created_at": moment, "ended_at": maybe,
+				"stages": list(object(doc{"stage": doc{"enum": []any{"intent", "tests", "code", "checks", "draft", "answer"}}, "state": draftState, "result": anything, "said": text,
+					"trouble": doc{"anyOf": []any{object(doc{"says": text, "do": text}), doc{"type": "null"}}}, "started_at": maybe, "ended_at": maybe}))}))}),
 
 		"CredentialSet": object(doc{"value": text, "owner": text, "deputy?": text, "purpose": text, "expires_at": moment, "overlap_hours?": number}),
 		"Rotate":        object(doc{"value": text, "expires_at": moment, "overlap_hours?": number}),

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
@@ -22,17 +21,24 @@ func (s *Server) authorLive(c *fiber.Ctx, who auth.Actor) error {
 	if _, err := s.talk(c.UserContext(), who, id); err != nil {
 		return err
 	}
-	f := &follower{s: s, who: who, id: id, render: s.fragment(c), said: map[string]string{}, sent: map[string]int{}}
+	render := s.fragment(c)
+	show := func(ctx context.Context, t talk, so func(stream, kept string) string) (string, error) {
+		return render(ctx, views.Part(s.talkBody(t, who, said{}, so)))
+	}
+	f := &follower{s: s, who: who, id: id, event: "fragment", show: show, said: map[string]string{}, sent: map[string]int{}}
 	still := s.still(c)
 	return s.streaming(c, func(ctx context.Context, w *bufio.Writer) error { return f.follow(ctx, w, still) })
 }
 
 // follower follows one conversation for one reader.
 type follower struct {
-	s      *Server
-	who    auth.Actor
-	id     author.ConversationID
-	render func(context.Context, templ.Component) (string, error)
+	s   *Server
+	who auth.Actor
+	id  author.ConversationID
+	// show makes what is sent as the event of this name; so gives what the model said in
+	// a stage, of which a part is kept.
+	show  func(ctx context.Context, t talk, so func(stream, kept string) string) (string, error)
+	event string
 	// last is the part as the reader has it, without what the model is saying.
 	last string
 	// said is what the model said so far in each stage, sent how much of it the reader has.
@@ -137,24 +143,24 @@ func (f *follower) look(ctx context.Context, w *bufio.Writer) (final bool, err e
 		}
 	}
 	f.listen(f.open)
-	now, err := f.render(ctx, views.Part(f.s.talkBody(t, f.who, said{}, func(stream, kept string) string {
+	now, err := f.show(ctx, t, func(stream, kept string) string {
 		f.hear(stream, kept)
 		return ""
-	})))
+	})
 	if err != nil {
 		return false, err
 	}
 	if now != f.last {
 		f.last = now
-		whole, err := f.render(ctx, views.Part(f.s.talkBody(t, f.who, said{}, func(stream, _ string) string {
+		whole, err := f.show(ctx, t, func(stream, _ string) string {
 			f.sent[stream] = len(f.said[stream])
 			return f.said[stream]
-		})))
+		})
 		if err != nil {
 			return false, err
 		}
 		f.spoke = time.Now()
-		writeEvent(w, "fragment", whole)
+		writeEvent(w, f.event, whole)
 	}
 	return !t.working(), nil
 }
