@@ -12,11 +12,9 @@ test: ## everything, end to end; installs what it needs
 	@e2e/setup.sh
 	@test -z "$$(gofmt -l $(SOURCES))" || { echo "These files need gofmt:"; gofmt -l $(SOURCES); exit 1; }
 	GOGC=400 go vet ./...
-	GOGC=400 go test -race -vet=off -timeout 30m -p $(LANES) -gcflags=joinery/...=-dwarf=false ./e2e ./web ./internal/engine ./internal/chaos ./... ; status=$$?; \
+	GOGC=400 go test -race -vet=off -timeout 30m -gcflags=joinery/...=-dwarf=false ./e2e ./web ./internal/engine ./internal/chaos ./... ; status=$$?; \
 	go test -vet=off -timeout 10m -run '$(PLAIN)' ./web ./internal/engine || status=1; e2e/setup.sh unproven; exit $$status
 
-# Tests of a package wait for browsers, databases and clocks: one package more than there are processors keeps them at work.
-LANES := $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 # What measures, or takes minutes under the race detector, runs without it.
 PLAIN := TestPolicyForm_AnswersWhileTyping|TestHTTPRequest_LearnsThePace|TestBacktest_TwoHundredJoiners|TestShippedFlows_Many
 CHAOS ?= 10m

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -139,6 +140,30 @@ func (w *world) authorActs(add func(func() act)) {
 		require.NoError(w.t, w.server.DB.CancelTurn(w.t.Context(), w.boWho, author.TurnID(turn)))
 		return act{route: "POST /author/:id", by: w.bo, path: at, form: fields("text", "and this", "kind", "follow_up"), records: []string{"author.ask"}}
 	})
+	drafts := "/api/v1/functions/drafts"
+	add(func() act {
+		return act{route: "POST " + drafts, by: w.bo, path: drafts, json: obj{"prompt": "badges"}, records: []string{"author.ask"}}
+	})
+	for _, v := range []struct {
+		verb, record string
+		json         obj
+	}{{"confirm", "author.confirm", obj{}}, {"cancel", "author.cancel", obj{}}, {"retry", "author.retry", obj{}}, {"prompts", "author.ask", obj{"prompt": "and this"}}} {
+		add(func() act {
+			at, turn := open()
+			switch v.verb {
+			case "confirm":
+				before := author.TurnID(w.value(`SELECT id FROM author_turns WHERE state = 'waiting' ORDER BY id LIMIT 1`))
+				require.NoError(w.t, w.server.DB.CancelTurn(w.t.Context(), w.boWho, before)) // of the page, above
+				w.ends(w.takes(author.TurnID(turn)), author.IntentStage, author.NeedsYou, w.wish(), nil)
+				corrected := w.wish()
+				corrected.Key = "badge-3"
+				v.json = obj{"intent": corrected}
+			case "prompts":
+				require.NoError(w.t, w.server.DB.CancelTurn(w.t.Context(), w.boWho, author.TurnID(turn)))
+			}
+			return act{route: "POST " + drafts + "/:id/" + v.verb, by: w.bo, path: drafts + strings.TrimPrefix(at, "/author") + "/" + v.verb, json: v.json, records: []string{v.record}}
+		})
+	}
 }
 
 func providerFields() url.Values {

@@ -34,12 +34,15 @@ func (w *world) pages() map[string]string {
 	ids["/author"] = string(w.drafted().Conversation)
 	out := map[string]string{}
 	for _, r := range w.server.routes() {
-		if r.method != get || strings.HasSuffix(r.path, "/live") {
+		if r.method != get || strings.HasSuffix(r.path, "/live") || strings.HasSuffix(r.path, "/stream") {
 			continue
 		}
 		area := strings.TrimPrefix(r.path, "/api/v1")
 		area, _, _ = strings.Cut(strings.TrimPrefix(area, "/"), "/")
 		kind, _ := review.ParseKind(area)
+		if strings.HasPrefix(r.path, "/api/v1/functions/drafts") {
+			area = "author"
+		}
 		at := strings.NewReplacer(":id", ids["/"+area], ":key", "c-"+string(kind), ":node", "ok", ":name", "webhook_secret", ":invariant", "new", ":template", "employee", ":backtest", ids["/backtests"], ":n", "1").Replace(strings.ReplaceAll(r.path, "/static/:name", "/static/style.css"))
 		if strings.HasSuffix(r.path, "/diff") || strings.HasSuffix(r.path, "/diff.json") {
 			at += "?from=1&to=3"

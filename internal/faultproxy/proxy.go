@@ -180,6 +180,9 @@ func (p *Proxy) pump(from, to net.Conn, toServer bool) {
 			swallowed = true
 			continue
 		}
+		if verdict == PassCut {
+			_ = from.Close() // first: an answer may be quicker than the cut
+		}
 		if !write(to, buf[:n], delay, slice) || verdict == PassCut {
 			return
 		}
