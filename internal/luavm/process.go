@@ -24,6 +24,9 @@ type process struct {
 	hello  hello
 	exited chan struct{}
 	state  *os.ProcessState
+
+	mu   sync.Mutex
+	gone bool // its number may be another's soon
 }
 
 // head keeps the first bytes that a worker writes to its standard error, to tell
@@ -126,8 +129,20 @@ func (p *process) stop() {
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
+// aside has a worker that computes for long leave a processor to others.
+func (p *process) aside() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.gone {
+		aside(p.cmd.Process.Pid)
+	}
+}
+
 // wait takes the dead process off the system's list.
 func (p *process) wait() {
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
 	for _, f := range p.ends {
 		_ = f.Close()
 	}

@@ -2,10 +2,12 @@ package luavm
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -35,6 +37,9 @@ func shutIn() []Layer {
 const niceness = 5
 
 func yielding() error {
+	// From Linux 6.12 on: others who wake up need not wait until a worker had its usual few milliseconds.
+	short := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: niceness, Runtime: uint64(100 * time.Microsecond)}
+	_, _, _ = syscall.AllThreadsSyscall(unix.SYS_SCHED_SETATTR, 0, uintptr(unsafe.Pointer(&short)), 0)
 	_, _, errno := syscall.AllThreadsSyscall(syscall.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, niceness)
 	if errno == syscall.ENOTSUP {
 		return unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) // with cgo; threads that come later are as the one that makes them
@@ -43,13 +48,39 @@ func yielding() error {
 		return errno
 	}
 	// Where no container or service has a share of its own, Linux first shares the processor
-	// among sessions, and a worker is one: then only this counts.
+	// among sessions, and a worker is one: then only this counts. Workers of a server that
+	// runs as root may not, and Linux takes ten of these a second.
 	f, err := os.OpenFile("/proc/self/autogroup", os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(strconv.Itoa(niceness))
 	return errors.Join(err, f.Close())
+}
+
+// aside moves all threads of a worker off the first processor that this process may
+// use, where there is another, and behind everybody else on the rest: code that computes
+// for long leaves one to the server and its database. Threads that come later are as the
+// one that makes them.
+func aside(pid int) {
+	var all unix.CPUSet
+	if unix.SchedGetaffinity(0, &all) != nil || all.Count() < 2 {
+		return
+	}
+	for n := range len(all) * 64 {
+		if all.IsSet(n) {
+			all.Clear(n)
+			break
+		}
+	}
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, t := range threads {
+		if id, err := strconv.Atoi(t.Name()); err == nil {
+			// It may have ended by now; where it stays, others wait a little longer.
+			_ = unix.SchedSetaffinity(id, &all)
+			_ = unix.Setpriority(unix.PRIO_PROCESS, id, 19)
+		}
+	}
 }
 
 func noNewPrivileges() error {

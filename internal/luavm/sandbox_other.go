@@ -31,6 +31,8 @@ func shutIn() []Layer {
 
 func apart(attr *syscall.SysProcAttr) { attr.Setsid = true }
 
+func aside(int) {}
+
 func keepDescriptors() {}
 
 func closedBySystem(*os.ProcessState) bool { return false }

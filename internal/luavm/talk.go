@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -39,6 +40,8 @@ func (t *talk) hold(ctx context.Context) {
 	defer stop()
 	t.watch.begin(t.order.Limits.Compute+grace+compileTime, t.w.stop)
 	defer t.watch.end()
+	long := time.AfterFunc(patience, t.w.aside)
+	defer long.Stop()
 	if err := writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}); err != nil {
 		if !t.late(ctx) {
 			t.died()
