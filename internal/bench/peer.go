@@ -17,7 +17,8 @@ import (
 
 // Peer is another engine beside ours: a command that serves the standard job, and the
 // address that takes its webhooks. Its command finds the pretend directory in
-// BENCH_WORLD and a database of its own in PGHOST, PGPORT, PGUSER and PGDATABASE.
+// BENCH_WORLD, a database of its own in PGHOST, PGPORT, PGUSER and PGDATABASE, and a
+// folder of its own, which it finds again when it is started again, in BENCH_DIR.
 type Peer struct{ Name, URL, Command string }
 
 // ParsePeer reads "name address command …".
@@ -45,6 +46,10 @@ func (b *Bench) peer(ctx context.Context, p Peer) (*row, error) {
 	if u := b.pg.URL(pgserver.Owner, database); strings.Contains(u, "host=") {
 		host = between(u, "host=", "&")
 	}
+	dir := filepath.Join(b.Dir, database)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	r := &row{name: p.Name, database: b.pg.URL(pgserver.Owner, database)}
 	r.start = func(ctx context.Context) error {
 		var err error
@@ -52,7 +57,7 @@ func (b *Bench) peer(ctx context.Context, p Peer) (*row, error) {
 			return err
 		}
 		cmd := exec.Command("sh", "-c", p.Command)
-		cmd.Env = append(os.Environ(), "BENCH_WORLD=http://"+b.world.addr, "PGHOST="+host, "PGPORT=5432", "PGUSER="+pgserver.Owner, "PGDATABASE="+database)
+		cmd.Env = append(os.Environ(), "BENCH_WORLD=http://"+b.world.addr, "PGHOST="+host, "PGPORT=5432", "PGUSER="+pgserver.Owner, "PGDATABASE="+database, "BENCH_DIR="+dir)
 		cmd.Stdout, cmd.Stderr = r.log, r.log
 		began := time.Now()
 		if err := cmd.Start(); err != nil {
@@ -61,36 +66,41 @@ func (b *Bench) peer(ctx context.Context, p Peer) (*row, error) {
 		r.mu.Lock()
 		r.cmd, r.url, r.base = cmd, p.URL, p.URL
 		r.mu.Unlock()
-		if err := takes(ctx, p.URL, 3*time.Minute); err != nil {
+		first, err := takes(ctx, p.URL, 3*time.Minute)
+		if err != nil {
 			r.stop()
 			return fmt.Errorf("%s: %w (log: %s)", p.Name, err, r.log.Name())
 		}
-		r.readyMS = float64(time.Since(began).Microseconds()) / 1000
+		r.readyMS = float64(first.Sub(began).Microseconds()) / 1000
 		return nil
 	}
 	return r, r.start(ctx)
 }
 
-// takes waits until an engine takes joiners, several in a row: some register their
-// webhooks twice while they start.
-func takes(ctx context.Context, url string, most time.Duration) error {
+// takes waits until an engine takes joiners, many in a row: some register their
+// webhooks twice while they start. It gives when it took the first of these.
+func takes(ctx context.Context, url string, most time.Duration) (first time.Time, err error) {
 	client := &http.Client{Timeout: 10 * time.Second}
 	good := 0
-	for end := time.Now().Add(most); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 200*time.Millisecond) {
+	for end := time.Now().Add(most); time.Now().Before(end) && ctx.Err() == nil; sleep(ctx, 50*time.Millisecond) {
 		res, err := client.Post(url, "application/json", strings.NewReader(body("probe-1")))
 		if err != nil {
 			good = 0
 			continue
 		}
 		_ = res.Body.Close()
-		if good++; res.StatusCode/100 != 2 {
+		if res.StatusCode/100 != 2 {
 			good = 0
+			continue
 		}
-		if good == 20 {
-			return nil
+		if good++; good == 1 {
+			first = time.Now()
+		}
+		if good == 60 {
+			return first, nil
 		}
 	}
-	return fault.New(fault.Unavailable, "It takes no joiner.")
+	return first, fault.New(fault.Unavailable, "It takes no joiner.")
 }
 
 func between(text, from, to string) string {
