@@ -6,6 +6,7 @@ import { startSheets } from "./sheet.js";
 import { startIntent } from "./intent.js";
 import { startPolicy } from "./policy.js";
 import { startPanels } from "./panel.js";
+import { announce } from "./say.js";
 
 const root = document.documentElement;
 
@@ -69,11 +70,6 @@ on("click", "[data-copy]", async (button) => {
   announce("Copied");
   setTimeout(() => button.classList.remove("copied"), 1500);
 });
-
-export function announce(text) {
-  const region = document.querySelector("[data-announce]");
-  if (region) { region.textContent = ""; requestAnimationFrame(() => { region.textContent = text; }); }
-}
 
 // Fields that depend on another one: data-show-field names it, data-show-in lists the values, joined by a space.
 function applyShowing(form) {

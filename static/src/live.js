@@ -1,4 +1,4 @@
-import { announce } from "./app.js";
+import { announce } from "./say.js";
 
 // Live parts: an element with data-live="URL" shows the newest fragment that the stream at URL sends. The stream sends
 // events "fragment" (HTML) and at last "done"; EventSource connects again by itself.

@@ -7,6 +7,7 @@
 //                     flow into event.detail.content; without one the newest revision counts.
 //   joinery:fragment  is sent by the canvas from the element around the form whenever it put a form there.
 import { accept, insertion, suggest } from "./complete.js";
+import { announce } from "./say.js";
 
 const pause = 350; // milliseconds after the last key
 const known = new WeakSet();
@@ -256,7 +257,7 @@ class Panel {
     input.closest("[hidden]")?.removeAttribute("hidden");
     input.focus();
     put(input, text, caret);
-    tell(`${name} is put into ${input.labels?.[0]?.firstChild.textContent.trim() || "the field"}.`);
+    announce(`${name} is put into ${input.labels?.[0]?.firstChild.textContent.trim() || "the field"}.`);
     this.soon();
   }
 }
@@ -287,11 +288,6 @@ function lay(holder, id, detail) {
     holder.append(error);
   }
   if (error.textContent !== detail) error.textContent = detail;
-}
-
-function tell(text) {
-  const region = document.querySelector("[data-announce]");
-  if (region) { region.textContent = ""; requestAnimationFrame(() => { region.textContent = text; }); }
 }
 
 // Popup is the list of suggestions. The field keeps the focus and says which one is active.
@@ -354,7 +350,7 @@ class Popup {
     this.place();
     this.activate(0);
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => { if (this.shown) tell(`${this.items.length} ${this.items.length === 1 ? "suggestion" : "suggestions"}. ${this.items[this.active]?.label}.`); }, 600);
+    this.telling = setTimeout(() => { if (this.shown) announce(`${this.items.length} ${this.items.length === 1 ? "suggestion" : "suggestions"}. ${this.items[this.active]?.label}.`); }, 600);
   }
 
   activate(i) {

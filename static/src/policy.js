@@ -1,6 +1,6 @@
 // The form of a policy while somebody types: the server says what is wrong, how the tests go and what comes of the joiner
 // in the panel. It gets the whole form each time, a moment after the last key, so it judges exactly what would be saved.
-import { announce } from "./app.js";
+import { announce } from "./say.js";
 import { inputOf, rowsOf, sheetOf } from "./sheet.js";
 import { openBuilder } from "./condition.js";
 

@@ -1,7 +1,7 @@
 // Tables to type in. The server renders inputs and buttons that work alone; here the buttons act at once, cells take
 // what a spreadsheet copies, and keys move through the grid. Rows are found by their place in the page, and the names of
 // their inputs carry an id that only has to be unique.
-import { announce } from "./app.js";
+import { announce } from "./say.js";
 
 export const cellOf = (element) => element.closest?.(".cell[data-col]");
 const rowOf = (element) => element.closest?.("[data-row]");

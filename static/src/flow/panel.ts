@@ -2,11 +2,9 @@
 // taken over; the form that comes back is put in place without disturbing who types.
 import { edgeKey, edgesOf, findNode, rename, setNode, split } from "./core/graph";
 import { merge3 } from "./core/merge";
-import type { Content, FlowNode } from "./core/types";
+import type { Content, FlowNode, Values } from "./core/types";
 import type { Session } from "./session";
 import { morph } from "./view/morph";
-
-export type Values = Record<string, string | string[]>;
 
 const away = "Joinery does not answer, so the fields cannot be changed at the moment. What you drew is kept.";
 

@@ -1,13 +1,11 @@
 // One sitting at the canvas: the editor, its saving, who else is there, and what a run or a trial paints on the drawing.
-import type { Painted } from "./view/Box";
 import { Editor, Mode, Tidier } from "./core/editor";
 import { edgesOf, findNode, split } from "./core/graph";
 import { Clash, Merged, Side, merge3, same } from "./core/merge";
 import { at, free } from "./core/place";
 import { Kept, SaveState, Saver, Store, left } from "./core/save";
-import { Catalog, Content, Doc, Head, Layout, Start } from "./core/types";
+import { Catalog, Content, Doc, Head, Layout, Painted, Start, Values } from "./core/types";
 import { Net } from "./net";
-import type { Values } from "./panel";
 
 export interface Other { tab: string; name: string; node: string; edits: boolean; mine: boolean }
 

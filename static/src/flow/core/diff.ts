@@ -2,8 +2,6 @@
 // between two revisions is told by the server (flow.Compare), so that drawing, words and picture say the same.
 import { same } from "./merge";
 
-export type Mark = "added" | "removed" | "changed" | "same";
-
 export interface FieldChange { field: string; before: unknown; after: unknown }
 
 /** fieldChanges compares two flat sets of fields. */

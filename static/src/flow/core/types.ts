@@ -1,5 +1,4 @@
 // The shapes that the server and the canvas share. Content is what is reviewed and hashed; layout stands beside it.
-import type { Mark } from "./diff";
 
 export interface Retry { attempts?: number; first?: string; max?: string }
 
@@ -26,6 +25,9 @@ export interface Content {
   invariants?: unknown[];
   limits?: Record<string, number>;
 }
+
+/** Mark is what became of a node or an edge from one revision to another. */
+export type Mark = "added" | "removed" | "changed" | "same";
 
 export interface Point { x: number; y: number }
 
@@ -89,3 +91,9 @@ export class Catalog {
   constructor(readonly specs: Spec[]) { this.byKind = new Map(specs.map((s) => [s.kind, s])); }
   spec(kind: string): Spec | undefined { return this.byKind.get(kind); }
 }
+
+/** Painted is what a run did with a node, as its box shows it. */
+export interface Painted { state: string; tone: string; word: string; port?: string; ms?: number; error?: string; changes?: number }
+
+/** Values are the fields of a form by name; those that may be given several times have a list. */
+export type Values = Record<string, string | string[]>;

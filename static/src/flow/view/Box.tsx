@@ -4,12 +4,10 @@ import { memo, useEffect, useRef } from "react";
 import { titleOf } from "../core/graph";
 import { portX } from "../core/place";
 import type { Finding } from "../core/problems";
-import type { FlowNode, Port, Spec } from "../core/types";
-import { sign, type Mark } from "../core/diff";
+import type { FlowNode, Mark, Painted, Port, Spec } from "../core/types";
+import { sign } from "../core/diff";
 import { useTools } from "./context";
 import { Icon } from "./Icon";
-
-export interface Painted { state: string; tone: string; word: string; port?: string; ms?: number; error?: string; changes?: number }
 
 export interface BoxData extends Record<string, unknown> {
   n: FlowNode;
