@@ -71,6 +71,7 @@ func RunDirectory(t *testing.T, d Directory) {
 		{"cancelled", s.cancelled, true},
 		{"test_connection", s.testConnection, true},
 		{"lost_reply_anywhere", s.lostReply, d.Target != ""},
+		{"late_first_try", s.lateFirstTry, d.Target != ""},
 		{"lost_reply_of_a_membership", s.lostMembership, d.Target != ""},
 		{"unreachable", s.unreachable, d.Target != ""},
 		{"wrong_password", s.wrongPassword, d.Target != ""},

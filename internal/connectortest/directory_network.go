@@ -47,6 +47,37 @@ func (s suite) lostReply(t *testing.T) {
 	t.Fatalf("still waiting after %d replies", maxReplies)
 }
 
+// lateFirstTry carries out what an earlier try had asked for while the retry is under
+// way, beside each of its exchanges in turn: a busy server does what it was asked for
+// after nobody waits for it any more. Whenever that is, it is our account.
+func (s suite) lateFirstTry(t *testing.T) {
+	link, earlier := NewLink(t, s.Target), s.open(t, Options{})
+	for n := 1; n <= maxReplies; n++ {
+		dir, want := s.open(t, Options{Address: link.Addr}), s.want("tara.")
+		want.Attempted = true
+		var late error
+		landed := false
+		link.Beside(n, func() {
+			landed = true
+			_, late = earlier.EnsureAccount(ctx(t), want)
+		})
+		a, err := dir.EnsureAccount(ctx(t), want)
+		require.NoError(t, err, "the account came beside reply %d", n)
+		if !landed {
+			require.Greater(t, n, 2, "the account came too late each time")
+			return
+		}
+		require.NoError(t, late)
+		require.False(t, a.Existed, "reply %d", n)
+		require.True(t, a.Enabled, "reply %d", n)
+		got, ok, err := dir.FindAccount(ctx(t), connector.Lookup{Stamp: want.Stamp})
+		require.NoError(t, err, "reply %d", n) // two would be a conflict
+		require.True(t, ok)
+		require.Equal(t, a.ID, got.ID)
+	}
+	t.Fatalf("still waiting after %d replies", maxReplies)
+}
+
 func (s suite) lostMembership(t *testing.T) {
 	link := NewLink(t, s.Target)
 	for n := 1; n <= maxReplies; n++ {

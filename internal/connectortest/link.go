@@ -16,6 +16,8 @@ type Link struct {
 	cutAt  int // lose this reply from now; 0 = none
 	seen   int
 	cut    bool
+	beside func() // done before this reply is passed on
+	at     int
 	muted  bool
 	conns  map[net.Conn]bool
 }
@@ -60,6 +62,13 @@ func (k *Link) WasCut() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.cut
+}
+
+// Beside does something while the nth reply from now is on its way; it is done once.
+func (k *Link) Beside(n int, do func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.at, k.seen, k.beside = n, 0, do
 }
 
 // Mute swallows all replies from now on and keeps the connections open.
@@ -141,10 +150,16 @@ func (k *Link) serve(client net.Conn) {
 // reply decides what happens to data from the server.
 func (k *Link) reply(first bool) (pass, keep bool) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if first {
 		k.seen++
 	}
+	if do := k.beside; do != nil && k.seen >= k.at {
+		k.beside = nil
+		k.mu.Unlock()
+		do()
+		k.mu.Lock()
+	}
+	defer k.mu.Unlock()
 	if k.cutAt > 0 && !k.cut && k.seen >= k.cutAt {
 		k.cut = true
 		return false, false

@@ -36,7 +36,7 @@ func (c *conn) EnsureAccount(ctx context.Context, want connector.Ensure) (connec
 		return c.ours(ctx, e, want, err)
 	}
 	if e, err := c.single(ctx, c.set.login, want.Name); err != nil || e != nil {
-		return connector.Account{}, c.taken(e, want, err)
+		return c.named(ctx, e, want, err)
 	}
 	err = c.do(ctx, func(l *goldap.Conn) error { return l.Add(req) })
 	if alreadyThere(err) {
@@ -103,6 +103,15 @@ func (c *conn) reread(ctx context.Context, dn string) (*goldap.Entry, error) {
 	return e, err
 }
 
+// named judges the account that has the name: ours when what an earlier try asked for
+// was carried out after we looked for the mark, else someone else's.
+func (c *conn) named(ctx context.Context, e *goldap.Entry, want connector.Ensure, err error) (connector.Account, error) {
+	if err == nil && e != nil && get(e, c.set.stamp) == want.Stamp {
+		return c.ours(ctx, e, want, nil)
+	}
+	return connector.Account{}, c.taken(e, want, err)
+}
+
 // taken says whose the name is.
 func (c *conn) taken(e *goldap.Entry, want connector.Ensure, err error) error {
 	if err != nil {
@@ -123,7 +132,7 @@ func (c *conn) collision(ctx context.Context, want connector.Ensure, req *goldap
 		return c.ours(ctx, e, want, err)
 	}
 	if e, err := c.single(ctx, c.set.login, want.Name); err != nil || e != nil {
-		return connector.Account{}, c.taken(e, want, err)
+		return c.named(ctx, e, want, err)
 	}
 	return connector.Account{}, c.refusal(ctx, "create an account", req.DN, requested(req), cause)
 }
