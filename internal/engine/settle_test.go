@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -68,4 +69,12 @@ func TestLateDirectory_R08_LooksTwiceBeforeItCreatesAgain(t *testing.T) {
 	// Once before the first intent, and at least twice before the second creation.
 	require.GreaterOrEqual(t, calls["FindAccount"], 3)
 	require.Equal(t, 2, calls["EnsureAccount"])
+	// What it waited for in between is no try, and takes no failed one's place.
+	var tries []string
+	for _, a := range h.until(run.Succeeded).Attempts {
+		if a.Node == "create" {
+			tries = append(tries, fmt.Sprint(a.Number, " ", a.Outcome))
+		}
+	}
+	require.Equal(t, []string{"1 retries", "2 created"}, tries)
 }

@@ -262,7 +262,7 @@ func (k *carrier) take(r stepResult) (postgres.Checkpoint, error) {
 	if k.foresees != nil {
 		k.trial.end(k, r)
 	}
-	tried := k.attempt(r, max(row.Attempts, 1), outcome)
+	tried := k.attempt(r, old.Attempts+1, outcome) // a wait is overwritten by the try that it was for
 	if old.State == "" && row.State == run.StepSucceeded {
 		row.Log = append([]string{}, tried.Log...) // the only try is in the step's own row
 	} else {
