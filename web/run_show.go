@@ -185,13 +185,17 @@ func (s *Server) runStep(d postgres.RunDetail, st postgres.StepRow, who auth.Act
 	if out.Took != "" {
 		out.Mark += " · " + out.Took
 	}
+	tries := 0
 	for _, a := range d.Attempts {
 		if a.Node == st.Node {
+			if a.Outcome != "waits" {
+				tries++
+			}
 			out.Attempts = append(out.Attempts, runs.Attempt{Number: fmt.Sprint(a.Number), When: a.StartedAt.UTC().Format("2 Jan 15:04:05") + " UTC", Took: span(a.EndedAt.Sub(a.StartedAt).Round(time.Millisecond)), Outcome: a.Outcome, Error: a.Error, Log: a.Log})
 		}
 	}
-	if len(out.Attempts) > 1 {
-		out.Mark += fmt.Sprintf(" · %d tries", len(out.Attempts))
+	if tries > 1 {
+		out.Mark += fmt.Sprintf(" · %d tries", tries)
 	}
 	if d.State == run.Failed && st.State == run.StepFailed && !run.HandlesError(d.Content, st.Node) && who.Can(auth.RunOperate) {
 		out.Skip = skipForm(d, n, spec)

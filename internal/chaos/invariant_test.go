@@ -18,6 +18,7 @@ func (w *world) check() {
 	w.checkEvents()
 	w.checkAccounts()
 	w.checkRuns()
+	w.checkHands()
 	w.checkAudit()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,6 +78,14 @@ func (w *world) checkAccounts() {
 		require.Equal(w.t, of[0].Groups, j.Accounts[0].Groups)
 		require.True(w.t, j.Accounts[0].Enabled)
 	}
+}
+
+// succeeded requires that this many runs succeeded, and tells why the others did not.
+func (w *world) succeeded(n int) {
+	w.t.Helper()
+	var others []string
+	require.NoError(w.t, w.db.RawScan(w.t.Context(), &others, `SELECT coalesce(array_agg(id || ' ' || state || ': ' || reason ORDER BY seq), '{}') FROM runs WHERE state <> 'succeeded'`))
+	require.Equal(w.t, n, w.count(`SELECT count(*) FROM runs WHERE state = 'succeeded'`), "runs that succeeded; the others:\n%s", strings.Join(others, "\n"))
 }
 
 // checkRuns: nothing runs without hands, everything ended or is parked with a

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +47,11 @@ type node struct {
 	// the program never does.
 	Shift    time.Duration
 	OwnClock bool
-	Slots    int
+	// Speed is how much faster its clock runs from SIGUSR1 on; it lives by its own then.
+	Speed int
+	Slots int
+	// Beats lets it note in the database that it is there.
+	Beats bool
 	// Settle is how long the directory may hide what was made; 0 is the product's own.
 	Settle time.Duration
 }
@@ -67,7 +72,7 @@ func (n node) run() error {
 	if os.Getenv("JOINERY_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", n.Owner)
 	}
-	now := func() time.Time { return time.Now().Add(n.Shift) }
+	now := n.clock(ctx)
 	sealer, err := secret.NewSealer(key())
 	if err != nil {
 		return err
@@ -96,6 +101,9 @@ func (n node) run() error {
 	var parts sync.WaitGroup
 	parts.Go(func() { e.Run(back) })
 	parts.Go(func() { seal(back, db) })
+	if n.Beats {
+		parts.Go(func() { beat(back, db, n.Owner) })
+	}
 	if !n.OwnClock {
 		parts.Go(func() { db.KeepClock(back) })
 	}
@@ -104,6 +112,29 @@ func (n node) run() error {
 	parts.Wait()
 	_ = pool.Close()
 	return err
+}
+
+// clock gives the node's own clock.
+func (n node) clock(ctx context.Context) func() time.Time {
+	var began atomic.Pointer[time.Time]
+	if n.Speed > 0 {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGUSR1)
+		go func() {
+			select {
+			case <-told:
+				now := time.Now()
+				began.Store(&now)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return func() time.Time {
+		if at := began.Load(); at != nil {
+			return at.Add(n.Shift + time.Duration(n.Speed)*time.Since(*at))
+		}
+		return time.Now().Add(n.Shift)
+	}
 }
 
 func seal(ctx context.Context, db *postgres.DB) {

@@ -49,14 +49,20 @@ type world struct {
 	wrong []string          // broken promises seen while it ran
 	// forgot says that the database lost what it knew of some accounts.
 	forgot bool
+	// journal says that the database notes whose hands each run was in.
+	journal bool
+	// fast says that the nodes' clocks run faster than the database's.
+	fast bool
 }
 
 // newWorld makes a world on a fresh database.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	need(t)
-	app, _ := pgtest.URLs(t)
-	return worldAt(t, app)
+	app, owner := pgtest.URLs(t)
+	w := worldAt(t, app)
+	w.keepJournal(owner)
+	return w
 }
 
 // worldAt makes a world on an empty database.
@@ -100,7 +106,7 @@ func (w *world) connection(key, kind, address string, credentials map[string]str
 	require.NoError(w.t, err)
 	w.live(review.Connection, string(text))
 	for name, value := range credentials {
-		_, err := w.db.SetCredential(w.t.Context(), anna, postgres.NewCredential{Connection: key, Name: name, Value: secret.New(value), Owner: "a@x.example", Purpose: "chaos", ExpiresAt: time.Now().AddDate(0, 1, 0)})
+		_, err := w.db.SetCredential(w.t.Context(), anna, postgres.NewCredential{Connection: key, Name: name, Value: secret.New(value), Owner: "a@x.example", Purpose: "chaos", ExpiresAt: time.Now().AddDate(0, 6, 0)})
 		require.NoError(w.t, err)
 	}
 }
@@ -153,7 +159,7 @@ edges:
 
 // node is a node of this world.
 func (w *world) node(owner string, at ...string) node {
-	return node{URL: w.app, Owner: owner, Outbox: w.outbox, At: at, Settle: time.Second}
+	return node{URL: w.app, Owner: owner, Outbox: w.outbox, At: at, Settle: time.Second, Beats: w.journal}
 }
 
 // send delivers one signed event to a node once and gives the status; 0 when
@@ -189,8 +195,11 @@ func (w *world) hire(id string, to func() string) {
 	w.deliver("hired-"+id, "worker.hired", id, to)
 }
 
+// patience is a sender's: while the database is too slow, each delivery is told 503.
+const patience = 4 * pgtest.Hang
+
 func (w *world) deliver(key, kind, id string, to func() string) {
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		switch status := w.send(to(), key, kind, id); {
 		case status/100 == 2:
 			return
@@ -199,7 +208,7 @@ func (w *world) deliver(key, kind, id string, to func() string) {
 			return
 		}
 	}
-	w.blame("the event %s was not taken within two minutes", key)
+	w.blame("the event %s was not taken within %s", key, patience)
 }
 
 func (p *process) at() string { return p.url }
