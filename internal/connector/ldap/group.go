@@ -110,6 +110,10 @@ func (c *conn) EnsureMember(ctx context.Context, group, account string) (bool, e
 		}
 	}
 	err = c.do(ctx, func(l *goldap.Conn) error { return l.Modify(req) })
+	if alreadyGone(err) && len(req.Changes) > 1 {
+		req.Changes = req.Changes[:1] // somebody else came in meanwhile and took the placeholder out
+		err = c.do(ctx, func(l *goldap.Conn) error { return l.Modify(req) })
+	}
 	if goldap.IsErrorAnyOf(err, goldap.LDAPResultAttributeOrValueExists, goldap.LDAPResultEntryAlreadyExists) {
 		return false, nil
 	}
