@@ -18,7 +18,7 @@ func (s *Server) bulkIndex(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	flows, _, err := s.DB.Artifacts(c.UserContext(), "flow", "", "", 200)
+	flows, err := s.DB.FlowChoices(c.UserContext())
 	if err != nil {
 		return err
 	}

@@ -42,9 +42,6 @@ func (s *Server) guard(r route) fiber.Handler {
 		if !who.Can(r.needs) {
 			return fault.New(fault.Forbidden, "Your roles do not allow this. It needs the permission %s; an administrator can give you a role that has it.", r.needs)
 		}
-		if !bearer && who.UserID != "" {
-			s.countAhead(c, who)
-		}
 		return r.act(c, who)
 	}
 }
@@ -79,7 +76,7 @@ func (s *Server) signedIn(c *fiber.Ctx) (auth.Actor, error) {
 	if token == "" {
 		return auth.Actor{}, fault.New(fault.Unauthenticated, "Sign in first.")
 	}
-	session, err := s.DB.ActorBySession(c.UserContext(), token, s.address(c))
+	session, err := s.session(c, token)
 	if err != nil {
 		return auth.Actor{}, err
 	}
@@ -87,6 +84,19 @@ func (s *Server) signedIn(c *fiber.Ctx) (auth.Actor, error) {
 	c.Locals(keySession, session)
 	c.Locals(keyToken, token)
 	return session.Actor, nil
+}
+
+// session finds a session, and where a whole page will be shown also what its
+// navigation counts.
+func (s *Server) session(c *fiber.Ctx, token string) (postgres.Session, error) {
+	if c.Method() != fiber.MethodGet || c.Get("HX-Request") != "" || strings.HasPrefix(c.Path(), "/api/") {
+		return s.DB.ActorBySession(c.UserContext(), token, s.address(c))
+	}
+	session, waits, err := s.DB.ActorAndWaiting(c.UserContext(), token, s.address(c))
+	if err == nil {
+		c.Locals(keyWaiting, waits)
+	}
+	return session, err
 }
 
 func sessionOf(c *fiber.Ctx) postgres.Session {

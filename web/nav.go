@@ -76,17 +76,8 @@ func (s *Server) navigation(c *fiber.Ctx, who auth.Actor, current string) []layo
 	return out
 }
 
-// keyWaiting is where the counts of the navigation are awaited.
+// keyWaiting is where the counts of the navigation are, when they came with the session.
 const keyWaiting = "waiting"
-
-// countAhead begins to count what waits for people while the page is made.
-func (s *Server) countAhead(c *fiber.Ctx, who auth.Actor) {
-	if c.Method() != fiber.MethodGet || c.Get("HX-Request") != "" || strings.HasPrefix(c.Path(), "/api/") || !decides(who) {
-		return
-	}
-	ctx := c.UserContext()
-	c.Locals(keyWaiting, alongside(func() (postgres.Waiting, error) { return s.DB.Waiting(ctx) }))
-}
 
 // decides reports whether anything can wait for a person.
 func decides(who auth.Actor) bool { return who.Can(auth.ReviewDecide) || who.Can(auth.SignoffDecide) }
@@ -97,8 +88,7 @@ func (s *Server) waiting(c *fiber.Ctx, who auth.Actor) postgres.Waiting {
 	if !decides(who) {
 		return postgres.Waiting{}
 	}
-	if ahead, ok := c.Locals(keyWaiting).(func() (postgres.Waiting, error)); ok {
-		n, _ := ahead()
+	if n, ok := c.Locals(keyWaiting).(postgres.Waiting); ok {
 		return n
 	}
 	n, _ := s.DB.Waiting(c.UserContext())

@@ -22,16 +22,7 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 	if state != "" {
 		f.States = []run.State{run.State(state)}
 	}
-	ctx := c.UserContext()
-	choice := alongside(func() ([]postgres.Artifact, error) {
-		flows, _, err := s.DB.Artifacts(ctx, "flow", "", "", 200)
-		return flows, err
-	})
-	rows, next, err := s.DB.Runs(ctx, f)
-	if err != nil {
-		return err
-	}
-	flows, err := choice()
+	rows, next, flows, err := s.DB.RunsAndFlows(c.UserContext(), f)
 	if err != nil {
 		return err
 	}
@@ -40,7 +31,7 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 	return s.show(c, who, frame{Title: "Runs"}, settings.List(p))
 }
 
-func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next string, flows []postgres.Artifact) settings.ListPage {
+func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next string, flows []postgres.FlowChoice) settings.ListPage {
 	q := url.Values{}
 	state := ""
 	if len(f.States) == 1 {
@@ -108,7 +99,7 @@ func stateField(state string) ui.Field {
 	return f
 }
 
-func flowField(key string, flows []postgres.Artifact) ui.Field {
+func flowField(key string, flows []postgres.FlowChoice) ui.Field {
 	f := ui.Field{Name: "flow", Label: "Flow", Input: "select", Options: []ui.Option{{Label: "Any flow"}}}
 	for _, a := range flows {
 		f.Options = append(f.Options, ui.Option{Value: a.Key, Label: a.Name, Selected: a.Key == key})

@@ -60,6 +60,48 @@ func scanRun(row pgx.CollectableRow) (RunRow, error) {
 
 // Runs lists runs, newest first.
 func (db *DB) Runs(ctx context.Context, f RunFilter) (page []RunRow, next string, err error) {
+	sql, args := runsSQL(f)
+	rows, err := db.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, "", asFault(fmt.Errorf("list runs: %w", err))
+	}
+	return runPage(rows, f)
+}
+
+// RunsAndFlows lists runs, and the flows that a list may be narrowed to, in one question.
+func (db *DB) RunsAndFlows(ctx context.Context, f RunFilter) (page []RunRow, next string, flows []FlowChoice, err error) {
+	sql, args := runsSQL(f)
+	q := &pgx.Batch{}
+	q.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		page, next, err = runPage(rows, f)
+		return err
+	})
+	q.Queue(flowChoices).Query(func(rows pgx.Rows) (err error) {
+		flows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FlowChoice])
+		return err
+	})
+	if err := db.pool.SendBatch(ctx, q).Close(); err != nil {
+		return nil, "", nil, asFault(fmt.Errorf("list runs and flows: %w", err))
+	}
+	return page, next, flows, nil
+}
+
+// FlowChoice is a flow that a list may be narrowed to.
+type FlowChoice struct{ Key, Name string }
+
+const flowChoices = `SELECT key, name FROM artifacts WHERE kind = 'flow' ORDER BY key LIMIT 200`
+
+// FlowChoices lists the flows that a list may be narrowed to.
+func (db *DB) FlowChoices(ctx context.Context) ([]FlowChoice, error) {
+	rows, err := db.pool.Query(ctx, flowChoices)
+	if err != nil {
+		return nil, asFault(fmt.Errorf("list flows: %w", err))
+	}
+	flows, err := pgx.CollectRows(rows, pgx.RowToStructByPos[FlowChoice])
+	return flows, asFault(err)
+}
+
+func runsSQL(f RunFilter) (string, []any) {
 	limit := pageSize(f.Limit)
 	states := []string{}
 	for _, s := range f.States {
@@ -107,15 +149,15 @@ func (db *DB) Runs(ctx context.Context, f RunFilter) (page []RunRow, next string
 			CROSS JOIN LATERAL (%[4]s WHERE r.id = z.id) x ORDER BY z.id DESC`,
 			matching(n), n+2, where, runSQL, n-1)
 	}
-	rows, err := db.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, "", asFault(fmt.Errorf("list runs: %w", err))
-	}
+	return sql, args
+}
+
+func runPage(rows pgx.Rows, f RunFilter) (page []RunRow, next string, err error) {
 	page, err = pgx.CollectRows(rows, scanRun)
 	if err != nil {
 		return nil, "", asFault(fmt.Errorf("list runs: %w", err))
 	}
-	if len(page) > limit {
+	if limit := pageSize(f.Limit); len(page) > limit {
 		page = page[:limit]
 		next = page[limit-1].ID
 	}

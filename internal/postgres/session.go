@@ -23,20 +23,32 @@ type Session struct {
 // time, so a change of them counts at once. Sessions live by the database's clock:
 // a node whose own clock is wrong lengthens none.
 func (db *DB) ActorBySession(ctx context.Context, token, address string) (Session, error) {
+	s, _, err := db.session(ctx, token, address, []string{})
+	return s, err
+}
+
+// ActorAndWaiting gives with the person what waits for people, counted in the same
+// question where the person's roles let them decide any of it.
+func (db *DB) ActorAndWaiting(ctx context.Context, token, address string) (Session, Waiting, error) {
+	return db.session(ctx, token, address, deciders())
+}
+
+func (db *DB) session(ctx context.Context, token, address string, count []string) (s Session, w Waiting, err error) {
 	if len(token) != 43 {
-		return Session{}, noSession()
+		return s, w, noSession()
 	}
-	var s Session
 	var roles []string
 	var note bool
-	err := db.pool.QueryRow(ctx, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at < now() - interval '1 minute' FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.id_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2) AND u.active`, digest(token), sessionIdle.Seconds()).
-		Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &note)
+	err = db.pool.QueryRow(ctx, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at < now() - interval '1 minute',
+			CASE WHEN u.roles && $3::text[] THEN `+openReviews+` ELSE 0 END, CASE WHEN u.roles && $3::text[] THEN `+openExceptions+` ELSE 0 END
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.id_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2) AND u.active`, digest(token), sessionIdle.Seconds(), count).
+		Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &note, &w.Reviews, &w.Exceptions)
 	if err == pgx.ErrNoRows {
-		return Session{}, noSession()
+		return Session{}, Waiting{}, noSession()
 	}
 	if err != nil {
-		return Session{}, asFault(fmt.Errorf("find session: %w", err))
+		return Session{}, Waiting{}, asFault(fmt.Errorf("find session: %w", err))
 	}
 	s.Actor.Kind, s.Actor.UserID, s.Actor.Roles, s.Actor.Address = auth.User, s.Actor.ID, rolesOf(roles), address
 	if note {
@@ -44,7 +56,17 @@ func (db *DB) ActorBySession(ctx context.Context, token, address string) (Sessio
 			db.log.Warn("noting a session's use failed", "err", err)
 		}
 	}
-	return s, nil
+	return s, w, nil
+}
+
+// deciders are the roles that may decide something that waits.
+func deciders() (out []string) {
+	for _, r := range auth.Roles() {
+		if a := (auth.Actor{UserID: "-", Roles: []auth.Role{r}}); a.Can(auth.ReviewDecide) || a.Can(auth.SignoffDecide) {
+			out = append(out, string(r))
+		}
+	}
+	return out
 }
 
 func noSession() error { return fault.New(fault.Unauthenticated, "Sign in first.") }
