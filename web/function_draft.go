@@ -27,10 +27,12 @@ type functionDraft struct {
 	milliseconds, memory, calls    string
 	cases                          []functionCase
 	sheets                         functionSheets
-	sample                         functionSample
-	compare                        string // the number of the revision to compare with
-	message                        string
-	base                           int
+	// apart says that answers and plans have tables of their own, not a column of the tests.
+	apart   bool
+	sample  functionSample
+	compare string // the number of the revision to compare with
+	message string
+	base    int
 }
 
 // functionCase is one case as the texts of its form.
@@ -57,7 +59,7 @@ func functionDraftOf(raw []byte, base int) (functionDraft, error) {
 	if len(c.Cases) > 0 { // a try begins with what the first case has
 		d.sample = functionSample{input: d.cases[0].input, stubs: d.cases[0].stubs, now: d.cases[0].now}
 	}
-	d.sheets = noSheets()
+	d.sheets, d.apart = noSheets(), true
 	d.tabulate(inputSheet, outputSheet, testSheet)
 	return d, nil
 }

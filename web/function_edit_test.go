@@ -209,10 +209,13 @@ func TestFunctionEditor_SavesByItself(t *testing.T) {
 	f.Set("source", "return function(input)\n  oops(\nend")
 	save(200)
 	require.Equal(t, 2, saved.Revision, "nothing changed")
-	f.Set("t.tests.c0.stubs", "- [")
+	f.Set("grants", "directory:corp:names.taken")
+	f["r.answers"] = []string{"n0"}
+	f.Set("t.answers.n0.answer", "yes")
 	save(422)
-	require.Equal(t, "t.tests.c0.stubs", saved.Problems[0].Field)
-	f.Set("t.tests.c0.stubs", "")
+	require.Equal(t, "t.answers.n0.test", saved.Problems[0].Field)
+	f.Del("r.answers")
+	f.Set("grants", "")
 
 	var judged functionJudged
 	judge := func(op string) {

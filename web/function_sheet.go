@@ -204,27 +204,57 @@ func (d *functionDraft) postedSheets(c *fiber.Ctx, rows []string, cells map[stri
 		d.sheets.tables[key] = postedRows(f, rows, cells)
 		d.setSchema(key, d.sheets.schema(key))
 	}
+	d.apart = d.sheets.written[testSheet] || c.FormValue("as."+answerSheet) == "table" // a page that is older has them as columns
 	if !d.sheets.written[testSheet] {
 		d.cases = nil
 		f := d.testColumns(namedColumns(rows, cells))
 		d.sheets.tables[testSheet] = postedRows(f, rows, cells)
+		if d.apart {
+			for _, s := range callSheets() {
+				d.sheets.tables[s.key] = postedRows(postedCalls(s), rows, cells)
+			}
+		}
 		d.readTests(f)
+		d.tooMany(rows)
 		d.withColumns()
+	}
+}
+
+// tooMany says of the tables whose rows were not all taken.
+func (d *functionDraft) tooMany(rows []string) {
+	for _, key := range []string{testSheet, answerSheet, planSheet} {
+		n := 0
+		for _, r := range rows {
+			if strings.HasPrefix(r, key+".") {
+				n++
+			}
+		}
+		if n > maxSheetRows {
+			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: key, Detail: fmt.Sprintf("This table takes up to %d rows, and %d were sent.", maxSheetRows, n)})
+		}
 	}
 }
 
 func postedRows(f form.Field, rows []string, cells map[string]string) (out []draftRow) {
 	for _, r := range rows {
-		if id, ok := strings.CutPrefix(r, f.Key+"."); ok && len(out) < 500 {
+		if id, ok := strings.CutPrefix(r, f.Key+"."); ok && len(out) < maxSheetRows {
 			out = append(out, postedRow(f, id, cells))
 		}
 	}
 	return out
 }
 
-// withColumns gives the tests' table the columns of the form as it is.
+// withColumns gives the tests' tables the columns of the form as it is.
 func (d *functionDraft) withColumns() {
 	d.sheets.spec.Fields = append(d.sheets.spec.Fields[:2:2], d.testColumns(nil))
+	if !d.apart {
+		return
+	}
+	for _, s := range callSheets() {
+		if f, ok := d.callTable(s); ok {
+			d.sheets.spec.Fields = append(d.sheets.spec.Fields, f)
+		}
+	}
 }
 
 func (d *functionDraft) schemaText(key string) string {
@@ -270,6 +300,9 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 			return "", false
 		}
 		if how == "yaml" {
+			if key == testSheet && d.unreadCalls() {
+				return "The tests stay as a table: what is wrong in the rows below would be lost. Mend or remove them first.", true
+			}
 			d.sheets.written[key] = true
 			return "", true
 		}
@@ -278,10 +311,18 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 		}
 		return "", true
 	}
+	var before []string
+	for _, r := range d.sheets.tables[testSheet] {
+		before = append(before, r.id)
+	}
+	chosen := d.sheets.selected[testSheet]
 	if wrong, ok = d.sheets.act(op, pasted); !ok || wrong != "" {
 		return wrong, ok
 	}
 	d.sheets.wrong = nil
+	if key, _, _ = strings.Cut(key, ":"); key == testSheet && d.apart {
+		d.follow(before, chosen, verb == "dup")
+	}
 	for _, k := range []string{inputSheet, outputSheet} {
 		if !d.sheets.written[k] {
 			d.setSchema(k, d.sheets.schema(k))
@@ -314,15 +355,28 @@ func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p 
 		return nil
 	}
 	d.withColumns()
-	f := d.sheets.spec.Fields[2]
-	for _, c := range f.Columns {
-		p.TestColumns += c.Key + " "
+	for _, f := range d.sheets.spec.Fields[2:] {
+		p.TestColumns += f.Key + ": "
+		for _, c := range f.Columns {
+			p.TestColumns += c.Key + " "
+			if c.Key == callColumn || c.Key == connectionColumn { // what can be chosen follows from the grants
+				for _, o := range c.Options {
+					p.TestColumns += "(" + o.Label + ") "
+				}
+			}
+		}
+		t, err := s.policyTable(c, d.sheets.policyDraft, f, at, p.ReadOnly)
+		if err != nil {
+			return err
+		}
+		if f.Key == testSheet {
+			p.TestTable = &t
+			continue
+		}
+		refer(&t)
+		p.TestMore = append(p.TestMore, t)
 	}
-	t, err := s.policyTable(c, d.sheets.policyDraft, f, at, p.ReadOnly)
-	if err != nil {
-		return err
-	}
-	p.TestTable = &t
+	p.Apart = d.apart
 	return nil
 }
 
@@ -336,6 +390,12 @@ func (d functionDraft) sheetProblems(all []fault.Problem) []fault.Problem {
 		case path == "manifest.input", path == "manifest.output":
 			path = strings.TrimPrefix(path, "manifest.")
 		case parts[0] == "cases" && len(parts) > 1:
+			if len(parts) > 2 {
+				if key, row, column, ok := d.callPlace(parts[1], strings.Join(parts[2:], ".")); ok {
+					path = fmt.Sprintf("%s.%d.%s", key, row, column)
+					break
+				}
+			}
 			column := "name"
 			if len(parts) > 2 {
 				column = d.testColumn(parts[2])
@@ -355,6 +415,11 @@ func (d functionDraft) cellOf(path string) string {
 		column = parts[2]
 	}
 	if key == "cases" {
+		if len(parts) > 2 {
+			if key, row, column, ok := d.callPlace(parts[1], parts[2]); ok && !d.sheets.written[testSheet] {
+				return "t." + key + "." + d.sheets.tables[key][row].id + "." + column
+			}
+		}
 		if key = testSheet; len(parts) > 2 {
 			column = d.testColumn(parts[2])
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"joinery/internal/author"
 	"joinery/internal/fault"
 	"joinery/internal/form"
 )
@@ -47,15 +46,17 @@ func (d *functionDraft) testColumns(posted []string) form.Field {
 		f.Help = "List the fields of input and output above: each is a column here."
 	}
 	f.Columns = append(f.Columns, form.Field{Key: "error", Label: "or ends with", Kind: form.Text, Placeholder: "no-department", Help: "The kind given to fail, or a part of the sentence."})
-	grants := strings.Join(d.grants, "\n")
 	for _, one := range []struct {
 		column form.Field
 		needed bool
 	}{
-		{form.Field{Key: "stubs", Label: "Answers to its questions", Kind: form.LongText, Placeholder: "- {call: directory.group_exists, answer: true}", Help: "In the order they are looked at; one without args answers any."}, strings.Contains(d.source, "directory.") || strings.Contains(d.source, "hris.") || grants != ""},
-		{form.Field{Key: "plan", Label: "Plans", Kind: form.LongText, Placeholder: "- {do: plan.add_group, args: [corp-ldap, sales]}", Help: "In order. Empty: nothing."}, strings.Contains(d.source, "plan.") || slices.ContainsFunc(d.grants, author.Writes)},
+		{form.Field{Key: "stubs", Label: "Answers to its questions", Kind: form.LongText, Placeholder: "- {call: directory.group_exists, answer: true}", Help: "In the order they are looked at; one without args answers any."}, d.asksSystems()},
+		{form.Field{Key: "plan", Label: "Plans", Kind: form.LongText, Placeholder: "- {do: plan.add_group, args: [corp-ldap, sales]}", Help: "In order. Empty: nothing."}, d.plansChanges()},
 		{form.Field{Key: "now", Label: "Moment", Kind: form.Text, Placeholder: "2026-12-01T12:00:00Z"}, strings.Contains(d.source, "run.")},
 	} {
+		if d.apart && one.column.Key != "now" {
+			continue // they have tables of their own
+		}
 		if one.needed || slices.Contains(used, one.column.Key) {
 			f.Columns = append(f.Columns, one.column)
 		}
@@ -134,6 +135,9 @@ func (d *functionDraft) readTests(f form.Field) {
 		}
 		d.cases = append(d.cases, k)
 	}
+	if d.apart {
+		d.readCalls()
+	}
 }
 
 // values writes the cells of one side of a test as YAML.
@@ -198,7 +202,10 @@ func valueCell(v any, isText bool) (string, bool) {
 func (d *functionDraft) readCases() string {
 	var rows []draftRow
 	for _, k := range d.cases {
-		r := draftRow{id: k.id, cells: map[string]string{"name": k.name, "now": k.now, "stubs": k.stubs, "plan": k.plan, "error": k.failure}}
+		r := draftRow{id: k.id, cells: map[string]string{"name": k.name, "now": k.now, "error": k.failure}}
+		if !d.apart {
+			r.cells["stubs"], r.cells["plan"] = k.stubs, k.plan
+		}
 		for _, side := range []struct{ prefix, text, schema string }{{inColumn, k.input, d.input}, {outColumn, k.output, d.output}} {
 			values := map[string]any{}
 			if why := formYAML(side.text, &values, "one field a line"); why != "" {
@@ -218,6 +225,11 @@ func (d *functionDraft) readCases() string {
 			return "The test " + k.name + " expects nothing yet."
 		}
 		rows = append(rows, r)
+	}
+	if d.apart {
+		if why := d.tellCalls(); why != "" {
+			return why
+		}
 	}
 	d.sheets.tables[testSheet] = rows
 	return ""

@@ -44,6 +44,30 @@ function stay(sheet, { row, column }) {
   (inputOf(near?.querySelector(column ? `[data-col="${column}"]` : "[data-col]")) ?? sheet.querySelector("[data-tool=add]"))?.focus();
 }
 
+// A cell with data-ref names a row of another table of the form by its id. These rows go where that row goes.
+const referring = (row) => {
+  const sheet = sheetOf(row);
+  const cells = sheet.closest("form")?.querySelectorAll(`.cell[data-ref="${sheet.dataset.sheet}"]`) ?? [];
+  return [...cells].filter((cell) => inputOf(cell).value === row.dataset.row).map(rowOf);
+};
+
+// refer offers in those cells the rows that there are, by what their first cells say.
+function refer(form) {
+  const offers = new Map();
+  for (const cell of form?.querySelectorAll(".cell[data-ref]") ?? []) {
+    const of = cell.dataset.ref;
+    if (!offers.has(of)) {
+      const sheet = form.querySelector(`[data-sheet="${of}"]`);
+      offers.set(of, sheet ? rowsOf(sheet).map((row, i) => [row.dataset.row, inputOf(row.querySelector("[data-col]")).value.trim() || `Row ${i + 1}`]) : []);
+    }
+    const select = inputOf(cell), value = select.value;
+    const all = [...offers.get(of)];
+    if (!all.some(([id]) => id === value)) all.unshift([value, value ? select.selectedOptions[0].text : "—"]);
+    if (all.length === select.options.length && all.every(([id, text], i) => select.options[i].value === id && select.options[i].text === text)) continue;
+    select.replaceChildren(...all.map(([id, text]) => new Option(text, id, false, id === value)));
+  }
+}
+
 // changed numbers the rows anew and tells the page that the form is another one now.
 export function changed(sheet, said) {
   const rows = rowsOf(sheet);
@@ -58,6 +82,7 @@ export function changed(sheet, said) {
   sheet.querySelector("[data-count]").textContent = rows.length === 1 ? "1 row" : `${rows.length} rows`;
   const none = sheet.querySelector("[data-none]");
   if (none) none.hidden = rows.length > 0;
+  refer(sheet.closest("form"));
   sheet.closest("form")?.dispatchEvent(new CustomEvent("joinery:changed", { bubbles: true, detail: { sheet: sheet.dataset.sheet } }));
   if (said) announce(said);
 }
@@ -86,6 +111,10 @@ function chosen(sheet) {
 
 function add(sheet, after, focusColumn) {
   const row = blankRow(sheet);
+  for (const cell of row.querySelectorAll("[data-ref]")) {
+    const above = after && inputOf(after.querySelector(`[data-col="${cell.dataset.col}"]`)); // most often the next one is about the same
+    if (above?.value) setValue(inputOf(cell), above.value);
+  }
   insert(sheet, [row], after ? after.nextSibling : null);
   remember(sheet, () => { row.remove(); return null; });
   changed(sheet, "Row added");
@@ -97,11 +126,14 @@ function add(sheet, after, focusColumn) {
 
 function remove(sheet, rows) {
   if (rows.length === 0) return announce("Select the rows first");
-  const places = rows.map((row) => [row, row.nextSibling]);
+  const also = rows.flatMap(referring), others = new Set(also.map(sheetOf));
+  const places = [...rows, ...also].map((row) => [row, row.parentNode, row.nextSibling]);
   const at = placeOf(sheet, rows.includes(rowOf(document.activeElement)) ? document.activeElement : rows[0]);
-  for (const row of rows) row.remove();
+  for (const [row] of places) row.remove();
+  for (const other of others) changed(other);
   remember(sheet, () => {
-    for (const [row, before] of places.toReversed()) sheet.querySelector("[data-rows]").insertBefore(row, before);
+    for (const [row, body, before] of places.toReversed()) body.insertBefore(row, before);
+    for (const other of others) changed(other);
     return inputOf(places[0][0].querySelector("[data-col]"));
   });
   changed(sheet, rows.length === 1 ? "Row removed" : `${rows.length} rows removed`);
@@ -127,13 +159,29 @@ const valueOf = (input) => (input.type === "checkbox" ? String(input.checked) : 
 
 function duplicate(sheet, rows) {
   if (rows.length === 0) return announce("Select the rows first");
-  const twins = rows.map((row) => {
-    const twin = blankRow(sheet);
+  const twinOf = (of, row) => {
+    const twin = blankRow(of);
     for (const cell of row.querySelectorAll("[data-col]")) setValue(inputOf(twin.querySelector(`[data-col="${cell.dataset.col}"]`)), valueOf(inputOf(cell)));
+    suit(twin);
     return twin;
-  });
+  };
+  const twins = rows.map((row) => twinOf(sheet, row)), also = [];
   insert(sheet, twins, rows.at(-1).nextSibling);
-  remember(sheet, () => { for (const twin of twins) twin.remove(); return inputOf(rows[0].querySelector("[data-col]")); });
+  rows.forEach((row, i) => {
+    for (const one of referring(row)) {
+      const other = sheetOf(one), twin = twinOf(other, one);
+      for (const cell of twin.querySelectorAll(`[data-ref="${sheet.dataset.sheet}"]`)) setValue(inputOf(cell), twins[i].dataset.row);
+      insert(other, [twin], null);
+      also.push([twin, other]);
+    }
+  });
+  const others = new Set(also.map(([, other]) => other));
+  for (const other of others) changed(other);
+  remember(sheet, () => {
+    for (const twin of [...twins, ...also.map(([twin]) => twin)]) twin.remove();
+    for (const other of others) changed(other);
+    return inputOf(rows[0].querySelector("[data-col]"));
+  });
   changed(sheet, twins.length === 1 ? "Row duplicated" : `${twins.length} rows duplicated`);
   inputOf(twins[0].querySelector("[data-col]"))?.focus();
 }
@@ -410,6 +458,8 @@ function listen() {
   });
   document.addEventListener("input", (event) => {
     const sheet = cellOf(event.target) && sheetOf(event.target);
-    if (sheet) sheet.dataset.typed = "yes";
+    if (!sheet) return;
+    sheet.dataset.typed = "yes";
+    refer(sheet.closest("form"));
   });
 }

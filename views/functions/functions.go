@@ -71,7 +71,11 @@ type EditPage struct {
 	MoreGrants                            ui.Field
 	GrantNotes                            []ui.Notice
 	// TestTable are the tests as a table, with its columns; nil where each is written as YAML.
-	TestTable     *policies.Table
+	TestTable *policies.Table
+	// TestMore are the tables of what systems answer and of what shall be planned; Apart says
+	// that these have tables, even where none is needed yet.
+	TestMore      []policies.Table
+	Apart         bool
 	TestColumns   string
 	Cases         []Case
 	CaseBlank     Case

@@ -100,7 +100,9 @@ type Cell struct {
 	// ShowColumn and ShowIn (values joined by a space) say with what in another cell of
 	// the row this one counts; Off that it does not now.
 	ShowColumn, ShowIn string
-	Off                bool
+	// Ref is the table whose rows this cell names, by their ids.
+	Ref string
+	Off bool
 }
 
 // Case is one test.
