@@ -95,6 +95,10 @@ func TestDemo_FunctionEditor(t *testing.T) {
 	b.key("Tab", 0)
 	require.False(t, eval[bool](b, `document.activeElement.classList.contains("code-host")`), "Tab left the code")
 
+	// What systems answer in a test, and what it expects to be planned.
+	typed("return function(input)\n  local group = \"dept-\" .. text.slug(input.department)\n  if directory.group_exists(\"demo-scim\", group) then\n    plan.add_group(\"demo-scim\", group)\n    plan.set(\"demo-scim\", \"title\", \"42\")\n  end\n  return {group = group}\nend\n")
+	b.answerByKeys()
+
 	// A reload just after typing loses nothing.
 	typed("-- typed just now\nreturn function(input) return {} end\n")
 	b.visit("/functions/department-group")
@@ -119,4 +123,86 @@ func TestDemo_FunctionEditor(t *testing.T) {
 	b.says("Written in the editor")
 	b.clean()
 	other.clean()
+}
+
+// answerByKeys fills in what a system answers in a test and what the test expects to be
+// planned: rows whose choices follow from what is granted, with keys alone.
+func (b *tab) answerByKeys() {
+	b.t.Helper()
+	for _, grant := range []string{"groups.find", "groups.add", "accounts.set"} {
+		eval[bool](b, fmt.Sprintf(`(document.querySelector('input[name=grant][value="directory:demo-scim:%s"]').click(), true)`, grant))
+	}
+	b.until("both tables", `document.querySelector("[data-sheet=answers] [data-tool=add]") !== null && document.querySelector("[data-sheet=plans] template").innerHTML.includes("plan.add_group</option>")`)
+	cell := func(sheet string, row int, column string) string {
+		return fmt.Sprintf(`document.querySelectorAll("[data-sheet=%s] [data-rows] [data-row]")[%d]?.querySelector('[data-col="%s"]')?.querySelector("textarea, select")`, sheet, row, column)
+	}
+	value := func(sheet string, row int, column, want string) {
+		b.t.Helper()
+		b.until(fmt.Sprintf("%s in row %d of %s", column, row, sheet), cell(sheet, row, column)+fmt.Sprintf(`?.value === %q`, want))
+	}
+	results := func(text string) {
+		b.t.Helper()
+		b.key("Enter", ctrl)
+		b.until(text, fmt.Sprintf(`document.querySelector("[data-results]").innerText.includes(%q)`, text))
+	}
+	rows := func(sheet string, n int) {
+		b.t.Helper()
+		b.until(fmt.Sprintf("%d rows of %s", n, sheet), fmt.Sprintf(`document.querySelectorAll("[data-sheet=%s] [data-rows] [data-row]").length === %d`, sheet, n))
+	}
+
+	// What goes without saying is chosen; the answer and what is asked about are not.
+	eval[bool](b, `(document.querySelector("[data-sheet=answers] [data-tool=add]").focus(), true)`)
+	b.key("Enter", 0)
+	b.at("the first cell", `e.closest("[data-col]").dataset.col === "test"`)
+	value("answers", 0, "call", "directory.group_exists")
+	value("answers", 0, "connection", "demo-scim")
+	b.goTo("cell answers 0 answer")
+	b.types("yes")
+	b.until("what is missing is told", `document.querySelector("[data-sheet=answers] [data-col=arg1] .error")?.innerText.includes("Write the group of directory.group_exists")`)
+	b.expect = append(b.expect, "422") // it is not saved before it can be read
+	b.look("function-answer-missing")
+	b.backTo("cell answers 0 arg1")
+	b.types("dept-sales-emea")
+	results("1 of 1 fail")
+	b.says("which no one expected")
+
+	eval[bool](b, `(document.querySelector("[data-sheet=plans] [data-tool=add]").focus(), true)`)
+	b.key("Enter", 0)
+	b.goTo("cell plans 0 call")
+	b.types("plan.add")
+	b.goTo("cell plans 0 arg1")
+	b.types("dept-sales-emea")
+	b.key("Enter", 0) // the next row is about the same test
+	value("plans", 1, "test", "c0")
+	b.types("title")
+	b.backTo("cell plans 1 call")
+	b.types("plan.set")
+	b.goTo("cell plans 1 arg2")
+	b.types(`"42"`)
+	results("1 test passes")
+	b.until("kept", `document.querySelector("[data-state]").textContent.includes("Saved as revision")`)
+	b.everySize("function-answers")
+
+	// A copy of a test has copies of them, and they go when it goes.
+	eval[bool](b, `(document.querySelector('[name="t.tests.c0.name"]').focus(), true)`)
+	b.key("ArrowDown", alt|shift)
+	rows("answers", 2)
+	rows("plans", 4)
+	b.types("the same again")
+	b.until("its name to choose", cell("plans", 3, "test")+`?.selectedOptions[0].text === "the same again"`)
+	results("2 tests pass")
+	b.key("Delete", alt)
+	rows("answers", 1)
+	b.key("z", ctrl)
+	rows("plans", 4)
+	b.key("Delete", alt)
+	rows("plans", 2)
+	results("1 test passes")
+	b.until("kept", `document.querySelector("[data-state]").textContent.includes("Saved as revision")`)
+	b.visit("/functions/department-group")
+	b.until("the editor", `document.querySelector("form[data-function]").dataset.ready === "yes"`)
+	value("answers", 0, "answer", "yes")
+	value("plans", 1, "arg2", `"42"`)
+	eval[bool](b, `(document.querySelector('[name="t.tests.c0.name"]').focus(), true)`)
+	results("1 test passes")
 }

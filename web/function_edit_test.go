@@ -47,6 +47,11 @@ func TestFunctionForm_KeepsWhatItShows(t *testing.T) {
 			}
 		}
 		require.False(t, d.sheets.written[testSheet], c.Key)
+		for _, key := range []string{answerSheet, planSheet} {
+			for _, r := range d.sheets.tables[key] {
+				require.Empty(t, r.cells[wholeColumn], c.Key)
+			}
+		}
 		if f, ok := d.sheets.table(testSheet); ok {
 			d.cases = nil
 			d.readTests(f)

@@ -334,6 +334,21 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 	return "", true
 }
 
+// besideManifest is the room for the columns of a table beside the manifest, on a screen
+// of 1440 px, in px.
+const besideManifest = 666
+
+// sheetWidth is what the columns of a table take at least, in px.
+func sheetWidth(f form.Field) int {
+	width := 0
+	for _, c := range f.Columns {
+		if width += leastWidth(cellClass(c)); c.Kind == form.Select && c.Required {
+			width += 40 // as the stylesheet of the page has it
+		}
+	}
+	return width
+}
+
 // sheetsView are the tables as the page shows them.
 func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p *functions.EditPage, written map[string]ui.Field) error {
 	at := placed(d.sheets.policyDraft, d.sheetProblems(v.problems))
@@ -369,6 +384,7 @@ func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p 
 		if err != nil {
 			return err
 		}
+		t.Many = sheetWidth(f) > besideManifest
 		if f.Key == testSheet {
 			p.TestTable = &t
 			continue

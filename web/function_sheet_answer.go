@@ -141,7 +141,7 @@ func (d *functionDraft) testChoice() form.Field {
 
 // callChoice offers what is granted first.
 func (d *functionDraft) callChoice(calls []luavm.Func) form.Field {
-	f := form.Field{Key: callColumn, Label: "Call", Kind: form.Select}
+	f := form.Field{Key: callColumn, Label: "Call", Kind: form.Select, Required: true}
 	var rest []form.Option
 	for _, call := range calls {
 		if slices.ContainsFunc(d.grants, func(g string) bool { return grantedCall(g, call) }) {
