@@ -1,0 +1,172 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"joinery/internal/fault"
+	"joinery/internal/form"
+	"joinery/views/policies"
+)
+
+// readCalls makes what the rows of both tables stand for a part of their tests.
+func (d *functionDraft) readCalls() {
+	for _, s := range callSheets() {
+		f, _ := d.callTable(s)
+		calls, all := callsOf(s.effect), map[string][]any{}
+		for i, r := range d.sheets.tables[s.key] {
+			if untouched(f, r) {
+				continue
+			}
+			failed := false
+			wrong := func(column, says string) {
+				failed = true
+				d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", s.key, i, column), Detail: says})
+			}
+			test := r.cells[testColumn]
+			if !slices.ContainsFunc(d.cases, func(k functionCase) bool { return k.id == test }) {
+				wrong(testColumn, "Choose the test that this row belongs to.")
+			}
+			if one := s.one(calls, r.cells, wrong); !failed {
+				all[test] = append(all[test], one)
+			}
+		}
+		for i := range d.cases {
+			*s.texts(&d.cases[i]) = ""
+			if list := all[d.cases[i].id]; len(list) > 0 {
+				*s.texts(&d.cases[i]) = yamlOfAny(list)
+			}
+		}
+	}
+}
+
+// postedCalls has all columns that a row of a table may come with.
+func postedCalls(s callSheet) form.Field {
+	f := form.Field{Key: s.key, Kind: form.Table}
+	columns := []string{testColumn, callColumn, connectionColumn, answerColumn, tellsColumn, wholeColumn}
+	for n := 1; n <= mostArguments(callsOf(s.effect)); n++ {
+		columns = append(columns, argumentColumn(n))
+	}
+	for _, c := range columns {
+		f.Columns = append(f.Columns, form.Field{Key: c, Kind: form.Text})
+	}
+	return f
+}
+
+// unreadCalls tells whether a row of the two tables stands for nothing that can be kept.
+func (d *functionDraft) unreadCalls() bool {
+	return slices.ContainsFunc(d.sheets.wrong, func(p fault.Problem) bool {
+		return strings.HasPrefix(p.Path, answerSheet+".") || strings.HasPrefix(p.Path, planSheet+".")
+	})
+}
+
+// untouched tells whether a row says what a new one says: it stands for nothing yet.
+func untouched(f form.Field, r draftRow) bool {
+	for _, c := range f.Columns {
+		if text := strings.TrimSpace(r.cells[c.Key]); text != "" && text != form.Write(c, c.Default) {
+			return false
+		}
+	}
+	return true
+}
+
+// tellCalls puts what the tests say of answers and plans into the tables.
+func (d *functionDraft) tellCalls() string {
+	for _, s := range callSheets() {
+		var rows []draftRow
+		for i := range d.cases {
+			k := &d.cases[i]
+			all, why := s.rows(*s.texts(k))
+			if why != "" {
+				return "The test " + k.name + " cannot be read: " + why
+			}
+			for _, cells := range all {
+				cells[testColumn] = k.id
+				rows = append(rows, draftRow{id: "a" + strconv.Itoa(len(rows)), cells: cells})
+			}
+		}
+		if len(rows) > maxSheetRows {
+			return fmt.Sprintf("The table takes up to %d rows.", maxSheetRows)
+		}
+		d.sheets.tables[s.key] = rows
+	}
+	return ""
+}
+
+// follow makes the rows of the two tables go with their tests: those of tests that are gone
+// go too, and a copy of a test has copies of them.
+func (d *functionDraft) follow(before, chosen []string, copied bool) {
+	var now, fresh []string
+	for _, r := range d.sheets.tables[testSheet] {
+		if now = append(now, r.id); !slices.Contains(before, r.id) {
+			fresh = append(fresh, r.id)
+		}
+	}
+	for _, s := range callSheets() {
+		rows := slices.DeleteFunc(d.sheets.tables[s.key], func(r draftRow) bool {
+			return slices.Contains(before, r.cells[testColumn]) && !slices.Contains(now, r.cells[testColumn])
+		})
+		d.sheets.tables[s.key] = rows
+		if !copied {
+			continue
+		}
+		focus := d.sheets.focus
+		of := slices.DeleteFunc(slices.Clone(before), func(id string) bool { return !slices.Contains(chosen, id) })
+		f, _ := d.callTable(s)
+		for i, id := range of {
+			for _, r := range rows {
+				if r.cells[testColumn] != id || i >= len(fresh) {
+					continue
+				}
+				twin := d.sheets.freshRow(f)
+				for k, text := range r.cells {
+					twin.cells[k] = text
+				}
+				twin.cells[testColumn] = fresh[i]
+				d.sheets.insert(f, len(d.sheets.tables[s.key]), []draftRow{twin})
+			}
+		}
+		d.sheets.focus = focus
+	}
+}
+
+// callPlace is the cell of the two tables that a field of a case stands in.
+func (d functionDraft) callPlace(n, field string) (key string, row int, column string, ok bool) {
+	i, err := strconv.Atoi(n)
+	what, rest, _ := strings.Cut(field, ".")
+	s := slices.IndexFunc(callSheets(), func(s callSheet) bool { return s.field == what })
+	if !d.apart || err != nil || i >= len(d.cases) || s < 0 {
+		return "", 0, "", false
+	}
+	sheet := callSheets()[s]
+	at, of, _ := strings.Cut(rest, ".")
+	nth, _ := strconv.Atoi(at)
+	f, _ := d.callTable(sheet)
+	for row, r := range d.sheets.tables[sheet.key] {
+		if r.cells[testColumn] != d.cases[i].id || untouched(f, r) {
+			continue
+		}
+		if nth--; nth < 0 {
+			if column = callColumn; of == "" && sheet.key == answerSheet {
+				column = answerColumn
+			}
+			return sheet.key, row, column, true
+		}
+	}
+	return "", 0, "", false
+}
+
+// refer tells script that the first column names a row of the tests.
+func refer(t *policies.Table) {
+	for _, rows := range [][]policies.Row{t.Rows, {t.Blank}} {
+		for _, r := range rows {
+			for i := range r.Cells {
+				if r.Cells[i].Column == testColumn {
+					r.Cells[i].Ref = testSheet
+				}
+			}
+		}
+	}
+}
