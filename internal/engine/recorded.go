@@ -189,7 +189,7 @@ func (r *recorded) SetEnabled(ctx context.Context, id string, enabled bool) (boo
 	if !enabled {
 		op, word = opDisable, "disabled"
 	}
-	key, _, err := r.b.intend(ctx, r.key, op, id)
+	key, intended, err := r.b.intend(ctx, r.key, op, id)
 	if err != nil {
 		return false, err
 	}
@@ -198,6 +198,12 @@ func (r *recorded) SetEnabled(ctx context.Context, id string, enabled bool) (boo
 		return false, err
 	}
 	k := r.b.k
+	if !changed && intended.Before && intended.Receipt == nil {
+		// An earlier try's answer was lost. Where we know that it was otherwise before, that try did it.
+		if changed, err = k.e.DB.AccountWas(ctx, k.c.JoinerID, r.key, id, !enabled); err != nil {
+			return false, err
+		}
+	}
 	r.b.receipt(key, op, r.key, map[string]any{"account": id, "changed": changed},
 		&postgres.AccountRow{JoinerID: k.c.JoinerID, Connection: r.key, AccountID: id, Enabled: &enabled, Run: k.c.ID})
 	if changed {

@@ -314,6 +314,14 @@ func (db *DB) AccountName(ctx context.Context, joinerID, connection, account str
 	return name, asFault(err)
 }
 
+// AccountWas reports whether a joiner's account is known to be enabled, or not, as far
+// as effects with a receipt tell.
+func (db *DB) AccountWas(ctx context.Context, joinerID, connection, account string, enabled bool) (bool, error) {
+	var was bool
+	err := db.hot.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM joiner_accounts WHERE joiner_id = $1 AND connection = $2 AND account_id = $3 AND enabled = $4)`, joinerID, connection, account, enabled).Scan(&was)
+	return was, asFault(err)
+}
+
 func (a AccountRow) granted() []string {
 	if !a.Grant {
 		return []string{}
