@@ -52,7 +52,7 @@ func (r *restarting) start() {
 	guard, err := egress.New("127.0.0.1")
 	require.NoError(r.t, err)
 	types := all.New()
-	r.s = &web.Server{DB: r.db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: "http://" + r.addr, Version: "test", Catalog: types, Nodes: node.All(),
+	r.s = &web.Server{DB: r.db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: "http://" + r.addr, Version: "test", Static: assets(r.t), Catalog: types, Nodes: node.All(),
 		Pool: &connector.Pool{Catalog: types, Guard: guard, Secret: r.db.Secret, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, Kick: func() {}}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

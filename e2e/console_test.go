@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,10 +20,22 @@ import (
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
+	"joinery/static"
 	"joinery/web"
 )
 
 const password = "correct horse battery"
+
+// loaded are the files that pages are built of. The consoles of this process share them: compressing
+// them as tightly as they are sent takes seconds under the race detector.
+var loaded = sync.OnceValues(static.Load)
+
+func assets(t *testing.T) *static.Assets {
+	t.Helper()
+	a, err := loaded()
+	require.NoError(t, err)
+	return a
+}
 
 // startServer starts the real server on a free port with a database of its own.
 func startServer(t *testing.T) (*web.Server, string) {
@@ -37,7 +50,7 @@ func startServer(t *testing.T) (*web.Server, string) {
 	require.NoError(t, err)
 	types := all.New()
 	db := pgtest.Open(t, postgres.Config{Artifacts: artifact.Kinds{Flows: node.All(), Connectors: types}, Sealer: sealer})
-	s := &web.Server{DB: db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: base, Version: "test", Catalog: types, Nodes: node.All(),
+	s := &web.Server{DB: db, Hasher: auth.NewHasher(2), Log: slog.New(slog.DiscardHandler), Now: time.Now, BaseURL: base, Version: "test", Static: assets(t), Catalog: types, Nodes: node.All(),
 		Pool: &connector.Pool{Catalog: types, Guard: guard, Secret: db.Secret, Now: time.Now, Log: slog.New(slog.DiscardHandler)}, Kick: func() {}}
 	t.Cleanup(func() { _ = s.Pool.Close() })
 	ctx, stop := context.WithCancel(context.Background())

@@ -82,6 +82,8 @@ type Server struct {
 	Drain time.Duration
 	// System adds facts to the system page; nil adds none.
 	System func(context.Context) []SystemFact
+	// Static are the files that pages are built of; nil loads them. They are compressed at their first use.
+	Static *static.Assets
 	// Reached is told when an event is kept and not answered yet. Only tests set it.
 	Reached func(place string)
 
@@ -144,8 +146,10 @@ func (s *Server) prepare() error {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	if s.assets, err = static.Load(); err != nil {
-		return err
+	if s.assets = s.Static; s.assets == nil {
+		if s.assets, err = static.Load(); err != nil {
+			return err
+		}
 	}
 	if s.Metrics == nil {
 		s.Metrics = metric.New(s.Version, "")
