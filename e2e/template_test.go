@@ -19,7 +19,7 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.says("future-hire-groups")
 	b.expect = []string{"422"}
 	b.fill("domain", "@acme")
-	b.press("Save the flow and what comes with it")
+	b.follow("Save the flow and what comes with it")
 	b.says("Write a domain such as example.com")
 	b.says("Choose the connection that stands for this.")
 	b.everySize("template-refused")
@@ -27,10 +27,10 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	for name, value := range map[string]string{"connection.hris": "demo-hris", "connection.corp-ad": "demo-scim"} {
 		eval[bool](b, fmt.Sprintf(`(() => { document.querySelector('main [name=%q]').value = %q; return true; })()`, name, value))
 	}
-	b.press("Look again")
+	b.follow("Look again")
 	b.says("Made new")
 	b.everySize("template")
-	b.press("Save the flow and what comes with it")
+	b.follow("Save the flow and what comes with it")
 	b.says("3 policies are saved as revisions")
 	b.says("Hold the names")
 	b.visit("/policies/std-names")
@@ -43,7 +43,7 @@ func TestTemplate_BecomesAFlow(t *testing.T) {
 	b.visit("/import")
 	b.everySize("import")
 	b.fill("text", "key: future-hire\nname: Future hire, ours\ntrigger: start\nnodes:\n  - {id: start, type: manual, params: {connection: nothing}}\n---\nkey: mine\nname: Mine\ntype: groups\ngroups: {rows: [{groups: [all-staff]}]}\n")
-	b.press("Look at it")
+	b.follow("Look at it")
 	b.says("its revision 1 is another one")
 	b.says("Line 5: nodes.start.params.connection")
 	eval[bool](b, `(document.querySelector("main details").open = true)`)
