@@ -15,6 +15,8 @@ await build({
   entryPoints: { app: "src/app.js", style: "src/style.css" },
   outdir: out,
   bundle: true,
+  splitting: true,
+  chunkNames: "app-[name]-[hash]",
   minify: true,
   format: "esm",
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],

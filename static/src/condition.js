@@ -1,18 +1,17 @@
 // The builder of a condition: attribute, comparison, values. The server reads and writes the expression, so what the
 // builder shows is what will be decided; a condition that is more than common comparisons stays text.
-import { changed, remember } from "./sheet.js";
 
 const ask = async (address, body) => {
   const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
   return answer.ok ? answer.json() : { error: "The server does not answer." };
 };
 
-let dialog = null, cell = null, sheet = null, address = "", token = "", turn = 0;
+let dialog = null, cell = null, sheet = null, address = "", token = "", turn = 0, table = null;
 
-export async function openBuilder(input, inSheet, at) {
+export async function openBuilder(input, inSheet, at, tools) {
   dialog = document.querySelector("dialog[data-builder]");
   if (!dialog) return;
-  [cell, sheet, address] = [input, inSheet, at];
+  [cell, sheet, address, table] = [input, inSheet, at, tools];
   token = input.form.querySelector('[name="_csrf"]').value;
   wire();
   const got = await ask(address, new URLSearchParams({ _csrf: token, when: input.value }));
@@ -46,8 +45,8 @@ function wire() {
     if (got.error) return tell(got.error);
     const [input, before] = [cell, cell.value];
     input.value = got.when;
-    remember(sheet, () => { input.value = before; return input; });
-    changed(sheet, "Condition set");
+    table.remember(sheet, () => { input.value = before; return input; });
+    table.changed(sheet, "Condition set");
     dialog.close("use");
     input.focus();
   });

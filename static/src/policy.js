@@ -1,8 +1,13 @@
 // The form of a policy while somebody types: the server says what is wrong, how the tests go and what comes of the joiner
 // in the panel. It gets the whole form each time, a moment after the last key, so it judges exactly what would be saved.
 import { announce } from "./say.js";
-import { inputOf, rowsOf, sheetOf } from "./sheet.js";
-import { openBuilder } from "./condition.js";
+import { changed, inputOf, remember, rowsOf, sheetOf } from "./sheet.js";
+
+// Seldom needed, so it comes when it is.
+async function build(button) {
+  const { openBuilder } = await import("./condition.js");
+  openBuilder(inputOf(button.closest(".cell")), sheetOf(button), form.dataset.condition, { changed, remember });
+}
 
 const pause = 350; // milliseconds after the last key
 
@@ -136,7 +141,7 @@ function onClick(event) {
   const button = event.target.closest?.("button");
   if (!button || !form.contains(button)) return;
   const does = (name) => name in button.dataset;
-  if (does("condition")) openBuilder(inputOf(button.closest(".cell")), sheetOf(button), form.dataset.condition);
+  if (does("condition")) build(button);
   else if (does("caseAdd")) addCase();
   else if (does("caseDrop")) {
     button.closest("[data-case]").remove();
