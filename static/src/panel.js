@@ -6,6 +6,7 @@
 //   joinery:node-ask  comes from the form before the server is asked what expressions may name. A listener puts the unsaved
 //                     flow into event.detail.content; without one the newest revision counts.
 //   joinery:fragment  is sent by the canvas from the element around the form whenever it put a form there.
+import { read } from "./answer";
 import { accept, insertion, suggest } from "./complete.js";
 import { announce } from "./say.js";
 
@@ -146,7 +147,7 @@ class Panel {
     this.say("Checking…");
     try {
       const answer = await post(this.form.dataset.panel, this.form, { ...this.ask(), values, data }, mine.signal);
-      const got = await answer.json().catch(() => ({}));
+      const got = await read(answer);
       if (!answer.ok) return this.say(got.detail || "The server does not answer. What you typed is still here.");
       this.show(got);
     } catch (error) {

@@ -1,5 +1,6 @@
 // The form of a policy while somebody types: the server says what is wrong, how the tests go and what comes of the joiner
 // in the panel. It gets the whole form each time, a moment after the last key, so it judges exactly what would be saved.
+import { read } from "./answer";
 import { announce } from "./say.js";
 import { changed, inputOf, remember, rowsOf, sheetOf } from "./sheet.js";
 
@@ -31,7 +32,7 @@ async function judge() {
   say("Checking…");
   try {
     const answer = await fetch(form.dataset.policy, { method: "POST", body, signal: mine.signal, headers: { Accept: "application/json" } });
-    const got = await answer.json().catch(() => ({}));
+    const got = await read(answer);
     if (!answer.ok) return say(got.detail || "The server does not answer. What you typed is still here.");
     show(got);
   } catch (error) {

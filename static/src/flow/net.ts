@@ -1,4 +1,5 @@
 // The wire to the server.
+import { read } from "../answer";
 export class Net {
   constructor(readonly flow: string, private csrf = "") {}
 
@@ -16,6 +17,6 @@ export class Net {
 
   async send(method: string, path: string, body: unknown, alive = false): Promise<{ status: number; body: any }> {
     const r = await fetch(this.at(path), { method, headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": this.csrf }, credentials: "same-origin", body: JSON.stringify(body), keepalive: alive });
-    return { status: r.status, body: await r.json().catch(() => ({})) };
+    return { status: r.status, body: await read(r) };
   }
 }

@@ -1,5 +1,6 @@
 // The editor page of a function: the form that the server made, with the code editor in place of the text, judged and saved
 // while somebody types. Every act is also a button of the form, so nothing here decides anything.
+import { read } from "../answer";
 import { CodeEditor, Found, Survivor } from "./editor";
 import { Answer, Fields, Keeper, Kept } from "./keep";
 import { Func, Library } from "./library";
@@ -31,7 +32,7 @@ async function start(form: HTMLFormElement): Promise<void> {
     const body = new URLSearchParams(pairs());
     for (const [k, v] of Object.entries(more)) body.set(k, v);
     const r = await fetch(url, { method: "POST", body, signal, keepalive: alive, credentials: "same-origin", headers: { Accept: "application/json" } });
-    return { status: r.status, body: await r.json().catch(() => ({})) };
+    return { status: r.status, body: await read(r) };
   };
 
   // The code editor in place of the text, which keeps its value for the form.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { read } from "../../answer";
 import { Answer, Keeper } from "../keep";
 import { Library, locals } from "../library";
 
@@ -80,4 +81,14 @@ test("grants decide what is offered first and what is told", () => {
 test("names that the code declares are known", () => {
   const code = "return function(input)\n  local a, b = 1, 2\n  for i, v in ipairs(x) do local function help(q) end end\n";
   for (const name of ["input", "a", "b", "i", "v", "help"]) assert.ok(locals(code, code.length).includes(name), name);
+});
+
+// A page that is left, or a line that breaks, ends an answer in its middle: its first line said 200.
+test("an answer that was cut short is none", async () => {
+  const cut = (status: number) => new Response(new ReadableStream({ start: (c) => { c.enqueue(new TextEncoder().encode('{"pro')); c.error(new TypeError("network error")); } }), { status });
+  await assert.rejects(read(cut(200)), TypeError);
+  await assert.rejects(read(new Response("<p>Welcome</p>")), SyntaxError);
+  assert.deepEqual(await read(new Response('{"problems":[]}')), { problems: [] });
+  assert.deepEqual(await read(new Response("Bad gateway", { status: 502 })), {});
+  assert.deepEqual(await read(cut(503)), {});
 });
