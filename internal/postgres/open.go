@@ -189,6 +189,7 @@ func hotConfig(pc *pgxpool.Config) *pgxpool.Config {
 		if err := knowColumns(ctx, conn); err != nil {
 			return err
 		}
+		standBack(conn)
 		return becomeApp(ctx, conn)
 	}
 	for _, off := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"} {
