@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(shared{m}, goleak.IgnoreAnyFunction("joinery/internal/pgserver.startLocked.func1"), goleak.IgnoreTopFunction("os/exec.(*Cmd).watchCtx"),
-		goleak.IgnoreAnyFunction("github.com/peterldowns/pgtestdb.init.func1"), goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
+		goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener"))
 }
 
 // shared runs the tests and stops the real systems they shared.

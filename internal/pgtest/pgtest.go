@@ -5,26 +5,16 @@ package pgtest
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver for pgtestdb
-	"github.com/peterldowns/pgtestdb"
 
 	"joinery/internal/connector/all"
 	"joinery/internal/pgserver"
 	"joinery/internal/postgres"
 	"joinery/internal/secret"
-	"joinery/migrations"
 )
 
 // server starts once per test process and ends with it.
@@ -99,59 +89,6 @@ func Sealer(t testing.TB) *secret.Sealer {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// URLs gives a fresh database's addresses: as joinery_app, and as the owner, for
-// child processes and for SQL by hand.
-func URLs(t testing.TB) (app, owner string) {
-	t.Helper()
-	s := Server(t)
-	u, err := url.Parse(s.URL(pgserver.Owner, "postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Del("user")
-	conf := pgtestdb.Custom(t, pgtestdb.Config{
-		DriverName: "pgx", User: pgserver.Owner, Database: "postgres", Options: q.Encode(), Host: "socket", Port: "5432",
-		TestRole:                  &pgtestdb.Role{Username: "joinery_owner", Password: "x", Capabilities: "NOSUPERUSER CREATEROLE"},
-		ForceTerminateConnections: true,
-	}, migrator{s})
-	return s.URL(pgserver.App, conf.Database), s.URL("joinery_owner", conf.Database)
-}
-
-type migrator struct{ server *pgserver.Server }
-
-// Hash changes with any migration file.
-func (migrator) Hash() (string, error) {
-	sum := sha256.New()
-	entries, err := fs.ReadDir(migrations.Files, ".")
-	if err != nil {
-		return "", err
-	}
-	for _, e := range entries {
-		raw, err := fs.ReadFile(migrations.Files, e.Name())
-		if err != nil {
-			return "", err
-		}
-		sum.Write(raw)
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:20], nil
-}
-
-// Migrate builds the template as a role that is no superuser.
-func (m migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) error {
-	super, err := sql.Open("pgx", m.server.URL(pgserver.Owner, "postgres"))
-	if err != nil {
-		return err
-	}
-	defer super.Close()
-	for _, q := range []string{"CREATE ROLE joinery_app LOGIN", "GRANT joinery_app TO joinery_owner WITH ADMIN OPTION"} {
-		if _, err := super.ExecContext(ctx, q); err != nil && !strings.Contains(err.Error(), "already exists") {
-			return err
-		}
-	}
-	return postgres.Migrate(ctx, m.server.URL("joinery_owner", conf.Database), false)
 }
 
 // Hang is how long a test waits before it is taken to hang. A machine with other work
