@@ -84,7 +84,7 @@ func (e *Env) compileNow(source string, want Type, at Where, lead int) (Value, [
 		}
 		return ps
 	}
-	parsed, iss := e.cel.Parse(source)
+	parsed, iss := e.parses.parse(e.cel, source)
 	if iss.Err() != nil {
 		return nil, shift(explain(iss, e.decls))
 	}

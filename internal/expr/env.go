@@ -46,10 +46,14 @@ var base = sync.OnceValues(func() (*cel.Env, error) {
 	return env, nil
 })
 
+// sharedParses is what the texts of this process were parsed into.
+var sharedParses = sync.OnceValue(func() *parses { return newParses(mostParses) })
+
 // Env is what the expressions of one flow may name. It is safe for concurrent use.
 type Env struct {
-	cel   *cel.Env
-	decls Decls
+	cel    *cel.Env
+	decls  Decls
+	parses *parses
 	// programs keeps what was compiled; nil keeps nothing.
 	programs *Programs
 }
@@ -108,7 +112,7 @@ func NewEnv(d Decls) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare expressions of a flow: %w", err)
 	}
-	return &Env{cel: own, decls: d}, nil
+	return &Env{cel: own, decls: d, parses: sharedParses()}, nil
 }
 
 // Names lists what an expression can name at the top, for help pages.
