@@ -72,7 +72,7 @@ func worldAt(t *testing.T, app string) *world {
 		http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32, DisableKeepAlives: true}}}
 	w.openDB()
 	var err error
-	w.company, err = demo.Start(t.Context(), demo.Config{Dir: t.TempDir(), HRISAddr: "127.0.0.1:0", DirectoryAddr: "127.0.0.1:0", HookURL: "http://127.0.0.1:1/none"})
+	w.company, err = demo.Start(t.Context(), demo.Config{HRISAddr: "127.0.0.1:0", DirectoryAddr: "127.0.0.1:0", HookURL: "http://127.0.0.1:1/none"})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.company.Stop(context.Background()) })
 	w.hr, w.dir = newTrouble(t, w.hris), before(t, w.company.DirectoryURL)

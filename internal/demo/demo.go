@@ -28,7 +28,7 @@ const (
 
 // Config says where the company lives.
 type Config struct {
-	// Dir keeps its state between starts.
+	// Dir keeps its state between starts; "" keeps none.
 	Dir string
 	// Addresses to listen on; "127.0.0.1:0" takes a free port.
 	HRISAddr, DirectoryAddr, MailAddr string
@@ -36,6 +36,13 @@ type Config struct {
 	HookURL string
 	Now     func() time.Time
 	Log     *slog.Logger
+}
+
+func (c Config) file(name string) string {
+	if c.Dir == "" {
+		return ""
+	}
+	return filepath.Join(c.Dir, name)
 }
 
 // Company is a running demo company.
@@ -65,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Company, error) {
 		cfg.Now = time.Now
 	}
 	var k keys
-	ks := store[keys]{path: filepath.Join(cfg.Dir, "keys.json")}
+	ks := store[keys]{path: cfg.file("keys.json")}
 	if err := ks.load(&k); err != nil {
 		return nil, err
 	}
@@ -77,10 +84,10 @@ func Start(ctx context.Context, cfg Config) (*Company, error) {
 	}
 	c := &Company{done: make(chan struct{}), mails: &mailbox{}}
 	var err error
-	if c.dir, err = openDirectory(filepath.Join(cfg.Dir, "directory.json"), k.DirectoryToken, cfg.Now); err != nil {
+	if c.dir, err = openDirectory(cfg.file("directory.json"), k.DirectoryToken, cfg.Now); err != nil {
 		return nil, err
 	}
-	if c.hris, err = openHRIS(filepath.Join(cfg.Dir, "hris.json"), k, cfg, c.mails); err != nil {
+	if c.hris, err = openHRIS(cfg.file("hris.json"), k, cfg, c.mails); err != nil {
 		return nil, err
 	}
 	if c.HRISURL, err = c.serve(cfg.HRISAddr, c.hris.handler()); err != nil {

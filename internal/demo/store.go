@@ -9,10 +9,13 @@ import (
 	"path/filepath"
 )
 
-// store keeps one JSON document in a file, replaced as a whole.
+// store keeps one JSON document in a file, replaced as a whole; without a path it keeps nothing.
 type store[T any] struct{ path string }
 
 func (s store[T]) load(into *T) error {
+	if s.path == "" {
+		return nil
+	}
 	raw, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -27,6 +30,9 @@ func (s store[T]) load(into *T) error {
 }
 
 func (s store[T]) save(v T) error {
+	if s.path == "" {
+		return nil
+	}
 	raw, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("write demo state: %w", err)
