@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"joinery/internal/egress"
 	"joinery/internal/fault"
 )
 
@@ -24,11 +25,22 @@ const (
 	// call that it answers; past this many, by all. A system that only just copes
 	// would break down again if all that waited came back together.
 	gentleUntil = 256
+	// As many as used it when it failed were too many. Up to half of them come back with
+	// an answer each, more with a round of answers each; otherwise a system that is well
+	// and has too much to do would break down after every rest. That mark is never lower
+	// than gentleFrom, and each calmFor without a failure doubles it.
+	gentleFrom = 8
+	calmFor    = time.Minute
 )
 
 // ErrBusy is the cause of a failure that is our own limit and says nothing about
-// the other side: no free connection, no room in the calls per second.
-var ErrBusy = errors.New("our own limit left no room for the call")
+// the other side: no free connection, no room in the calls per second, no turn at an
+// entry that others of our calls change.
+var ErrBusy = egress.ErrBusy
+
+// errOurs is the cause of a failure before anything was sent, such as a credential
+// that our database did not give.
+var errOurs = errors.New("the call was not sent")
 
 // Health is what is known about calling one connection from this process.
 type Health struct {
@@ -75,33 +87,38 @@ type circuit struct {
 	probe              time.Time // when the probe under way began; zero: none
 	uses               int       // uses under way
 	window             int       // how many there may be; 0: any number
+	slow               int       // the window from which on it grows by rounds
+	answers            int       // since it last grew
+	volley             int       // reports to come of calls that were under way at a failure
+	calm               time.Time // when slow was last set or doubled
 }
 
 // enter lets a use through or says until when it has to wait. At the end of a
-// rest one use is let through; the others wait for what it finds.
-func (b *breakers) enter(connection string, now time.Time) error {
+// rest one use is let through; the others wait for what it finds. Such a probe is told
+// when it began, for leave.
+func (b *breakers) enter(connection string, now time.Time) (probe time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.of(connection)
 	switch {
 	case !c.open && c.window > 0 && c.uses >= c.window:
 		wait := time.Second + rand.N(2*time.Second)
-		return &RestingError{Connection: connection, Until: now.Add(wait), Wait: wait, Why: c.why, Gentle: true}
+		return time.Time{}, &RestingError{Connection: connection, Until: now.Add(wait), Wait: wait, Why: c.why, Gentle: true}
 	case !c.open:
 		c.uses++
-		return nil
+		return time.Time{}, nil
 	case now.Before(c.until):
-		return &RestingError{Connection: connection, Until: c.until, Wait: c.until.Sub(now), Why: c.why}
+		return time.Time{}, &RestingError{Connection: connection, Until: c.until, Wait: c.until.Sub(now), Why: c.why}
 	case c.asked:
 		c.open, c.asked = false, false // the time that was named is over; nothing was broken
 		c.uses++
-		return nil
+		return time.Time{}, nil
 	case !c.probe.IsZero() && now.Sub(c.probe) < probeFor:
-		return &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Wait: 2 * time.Second, Why: c.why}
+		return time.Time{}, &RestingError{Connection: connection, Until: now.Add(2 * time.Second), Wait: 2 * time.Second, Why: c.why}
 	}
 	c.probe = now
 	c.uses++
-	return nil
+	return now, nil
 }
 
 // may is asked before each call of a use: what was let through before a rest began
@@ -116,11 +133,15 @@ func (b *breakers) may(connection string, now time.Time) error {
 	return nil
 }
 
-// leave ends a use.
-func (b *breakers) leave(connection string) {
+// leave ends a use. A probe that asked nothing leaves the look to the next one.
+func (b *breakers) leave(connection string, probe time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.of(connection).uses--
+	c := b.of(connection)
+	c.uses--
+	if !probe.IsZero() && c.probe.Equal(probe) {
+		c.probe = time.Time{}
+	}
 }
 
 // of gives the circuit of a connection. The caller holds mu.
@@ -139,13 +160,14 @@ func (b *breakers) of(connection string) *circuit {
 // report takes what one call came to. It gives the connection's health when the
 // state changed.
 func (b *breakers) report(connection string, err error, now time.Time) (Health, bool) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) || errors.Is(err, errOurs) {
 		return Health{}, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.of(connection)
 	was := c.open
+	c.volley = max(0, c.volley-1)
 	switch kind := fault.KindOf(err); {
 	case err != nil && kind == fault.Unavailable && fault.RetryAfter(err) > 0:
 		if until := now.Add(min(fault.RetryAfter(err), time.Hour)); until.After(c.until) {
@@ -157,21 +179,42 @@ func (b *breakers) report(connection string, err error, now time.Time) (Health, 
 		c.why, c.probe = fault.Sentence(err), time.Time{}
 	case err != nil && kind == fault.Unavailable:
 		c.failures++
-		if c.window == 0 {
-			c.window = c.uses
-		}
-		c.window = max(1, c.window/2)
+		c.shrink(now)
 		c.fail(err, now, c.failures >= breakAfter)
 	case err != nil && (kind == fault.Forbidden || kind == fault.Unauthenticated):
 		c.refusals++
 		c.fail(err, now, c.refusals >= refusedAfter)
 	case !c.open || !c.probe.IsZero():
-		if c.window > 0 {
-			c.window = (c.window + 1) % gentleUntil
-		}
-		*c = circuit{uses: c.uses, window: c.window, why: c.why} // it answers
+		c.grow(now)
+		*c = circuit{uses: c.uses, window: c.window, slow: c.slow, answers: c.answers, volley: c.volley, calm: c.calm, why: c.why} // it answers
 	}
 	return c.health(connection), was != c.open
+}
+
+// shrink lets fewer use the connection after a failure. What was under way together
+// fails together and tells only once how many were too many.
+func (c *circuit) shrink(now time.Time) {
+	if c.window == 0 {
+		c.window = c.uses
+	}
+	if c.volley == 0 {
+		c.slow, c.answers, c.volley = max(gentleFrom, c.window/2), 0, c.uses
+	}
+	c.window, c.calm = max(1, c.window/2), now
+}
+
+// grow lets more use it after an answer.
+func (c *circuit) grow(now time.Time) {
+	if c.window == 0 {
+		return
+	}
+	for c.slow < gentleUntil && now.Sub(c.calm) >= calmFor {
+		c.slow, c.calm = 2*c.slow, c.calm.Add(calmFor)
+	}
+	if c.answers++; c.window >= c.slow && c.answers < c.window {
+		return
+	}
+	c.window, c.answers = (c.window+1)%gentleUntil, 0
 }
 
 // fail opens the circuit when that was one failure too many, or a failed probe.

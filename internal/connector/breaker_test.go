@@ -18,9 +18,9 @@ func TestBreaker_R18_OpensHalfOpensCloses(t *testing.T) {
 	p := &Pool{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	down := fault.New(fault.Unavailable, "The directory has a problem of its own just now (503).")
 	enter := func() error {
-		err := p.breakers.enter("dir", now)
+		_, err := p.breakers.enter("dir", now)
 		if err == nil {
-			p.breakers.leave("dir")
+			p.breakers.leave("dir", time.Time{}) // what it asks is under way
 		}
 		return err
 	}
@@ -50,7 +50,7 @@ func TestBreaker_R18_OpensHalfOpensCloses(t *testing.T) {
 	require.True(t, p.Health("dir").Resting)
 	p.Report("dir", nil)
 	require.True(t, p.Health("dir").Resting, "a call that was under way does not end the rest")
-	require.NoError(t, p.breakers.enter("other", now), "other connections go on")
+	require.NoError(t, let(p.breakers.enter("other", now)), "other connections go on")
 
 	// One probe; it fails, and the rest is longer.
 	now = r.Until
@@ -106,11 +106,34 @@ func TestBreaker_R17_ATimeThatIsNamedIsKeptByAll(t *testing.T) {
 	p.Report("dir", &fault.Error{Kind: fault.Unavailable, Sentence: "It asks us to call less often.", RetryAfter: 7 * time.Second})
 	now = now.Add(7*time.Second - time.Nanosecond)
 	var r *RestingError
-	require.True(t, errors.As(p.breakers.enter("dir", now), &r))
+	require.True(t, errors.As(let(p.breakers.enter("dir", now)), &r))
 	now = now.Add(time.Nanosecond)
-	require.NoError(t, p.breakers.enter("dir", now))
-	require.NoError(t, p.breakers.enter("dir", now), "nothing is broken, so nobody has to probe")
+	require.NoError(t, let(p.breakers.enter("dir", now)))
+	require.NoError(t, let(p.breakers.enter("dir", now)), "nothing is broken, so nobody has to probe")
 	require.False(t, p.Health("dir").Resting)
+}
+
+// A probe that asks nothing, because the database was away or its run parked, leaves
+// the look to the next one.
+func TestBreaker_F11_AProbeThatAsksNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	p := &Pool{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	down := fault.New(fault.Unavailable, "It did not answer in time.")
+	for range breakAfter {
+		p.Report("dir", down)
+	}
+	now = p.Health("dir").Until
+	first, err := p.breakers.enter("dir", now)
+	require.NoError(t, err)
+	require.Error(t, let(p.breakers.enter("dir", now)), "one looks")
+	p.breakers.leave("dir", first)
+	second, err := p.breakers.enter("dir", now)
+	require.NoError(t, err)
+	p.Report("dir", down)
+	require.True(t, p.Health("dir").Resting)
+	p.breakers.leave("dir", second)
+	require.Error(t, let(p.breakers.enter("dir", now)), "what the second found counts")
 }
 
 // What comes back after a failure comes back few at a time, and more with each
@@ -121,25 +144,40 @@ func TestBreaker_F16_ComesBackGently(t *testing.T) {
 	p := &Pool{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	down := fault.New(fault.Unavailable, "It did not answer in time.")
 	for range 100 {
-		require.NoError(t, p.breakers.enter("dir", now))
+		require.NoError(t, let(p.breakers.enter("dir", now)))
 	}
 	for range 3 {
 		p.Report("dir", down) // 100, then 50, 25, 12 at once
 	}
 	for range 89 {
-		p.breakers.leave("dir")
+		p.breakers.leave("dir", time.Time{})
 	}
-	require.NoError(t, p.breakers.enter("dir", now))
+	require.NoError(t, let(p.breakers.enter("dir", now)))
 	var r *RestingError
-	require.ErrorAs(t, p.breakers.enter("dir", now), &r)
+	require.ErrorAs(t, let(p.breakers.enter("dir", now)), &r)
 	require.True(t, r.Gentle)
 	require.GreaterOrEqual(t, r.Wait, time.Second)
 	p.Report("dir", nil)
-	require.NoError(t, p.breakers.enter("dir", now), "one more with each answer")
+	require.NoError(t, let(p.breakers.enter("dir", now)), "one more with each answer")
+	window := func() int { return p.breakers.all["dir"].window }
+	for range 50 - 13 {
+		p.Report("dir", nil)
+	}
+	require.Equal(t, 50, window(), "so until half of what was too much")
+	for range 49 {
+		p.Report("dir", nil)
+	}
+	require.Equal(t, 50, window())
+	p.Report("dir", nil)
+	require.Equal(t, 51, window(), "then one more with each round")
+	now = now.Add(3 * calmFor)
 	for range gentleUntil {
 		p.Report("dir", nil)
 	}
 	for range 1000 {
-		require.NoError(t, p.breakers.enter("dir", now))
+		require.NoError(t, let(p.breakers.enter("dir", now)))
 	}
 }
+
+// let gives only whether a use was let through.
+func let(_ time.Time, err error) error { return err }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"joinery/internal/fault"
@@ -47,6 +48,6 @@ func (l *KeyLocks) Lock(ctx context.Context, key string) (func(), error) {
 		return func() { <-k.turn; leave() }, nil
 	case <-ctx.Done():
 		leave()
-		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "Another call for the same account was still under way.")
+		return nil, fault.Wrap(fault.Unavailable, errors.Join(ErrBusy, ctx.Err()), "Other calls of ours for the same entry were still under way.")
 	}
 }

@@ -62,14 +62,15 @@ type pooled struct {
 // it back. Hash names the version of the settings. A connection that is given
 // rest gives a RestingError.
 func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), error) {
-	if err := p.breakers.enter(s.Key, p.now()); err != nil {
+	probe, err := p.breakers.enter(s.Key, p.now())
+	if err != nil {
 		return nil, nil, err
 	}
 	k := poolKey{s.Key, hash}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		p.breakers.leave(s.Key)
+		p.breakers.leave(s.Key, probe)
 		return nil, nil, fault.New(fault.Unavailable, "Joinery is shutting down; the call will be made after the restart.")
 	}
 	e, found := p.open[k]
@@ -91,15 +92,15 @@ func (p *Pool) Use(ctx context.Context, s Settings, hash string) (Conn, func(), 
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
-		p.giveBack(k, e)
+		p.giveBack(k, e, probe)
 		return nil, nil, fault.Wrap(fault.Unavailable, ctx.Err(), "The connection %s was not open in time.", s.Key)
 	}
 	if e.err != nil {
-		p.giveBack(k, e)
+		p.giveBack(k, e, probe)
 		return nil, nil, e.err
 	}
 	var once sync.Once
-	return e.conn, func() { once.Do(func() { p.giveBack(k, e) }) }, nil
+	return e.conn, func() { once.Do(func() { p.giveBack(k, e, probe) }) }, nil
 }
 
 // Test opens a connection of its own for approved settings, tries it and closes it.
@@ -162,7 +163,11 @@ func (p *Pool) start(ctx context.Context, s Settings, secrets func(ctx context.C
 		Key:      s.Key,
 		Settings: WithDefaults(t.Info().Settings, s.Settings),
 		Secret: func(ctx context.Context, name string) (secret.Value, error) {
-			return secrets(ctx, s.Key, name)
+			v, err := secrets(ctx, s.Key, name)
+			if fault.Is(err, fault.Unavailable) {
+				err = fault.Wrap(fault.Unavailable, errors.Join(errOurs, err), "%s", fault.Sentence(err))
+			}
+			return v, err
 		},
 		HTTP: client,
 		Dial: guard.Dial,
@@ -181,8 +186,8 @@ func (p *Pool) now() time.Time {
 }
 
 // giveBack ends one use and closes what is no longer worth keeping.
-func (p *Pool) giveBack(k poolKey, e *pooled) {
-	p.breakers.leave(k.connection)
+func (p *Pool) giveBack(k poolKey, e *pooled, probe time.Time) {
+	p.breakers.leave(k.connection, probe)
 	p.mu.Lock()
 	now := p.now()
 	e.uses--

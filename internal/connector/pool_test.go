@@ -21,6 +21,7 @@ type counted struct {
 	opened, closed atomic.Int32
 	fail           atomic.Bool
 	slow           chan struct{}
+	asks           func(Config) error // at opening
 }
 
 func (*counted) Info() Info {
@@ -38,7 +39,12 @@ func (*counted) Check(settings map[string]any) []fault.Problem {
 	return nil
 }
 
-func (c *counted) Open(context.Context, Config) (Conn, error) {
+func (c *counted) Open(_ context.Context, cfg Config) (Conn, error) {
+	if c.asks != nil {
+		if err := c.asks(cfg); err != nil {
+			return nil, err
+		}
+	}
 	c.opened.Add(1)
 	if c.slow != nil {
 		<-c.slow
@@ -247,4 +253,24 @@ func TestCheckSettings(t *testing.T) {
 		}
 		require.Equal(t, c.paths, paths, name)
 	}
+}
+
+// A credential that our database did not give says nothing about the other side.
+func TestPool_F11_OurDatabaseAwayIsNoFailureOfTheSystem(t *testing.T) {
+	t.Parallel()
+	p := newPool(&counted{asks: func(cfg Config) error {
+		_, err := cfg.Secret(t.Context(), "token")
+		return err
+	}})
+	p.Secret = func(context.Context, string, string) (secret.Value, error) {
+		return secret.Value{}, fault.New(fault.Unavailable, "The database is not reachable at the moment.")
+	}
+	for range 2 * breakAfter {
+		_, _, err := p.Use(t.Context(), content("a"), "h")
+		require.True(t, fault.Is(err, fault.Unavailable))
+		require.Equal(t, "The database is not reachable at the moment.", fault.Sentence(err))
+		p.Report("a", err)
+	}
+	require.False(t, p.Health("a").Resting)
+	require.Zero(t, p.Health("a").Failures)
 }

@@ -133,6 +133,9 @@ type plainKey struct{}
 // Dial opens a connection to host:port under the guard. It is a
 // net.Dialer.DialContext in shape.
 func (g *Guard) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if t, ok := ctx.Value(turnKey{}).(*turn); ok {
+		t.had.Store(true)
+	}
 	if network != "tcp" && network != "tcp4" && network != "tcp6" {
 		return nil, fault.New(fault.Forbidden, "Only TCP connections may go out, not %s.", short(network))
 	}

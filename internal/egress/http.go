@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"joinery/internal/fault"
@@ -126,14 +128,29 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, refuseRequest(req, "Only https:// addresses can be called, not %s://.", short(req.URL.Scheme))
 	}
+	turn := &turn{}
+	ctx = httptrace.WithClientTrace(context.WithValue(ctx, turnKey{}, turn), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { turn.had.Store(true) }})
 	resp, err := t.next.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		cancel()
+		if !turn.had.Load() && isTimeout(err) {
+			return nil, fault.Wrap(fault.Unavailable, errors.Join(ErrBusy, err), "All %d connections to %s are busy with other calls of ours.", t.limits.MaxConns, short(host))
+		}
 		return nil, explainHTTP(host, err)
 	}
 	resp.Body = &body{next: resp.Body, left: t.limits.MaxBytes, host: host, done: cancel}
 	return resp, nil
 }
+
+// ErrBusy is the cause of a failure that is our own limit and says nothing about
+// the other side.
+var ErrBusy = errors.New("our own limit left no room for the call")
+
+// turn notes whether a request was given a connection, or one was begun for it; before
+// that it waits for other requests of ours.
+type turn struct{ had atomic.Bool }
+
+type turnKey struct{}
 
 // within bounds a context that is not bounded more tightly already.
 func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {

@@ -43,6 +43,10 @@ func (k *carrier) called(ctx context.Context, connection, operation string, call
 		span.End(string(fault.Unavailable))
 		return e.rests(resting) // it was not made
 	}
+	if errors.Is(err, connector.ErrBusy) {
+		span.End(string(fault.Unavailable))
+		return e.busy(connection, err)
+	}
 	outcome := trouble(err)
 	span.End(outcome)
 	if outcome == "" {

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"joinery/internal/connector"
+	"joinery/internal/fault"
 	"joinery/internal/run"
 )
 
@@ -101,6 +103,12 @@ func (e *Engine) rests(r *connector.RestingError) error {
 		return &waitError{until: e.Now().Add(r.Wait), what: fmt.Sprintf("the connection %s, which failed a moment ago and is used by few at once", r.Connection)}
 	}
 	return &waitError{until: e.Now().Add(r.Wait + rand.N(10*time.Second)), what: fmt.Sprintf("the connection %s to answer again: %s", r.Connection, r.Why)}
+}
+
+// busy turns a call that our own limits left no room for into a wait: the step comes
+// back without having used up a try.
+func (e *Engine) busy(connection string, err error) error {
+	return fault.Wrap(fault.Unavailable, errors.Join(err, &waitError{until: e.Now().Add(comeBack + rand.N(comeBack)), what: fmt.Sprintf("the connection %s, which other calls of ours keep busy", connection)}), "%s", fault.Sentence(err))
 }
 
 // settle is how long a system may hide what was just made in it.

@@ -21,6 +21,7 @@ import (
 const (
 	Fail      = "fail"       // unavailable, nothing done
 	Refuse    = "refuse"     // invalid, nothing done
+	Busy      = "busy"       // not called: our own limit left no room
 	Lose      = "lose"       // done, but the reply is lost
 	Late      = "late"       // done, but the reply comes after the deadline
 	DieBefore = "die-before" // the process is killed before the effect
@@ -91,6 +92,8 @@ func (w *clumsy) call(ctx context.Context, op string, do func() error) error {
 		return fault.New(fault.Unavailable, "The fake system is not reachable.")
 	case Refuse:
 		return fault.New(fault.Invalid, "The fake system refuses this.")
+	case Busy:
+		return fault.Wrap(fault.Unavailable, connector.ErrBusy, "Other calls of ours to the fake system were before this one.")
 	case DieBefore:
 		w.die()
 	}
