@@ -81,7 +81,7 @@ func TestDemo_FunctionEditor(t *testing.T) {
 	state("Saved as revision")
 
 	// What a function is called with is tried too; what it asks needs a grant.
-	b.fill("sample.input", "department: Legal")
+	b.fill("sample.in.department", "Legal")
 	b.press("Run")
 	b.until("the outcome", `document.querySelector("[data-outcome]").innerText.includes("dept-legal")`)
 	require.Contains(t, eval[string](b, `document.querySelector("[data-outcome]").innerText`), "Steps of the machine")
@@ -181,6 +181,24 @@ func (b *tab) answerByKeys() {
 	b.types(`"42"`)
 	results("1 test passes")
 	b.until("kept", `document.querySelector("[data-state]").textContent.includes("Saved as revision")`)
+
+	// A sample is answered in the same rows; what is missing is told there, and keeps nothing from being saved.
+	eval[bool](b, `(document.querySelector('[name="sample.in.department"]').focus(), true)`)
+	b.types("Legal")
+	b.key("Enter", ctrl|shift)
+	b.until("a question without an answer", `document.querySelector("[data-outcome]").innerText.includes("Add a row under “What systems answer”.")`)
+	eval[bool](b, `(document.querySelector("[data-sheet=sample] [data-tool=add]").focus(), true)`)
+	b.key("Enter", 0)
+	b.at("the first cell", `e.closest("[data-col]").dataset.col === "call"`)
+	value("sample", 0, "connection", "demo-scim")
+	b.goTo("cell sample 0 arg1")
+	b.types("dept-legal")
+	b.until("what is missing is told", `document.querySelector("[data-sheet=sample] [data-col=answer] .error")?.innerText.includes("Choose what the system answers")`)
+	b.goTo("cell sample 0 answer")
+	b.types("yes")
+	b.key("Enter", ctrl|shift)
+	b.until("the plan", `document.querySelector("[data-outcome]").innerText.includes("plan.add_group")`)
+	require.Contains(b.t, eval[string](b, `document.querySelector("[data-state]").textContent`), "Saved as revision")
 	b.everySize("function-answers")
 
 	// A copy of a test has copies of them, and they go when it goes.

@@ -148,6 +148,13 @@ func (s *Server) functionJudge(c *fiber.Ctx, who auth.Actor) error {
 	if p.TestTable != nil && p.TestColumns != c.FormValue("columns") {
 		parts["tests"] = functions.TestSheet(p)
 	}
+	sample, err := s.sampleForm(d, sampleProblems(v.problems), false)
+	if err != nil {
+		return err
+	}
+	if sample.Columns != c.FormValue("sample.columns") {
+		parts["sample"] = functions.SampleForm(sample)
+	}
 	if v.report != nil {
 		t := testsView(d, v)
 		parts["results"], out.Tested = functions.ResultLine(t), true

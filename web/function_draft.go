@@ -42,9 +42,6 @@ type functionCase struct {
 	open                                           bool
 }
 
-// functionSample is what a try is made with.
-type functionSample struct{ input, now, stubs string }
-
 // functionDraftOf gives a content as the texts of its form.
 func functionDraftOf(raw []byte, base int) (functionDraft, error) {
 	c, err := function.Decode(raw)
@@ -56,11 +53,9 @@ func functionDraftOf(raw []byte, base int) (functionDraft, error) {
 	for i, k := range c.Cases {
 		d.cases = append(d.cases, functionCase{id: fmt.Sprintf("c%d", i), name: k.Name, now: k.Now, input: yamlOfAny(k.Input), stubs: yamlOfAny(k.Stubs), output: yamlOfAny(k.Output), plan: yamlOfAny(k.Plan), failure: k.Error})
 	}
-	if len(c.Cases) > 0 { // a try begins with what the first case has
-		d.sample = functionSample{input: d.cases[0].input, stubs: d.cases[0].stubs, now: d.cases[0].now}
-	}
 	d.sheets, d.apart = noSheets(), true
 	d.tabulate(inputSheet, outputSheet, testSheet)
+	d.beginSample(c.Cases)
 	return d, nil
 }
 
@@ -115,8 +110,7 @@ func exactNumbers(v any) any {
 func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 	f := func(name string) string { return strings.ReplaceAll(c.FormValue(name), "\r\n", "\n") }
 	d := functionDraft{key: key, base: base, name: strings.TrimSpace(f("name")), description: strings.TrimSpace(f("description")), source: f("source"), input: f("input"), output: f("output"),
-		milliseconds: strings.TrimSpace(f("milliseconds")), memory: strings.TrimSpace(f("memory")), calls: strings.TrimSpace(f("calls")), message: f("message"), compare: f("compare"),
-		sample: functionSample{input: f("sample.input"), now: strings.TrimSpace(f("sample.now")), stubs: f("sample.stubs")}}
+		milliseconds: strings.TrimSpace(f("milliseconds")), memory: strings.TrimSpace(f("memory")), calls: strings.TrimSpace(f("calls")), message: f("message"), compare: f("compare")}
 	texts := map[string]string{}
 	var ids []string
 	for name, value := range c.Request().PostArgs().All() {
@@ -142,6 +136,7 @@ func postedFunction(c *fiber.Ctx, key string, base int) functionDraft {
 		d.cases = append(d.cases, functionCase{id: id, name: strings.TrimSpace(texts[at+"name"]), now: strings.TrimSpace(texts[at+"now"]), input: texts[at+"input"], stubs: texts[at+"stubs"], output: texts[at+"output"], plan: texts[at+"plan"], failure: strings.TrimSpace(texts[at+"error"])})
 	}
 	d.postedSheets(c, rows, cells, selected)
+	d.postedSample(c, rows, cells)
 	return d
 }
 
@@ -255,20 +250,4 @@ func (d functionDraft) doc(kinds artifact.Kinds) (artifact.Doc, function.Content
 	}
 	doc, err := kinds.Read(review.Function, d.key, raw)
 	return doc, c, nil, err
-}
-
-// stubs reads the answers of a try.
-func (f functionSample) asCase() (function.Case, []fault.Problem) {
-	k := function.Case{Name: "sample", Now: f.now}
-	var problems []fault.Problem
-	if why := formYAML(f.input, &k.Input, "one field a line, such as department: Sales"); why != "" {
-		problems = append(problems, fault.Problem{Path: "sample.input", Detail: why})
-	}
-	if why := formYAML(f.stubs, &k.Stubs, "a list, such as - {call: directory.group_exists, answer: true}"); why != "" {
-		problems = append(problems, fault.Problem{Path: "sample.stubs", Detail: why})
-	}
-	if _, err := k.At(); err != nil {
-		problems = append(problems, fault.Problem{Path: "sample.now", Detail: "Write a moment like 2026-12-01T08:00:00Z."})
-	}
-	return k, problems
 }

@@ -55,6 +55,9 @@ func (s *Server) judgeFunction(c *fiber.Ctx, d functionDraft, op string) (functi
 	if !v.unread {
 		v.problems = function.Check(v.content)
 	}
+	if verb, _, _ := strings.Cut(op, ":"); verb != "run" && verb != "keep" {
+		v.problems = append(v.problems, d.sample.wrong...)
+	}
 	err = s.withFunctions(c.UserContext(), func(ctx context.Context, pool *luavm.Pool) error {
 		var err error
 		if v.analysis, err = pool.Check(ctx, d.source); err != nil {
@@ -94,21 +97,19 @@ func (s *Server) doFunction(c *fiber.Ctx, ctx context.Context, pool *luavm.Pool,
 			return fault.New(fault.Invalid, "Small changes are tried once all tests pass.")
 		}
 	case "run", "keep":
-		k, problems := d.sample.asCase()
+		var schema map[string]any
+		if !v.unread {
+			schema = v.content.Manifest.Input
+		}
+		k, problems := d.tried(schema)
 		v.problems = append(v.problems, problems...)
 		switch {
 		case len(problems) > 0:
-			return fault.New(fault.Invalid, "The sample cannot be read. Its fields say what is wrong.")
+			return fault.New(fault.Invalid, "%s", untold(problems))
 		case v.unread:
 			return fault.New(fault.Invalid, "It did not run: some fields cannot be read. They say what is wrong.")
 		case v.analysis.Wrong():
 			return fault.New(fault.Invalid, "It did not run: the code cannot be read yet. What is wrong is told below it.")
-		}
-		if k.Input == nil {
-			k.Input = map[string]any{}
-		}
-		if wrong := function.Violations(v.content.Manifest.Input, k.Input); len(wrong) > 0 {
-			return fault.New(fault.Invalid, "The sample is not what the manifest says the function takes: %s.", strings.Join(wrong, "; "))
 		}
 		r, err := pool.RunCase(ctx, v.content, k, 0)
 		if err != nil {

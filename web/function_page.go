@@ -55,9 +55,10 @@ func (s *Server) functionPage(c *fiber.Ctx, who auth.Actor, a postgres.Artifact,
 	}
 	p.CaseBlank = functionCasePart(functionDraft{}, functionCase{id: "BLANK", open: true, input: ""}, functionVerdict{only: -1}, -1)
 	p.Tests = testsView(d, v)
-	p.Sample = []ui.Field{{Name: "sample.input", ID: "sample-input", Label: "Input", Input: "code", Rows: 4, Value: d.sample.input, Placeholder: "department: Sales", Error: wrong["sample.input"]},
-		{Name: "sample.stubs", ID: "sample-stubs", Label: "Answers to its questions", Input: "code", Rows: 4, Value: d.sample.stubs, Placeholder: "- {call: directory.group_exists, answer: true}", Error: wrong["sample.stubs"]},
-		{Name: "sample.now", ID: "sample-now", Label: "Moment", Value: d.sample.now, Placeholder: "2026-12-01T12:00:00Z", Error: wrong["sample.now"]}}
+	var err error
+	if p.Sample, err = s.sampleForm(d, sampleProblems(v.problems), p.ReadOnly); err != nil {
+		return p, err
+	}
 	if v.sample != nil {
 		out := sampleView(who, v)
 		p.SampleOutcome = &out
@@ -254,7 +255,7 @@ func sampleView(who auth.Actor, v functionVerdict) functions.Outcome {
 			out.Notice = ui.Notice{Tone: "bad", Text: "The result is not what the manifest says: " + strings.Join(wrong, "; ") + "."}
 		}
 	} else if strings.HasPrefix(v.sample.Why, "No stub answers ") {
-		out.Notice = ui.Notice{Tone: "warn", Text: strings.Replace(v.sample.Why, "No stub answers ", "The sample has no answer to ", 1) + " Add one under “Answers to its questions”."}
+		out.Notice = ui.Notice{Tone: "warn", Text: strings.Replace(v.sample.Why, "No stub answers ", "The sample has no answer to ", 1) + " Add a row under “What systems answer”."}
 	}
 	return out
 }

@@ -223,16 +223,23 @@ func (d *functionDraft) postedSheets(c *fiber.Ctx, rows []string, cells map[stri
 // tooMany says of the tables whose rows were not all taken.
 func (d *functionDraft) tooMany(rows []string) {
 	for _, key := range []string{testSheet, answerSheet, planSheet} {
-		n := 0
-		for _, r := range rows {
-			if strings.HasPrefix(r, key+".") {
-				n++
-			}
-		}
-		if n > maxSheetRows {
-			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: key, Detail: fmt.Sprintf("This table takes up to %d rows, and %d were sent.", maxSheetRows, n)})
+		if why := tooManyRows(key, rows); why != "" {
+			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: key, Detail: why})
 		}
 	}
+}
+
+func tooManyRows(key string, rows []string) string {
+	n := 0
+	for _, r := range rows {
+		if strings.HasPrefix(r, key+".") {
+			n++
+		}
+	}
+	if n <= maxSheetRows {
+		return ""
+	}
+	return fmt.Sprintf("This table takes up to %d rows, and %d were sent.", maxSheetRows, n)
 }
 
 func postedRows(f form.Field, rows []string, cells map[string]string) (out []draftRow) {
@@ -294,6 +301,9 @@ func (d *functionDraft) tabulate(keys ...string) (why string) {
 // sheetAct does what a button of a table says. It gives false when the word is none of a table's.
 func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 	verb, key, _ := strings.Cut(op, ":")
+	if opTable(op) == sampleSheet {
+		return d.sampleAct(op, pasted)
+	}
 	if verb == "as" {
 		key, how, _ := strings.Cut(key, ":")
 		if !slices.Contains([]string{inputSheet, outputSheet, testSheet}, key) {
@@ -371,15 +381,7 @@ func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p 
 	}
 	d.withColumns()
 	for _, f := range d.sheets.spec.Fields[2:] {
-		p.TestColumns += f.Key + ": "
-		for _, c := range f.Columns {
-			p.TestColumns += c.Key + " "
-			if c.Key == callColumn || c.Key == connectionColumn { // what can be chosen follows from the grants
-				for _, o := range c.Options {
-					p.TestColumns += "(" + o.Label + ") "
-				}
-			}
-		}
+		p.TestColumns += tableColumns(f)
 		t, err := s.policyTable(c, d.sheets.policyDraft, f, at, p.ReadOnly)
 		if err != nil {
 			return err
@@ -394,6 +396,20 @@ func (s *Server) sheetsView(c *fiber.Ctx, d functionDraft, v functionVerdict, p 
 	}
 	p.Apart = d.apart
 	return nil
+}
+
+// tableColumns tells a table as it was drawn from one with other columns or choices.
+func tableColumns(f form.Field) string {
+	out := f.Key + ": "
+	for _, c := range f.Columns {
+		out += c.Key + " "
+		if c.Key == callColumn || c.Key == connectionColumn { // what can be chosen follows from the grants
+			for _, o := range c.Options {
+				out += "(" + o.Label + ") "
+			}
+		}
+	}
+	return out
 }
 
 // sheetProblems are the problems of a form by the places of its tables.

@@ -93,19 +93,26 @@ func (d *functionDraft) plansChanges() bool {
 // callTable is one of the tables as a form has it; false where nobody needs it.
 func (d *functionDraft) callTable(s callSheet) (form.Field, bool) {
 	rows := d.sheets.tables[s.key]
-	if needed := s.key == answerSheet && d.asksSystems() || s.key == planSheet && d.plansChanges(); !needed && len(rows) == 0 {
+	answers := s.effect == luavm.Reads
+	if needed := answers && d.asksSystems() || !answers && d.plansChanges(); !needed && len(rows) == 0 {
 		return form.Field{}, false
 	}
 	calls := callsOf(s.effect)
 	f := form.Field{Key: s.key, Kind: form.Table, Label: "What systems answer", Help: "No system is asked in a test: the first row of the test that fits a question answers it. With “any” as its connection a row answers whatever the call asks."}
-	if s.key == planSheet {
+	switch s.key {
+	case planSheet:
 		f.Label, f.Help = "What it shall plan", "The changes that each test expects, in their order. A test without a row here expects none."
+	case sampleSheet:
+		f.Help = "No system is asked: the first row that fits a question answers it. With “any” as its connection a row answers whatever the call asks."
 	}
-	f.Columns = append(f.Columns, d.testChoice(), d.callChoice(calls), d.connectionChoice(s, calls))
+	if s.key != sampleSheet { // all rows of it are of the same try
+		f.Columns = append(f.Columns, d.testChoice())
+	}
+	f.Columns = append(f.Columns, d.callChoice(calls), d.connectionChoice(s, calls))
 	for n := 1; n <= mostArguments(calls); n++ {
 		f.Columns = append(f.Columns, argumentField(s, calls, n))
 	}
-	if s.key == answerSheet {
+	if answers {
 		f.Columns = append(f.Columns,
 			form.Field{Key: answerColumn, Label: "Answer", Kind: form.Select, Options: []form.Option{{Value: saysYes, Label: "yes"}, {Value: saysNo, Label: "no"}, {Value: saysFound, Label: "found"}, {Value: saysNone, Label: "not found"}, {Value: saysFails, Label: "no answer"}}},
 			form.Field{Key: tellsColumn, Label: "Fields, or the reason", Kind: form.LongText, Placeholder: "attributes.mail: ada@example.com", ShowWhen: &form.When{Field: answerColumn, In: []string{saysFound, saysFails}},
@@ -179,7 +186,7 @@ func (d *functionDraft) connectionChoice(s callSheet, calls []luavm.Func) form.F
 		}
 	}
 	f.Kind = form.Select
-	if s.key == answerSheet {
+	if s.effect == luavm.Reads {
 		f.Options = append(f.Options, form.Option{Label: "any"})
 	}
 	for _, c := range inOrder(all) {
@@ -211,7 +218,7 @@ func argumentField(s callSheet, calls []luavm.Func, n int) form.Field {
 		help = append(help, says)
 	}
 	f.Label, f.Help = strings.ToUpper(names[0][:1])+strings.Join(inOrder(names), ", ")[1:], strings.Join(help, ". ")+"."
-	if s.key == answerSheet && n == 1 {
+	if s.effect == luavm.Reads && n == 1 {
 		f.Label = "Asked about"
 	}
 	if len(takes) < len(calls) {

@@ -129,8 +129,11 @@ func (d *functionDraft) readTests(f form.Field) {
 	for i, r := range d.sheets.tables[testSheet] {
 		k := functionCase{id: r.id, name: strings.TrimSpace(r.cells["name"]), now: strings.TrimSpace(r.cells["now"]), stubs: r.cells["stubs"], plan: r.cells["plan"], failure: strings.TrimSpace(r.cells["error"]), open: open[r.id]}
 		var gives bool
-		k.input, _ = d.values(f, r, inColumn, i)
-		if k.output, gives = d.values(f, r, outColumn, i); !gives && k.failure == "" {
+		wrong := func(column, says string) {
+			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", testSheet, i, column), Detail: says})
+		}
+		k.input, _ = d.values(f, r.cells, inColumn, wrong)
+		if k.output, gives = d.values(f, r.cells, outColumn, wrong); !gives && k.failure == "" {
 			k.output = "{}"
 		}
 		d.cases = append(d.cases, k)
@@ -141,7 +144,7 @@ func (d *functionDraft) readTests(f form.Field) {
 }
 
 // values writes the cells of one side of a test as YAML.
-func (d *functionDraft) values(f form.Field, r draftRow, prefix string, i int) (text string, some bool) {
+func (d *functionDraft) values(f form.Field, cells map[string]string, prefix string, wrong func(column, says string)) (text string, some bool) {
 	properties := propertiesOf(d.input)
 	if prefix == outColumn {
 		properties = propertiesOf(d.output)
@@ -149,14 +152,14 @@ func (d *functionDraft) values(f form.Field, r draftRow, prefix string, i int) (
 	out := map[string]any{}
 	for _, c := range f.Columns {
 		name, ok := strings.CutPrefix(c.Key, prefix)
-		cell := r.cells[c.Key]
+		cell := cells[c.Key]
 		if !ok || cell == "" {
 			continue
 		}
 		one, _ := properties[name].(map[string]any)
 		v, why := cellValue(cell, one["type"] == "string")
 		if why != "" {
-			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", testSheet, i, c.Key), Detail: why})
+			wrong(c.Key, why)
 		}
 		out[name] = v
 	}
@@ -198,6 +201,28 @@ func valueCell(v any, isText bool) (string, bool) {
 	return s, ok
 }
 
+// valueCells writes a table of values into cells, by column; a sentence says why they
+// cannot be.
+func (d *functionDraft) valueCells(prefix, text, of string) (map[string]string, string) {
+	values, cells, schema := map[string]any{}, map[string]string{}, d.input
+	if prefix == outColumn {
+		schema = d.output
+	}
+	if why := formYAML(text, &values, "one field a line"); why != "" {
+		return nil, capitalFirst(of) + " cannot be read: " + why
+	}
+	properties := propertiesOf(schema)
+	for name, v := range values {
+		one, _ := properties[name].(map[string]any)
+		cell, ok := valueCell(v, one["type"] == "string")
+		if !ok || !fieldName.MatchString(name) {
+			return nil, "The table cannot show the field " + name + " of " + of + "."
+		}
+		cells[prefix+name] = cell
+	}
+	return cells, ""
+}
+
 // readCases puts the cases into the table; a sentence says why they cannot be.
 func (d *functionDraft) readCases() string {
 	var rows []draftRow
@@ -206,20 +231,12 @@ func (d *functionDraft) readCases() string {
 		if !d.apart {
 			r.cells["stubs"], r.cells["plan"] = k.stubs, k.plan
 		}
-		for _, side := range []struct{ prefix, text, schema string }{{inColumn, k.input, d.input}, {outColumn, k.output, d.output}} {
-			values := map[string]any{}
-			if why := formYAML(side.text, &values, "one field a line"); why != "" {
-				return "A test cannot be read: " + why
+		for _, side := range []struct{ prefix, text string }{{inColumn, k.input}, {outColumn, k.output}} {
+			cells, why := d.valueCells(side.prefix, side.text, "the test "+k.name)
+			if why != "" {
+				return why
 			}
-			properties := propertiesOf(side.schema)
-			for name, v := range values {
-				one, _ := properties[name].(map[string]any)
-				text, ok := valueCell(v, one["type"] == "string")
-				if !ok || !fieldName.MatchString(name) {
-					return "The table cannot show the field " + name + " of the test " + k.name + "."
-				}
-				r.cells[side.prefix+name] = text
-			}
+			maps.Copy(r.cells, cells)
 		}
 		if strings.TrimSpace(k.output) == "" && k.failure == "" && (k.name != "" || k.input != "") {
 			return "The test " + k.name + " expects nothing yet."

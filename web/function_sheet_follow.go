@@ -13,26 +13,14 @@ import (
 
 // readCalls makes what the rows of both tables stand for a part of their tests.
 func (d *functionDraft) readCalls() {
+	known := map[string]bool{}
+	for _, k := range d.cases {
+		known[k.id] = true
+	}
 	for _, s := range callSheets() {
-		f, _ := d.callTable(s)
-		calls, all := callsOf(s.effect), map[string][]any{}
-		for i, r := range d.sheets.tables[s.key] {
-			if untouched(f, r) {
-				continue
-			}
-			failed := false
-			wrong := func(column, says string) {
-				failed = true
-				d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", s.key, i, column), Detail: says})
-			}
-			test := r.cells[testColumn]
-			if !slices.ContainsFunc(d.cases, func(k functionCase) bool { return k.id == test }) {
-				wrong(testColumn, "Choose the test that this row belongs to.")
-			}
-			if one := s.one(calls, r.cells, wrong); !failed {
-				all[test] = append(all[test], one)
-			}
-		}
+		all := d.readRows(s, func(test string) bool { return known[test] }, func(path, says string) {
+			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: path, Detail: says})
+		})
 		for i := range d.cases {
 			*s.texts(&d.cases[i]) = ""
 			if list := all[d.cases[i].id]; len(list) > 0 {
@@ -40,6 +28,29 @@ func (d *functionDraft) readCalls() {
 			}
 		}
 	}
+}
+
+// readRows gives what the rows of a table stand for, by the test that each belongs to.
+func (d *functionDraft) readRows(s callSheet, known func(test string) bool, wrong func(path, says string)) map[string][]any {
+	f, _ := d.callTable(s)
+	calls, all := callsOf(s.effect), map[string][]any{}
+	for i, r := range d.sheets.tables[s.key] {
+		if untouched(f, r) {
+			continue
+		}
+		failed, test := false, r.cells[testColumn]
+		at := func(column, says string) {
+			failed = true
+			wrong(fmt.Sprintf("%s.%d.%s", s.key, i, column), says)
+		}
+		if !known(test) {
+			at(testColumn, "Choose the test that this row belongs to.")
+		}
+		if one := s.one(calls, r.cells, at); !failed {
+			all[test] = append(all[test], one)
+		}
+	}
+	return all
 }
 
 // postedCalls has all columns that a row of a table may come with.

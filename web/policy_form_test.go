@@ -77,7 +77,8 @@ func formOf(t *testing.T, body string) (action string, out url.Values) {
 	}
 	for n := range doc.Descendants() {
 		_, policy := attr(n, "data-policy")
-		if _, function := attr(n, "data-function"); policy || function {
+		_, scratch := attr(n, "data-scratch")
+		if _, function := attr(n, "data-function"); policy || function || scratch {
 			action, _ = attr(n, "action")
 			read(n)
 		}

@@ -39,7 +39,9 @@ func (s *Server) reviewFunction(ctx context.Context, d postgres.ReviewDetail, wh
 	}
 	examined(out, d, e, found, now, who)
 	if who.Can(auth.ReviewComment) && s.Functions != nil {
-		out.Scratch = &reviews.Scratch{Action: "/reviews/" + d.ID + "/scratch#scratch", Fields: scratchFields(firstTry(now), nil)}
+		if out.Scratch, err = s.scratchPart(d, trialOf(now), nil); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

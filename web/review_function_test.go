@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -86,22 +87,83 @@ func TestReview_OfAFunction(t *testing.T) {
 func TestReview_Scratch(t *testing.T) {
 	t.Parallel()
 	w, id, hash := reviewed(t)
+	scratch := func(team string, cells ...string) url.Values {
+		f := fields("op", "run", "as.sample", "table", "sample.in.team", team)
+		row(f, "sample", "n0", cells...)
+		return f
+	}
 	before := w.value(`SELECT string_agg(kind || key || revision || hash, ',' ORDER BY kind, key, revision) FROM revisions`)
-	page := w.re.post(t, "/reviews/"+id+"/scratch", fields("input", "team: staff-of-mine", "answers", "- {call: directory.group_exists, answer: true}"))
+	page := w.re.post(t, "/reviews/"+id+"/scratch", scratch("staff-of-mine", "call", "directory.group_exists", "answer", "yes"))
 	require.Equal(t, http.StatusOK, page.status)
 	for _, want := range []string{"It ended well", "team: staff-of-mine", "would do plan.add_group", "asked directory.group_exists"} {
 		require.Contains(t, page.body, want)
 	}
-	page = w.re.post(t, "/reviews/"+id+"/scratch", fields("input", "{team: x}", "answers", ""))
+	page = w.re.post(t, "/reviews/"+id+"/scratch", scratch("x"))
 	require.Contains(t, page.body, "No stub answers this.")
-	for _, bad := range [][]string{{"input", "{team: 3}"}, {"input", "team: ["}, {"input", "[]"}, {"input", "{}"}, {"input", "team: x", "answers", "call: x"}, {"input", "team: x", "now", "noon"}} {
-		page = w.re.post(t, "/reviews/"+id+"/scratch", fields(bad...))
-		require.Equal(t, http.StatusUnprocessableEntity, page.status, bad)
+	for _, k := range []struct {
+		form url.Values
+		says string
+	}{
+		{scratch(""), "The function needs it."},
+		{with(scratch("x"), "sample.now", "noon"), "Write a moment like"},
+		{scratch("x", "call", "directory.group_exists", "connection", "hr", "answer", "yes"), "Write the group of directory.group_exists."},
+		{scratch("x", "call", "directory.group_exists", "answer", "found"), "directory.group_exists answers yes or no."},
+		{scratch("x", "call", "directory.find_account", "answer", "found", "tells", "mail"), "Write one a line, as name: value."},
+		{scratch("x", "whole", "call: ["), "This is not readable YAML"},
+		{fields("sample.input", "{team: 3}"), "team: got number, want string"},
+		{fields("sample.input", "team: ["), "This is not readable YAML"},
+		{fields("sample.input", "[]"), "Write one field a line"},
+		{fields("sample.input", "{}"), "missing property"},
+		{fields("sample.input", "team: x", "sample.stubs", "call: x"), "Write a list"},
+	} {
+		page = w.re.post(t, "/reviews/"+id+"/scratch", k.form)
+		require.Equal(t, http.StatusUnprocessableEntity, page.status, k.form)
+		require.Contains(t, page.body, k.says)
 		require.NotContains(t, page.body, "It ended well")
 	}
 	require.Equal(t, before, w.value(`SELECT string_agg(kind || key || revision || hash, ',' ORDER BY kind, key, revision) FROM revisions`))
 	require.Equal(t, "2", w.value(`SELECT count(*)::text FROM audit_events WHERE action = 'function.scratch' AND detail LIKE '%' || $1 || '%'`, hash))
 	require.Equal(t, "0", w.value(`SELECT count(*)::text FROM audit_events WHERE detail LIKE '%staff-of-mine%'`))
+}
+
+// A reviewer says what systems answer in rows, without script: rows come, go and are
+// pasted, and nothing of what was typed is lost. All can be written as YAML too.
+func TestReview_ScratchInRows(t *testing.T) {
+	t.Parallel()
+	w, id, _ := reviewed(t)
+	_, f := formOf(t, w.re.get(t, "/reviews/"+id).body)
+	require.Equal(t, []string{"crm", "directory.group_exists", "hr", "crm", "yes"}, []string{f.Get("sample.in.team"), f.Get("t.sample.a0.call"), f.Get("t.sample.a0.connection"), f.Get("t.sample.a0.arg1"), f.Get("t.sample.a0.answer")}, "a try begins with what the first test has")
+	require.NotContains(t, f, "t.sample.a0.test")
+	act := func(op string) string {
+		t.Helper()
+		f.Set("op", op)
+		got := w.re.post(t, "/reviews/"+id+"/scratch", f)
+		_, f = formOf(t, got.body)
+		return got.body
+	}
+	f.Set("sample.in.team", "sales")
+	act("add:sample")
+	require.Equal(t, []string{"a0", "n1"}, f["r.sample"])
+	require.Equal(t, []string{"directory.group_exists", "hr"}, []string{f.Get("t.sample.n1.call"), f.Get("t.sample.n1.connection")}, "what goes without saying is chosen")
+	require.Contains(t, act("run"), "No stub answers this.", "a row in which nothing stands is no answer")
+	f.Set("t.sample.n1.arg1", "sales")
+	require.Contains(t, act("run"), "Choose what the system answers.")
+	f.Set("t.sample.n1.answer", "fails")
+	f.Set("t.sample.n1.tells", "The directory is being restarted.")
+	require.Contains(t, act("run"), "The directory is being restarted.")
+	require.Contains(t, act("up:sample"), "Select the rows first")
+	act("drop:sample:n1")
+	require.Equal(t, []string{"a0"}, f["r.sample"])
+	f.Set("paste.sample", "Call\tConnection\tAsked about\tAnswer\ndirectory.group_exists\thr\tsales\tyes")
+	act("paste:sample")
+	require.Contains(t, act("run"), "would do plan.add_group")
+	act("as:sample:yaml")
+	require.Contains(t, f.Get("sample.stubs"), "- sales")
+	require.Contains(t, act("run"), "would do plan.add_group")
+	act("as:sample:table")
+	require.Equal(t, "sales", f.Get("t.sample.a1.arg1"))
+	f.Set("op", "drop:tests:a0")
+	require.Equal(t, http.StatusUnprocessableEntity, w.re.post(t, "/reviews/"+id+"/scratch", f).status)
 }
 
 // Where the rules ask for it, one yes leaves a function waiting for the second.

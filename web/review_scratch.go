@@ -2,18 +2,15 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/gofiber/fiber/v2"
 
 	"joinery/internal/auth"
 	"joinery/internal/fault"
-	"joinery/internal/flow"
 	"joinery/internal/function"
 	"joinery/internal/luavm"
 	"joinery/internal/postgres"
@@ -22,36 +19,19 @@ import (
 	"joinery/views/ui"
 )
 
-// maxScratch bounds the text of one field, in bytes.
-const maxScratch = 64 << 10
-
-// try is what a reviewer wants to see the function do: its input, what systems would
-// answer, and the moment.
-type try struct{ Input, Answers, Now string }
-
-// firstTry begins with what the first case has.
-func firstTry(c function.Content) try {
-	t := try{Input: "{}"}
-	if len(c.Cases) == 0 {
-		return t
-	}
-	k := c.Cases[0]
-	if len(k.Input) > 0 {
-		t.Input = yamlOf(k.Input)
-	}
-	if len(k.Stubs) > 0 {
-		t.Answers = yamlOf(k.Stubs)
-	}
-	t.Now = k.Now
-	return t
+// trialOf is a revision to be tried: what the form of a try is made of.
+func trialOf(c function.Content) functionDraft {
+	d := functionDraft{key: c.Key, source: c.Source, input: yamlOfAny(c.Manifest.Input), grants: c.Manifest.Grants, sheets: noSheets()}
+	d.beginSample(c.Cases)
+	return d
 }
 
-func scratchFields(t try, wrong map[string]string) []ui.Field {
-	return []ui.Field{
-		{Name: "input", ID: "scratch-input", Label: "Input", Input: "code", Rows: 6, Value: t.Input, Error: wrong["input"], Help: "As YAML or JSON, by the names of its input."},
-		{Name: "answers", ID: "scratch-answers", Label: "What systems answer", Input: "code", Rows: 4, Value: t.Answers, Error: wrong["answers"], Help: "A list like the stubs of a case: call, args, answer. What is not answered is shown as a question."},
-		{Name: "now", ID: "scratch-now", Label: "Moment", Value: t.Now, Error: wrong["now"], Placeholder: "2026-12-01T12:00:00Z", Help: "Empty is noon of 1 December 2026, UTC."},
-	}
+// scratchPart is the form of a try.
+func (s *Server) scratchPart(d postgres.ReviewDetail, draft functionDraft, problems []fault.Problem) (*reviews.Scratch, error) {
+	out := &reviews.Scratch{Action: "/reviews/" + d.ID + "/scratch#scratch"}
+	var err error
+	out.Sample, err = s.sampleForm(draft, problems, false)
+	return out, err
 }
 
 // reviewScratch is POST /reviews/:id/scratch: the revision runs once with the reader's
@@ -72,13 +52,12 @@ func (s *Server) reviewScratch(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	t := try{Input: c.FormValue("input"), Answers: c.FormValue("answers"), Now: strings.TrimSpace(c.FormValue("now"))}
-	k, wrong := t.read(content)
-	out := &reviews.Scratch{Action: "/reviews/" + d.ID + "/scratch#scratch", Fields: scratchFields(t, wrong)}
-	status := 0
-	if len(wrong) > 0 {
-		status = http.StatusUnprocessableEntity
-	} else if err := s.runScratch(ctx, out, who, d, content, k); err != nil {
+	draft := trialOf(content)
+	rows, cells, selected := postedCells(c)
+	draft.sheets.selected = selected
+	draft.postedSample(c, rows, cells)
+	out, status, err := s.actScratch(c, who, d, content, &draft)
+	if err != nil {
 		return err
 	}
 	deps, err := s.DB.Dependents(ctx, d.Kind, d.Key)
@@ -93,57 +72,29 @@ func (s *Server) reviewScratch(c *fiber.Ctx, who auth.Actor) error {
 	return s.show(c, who, frame{Title: p.Head.Title, Crumbs: []ui.Link{{Text: "Reviews", URL: "/reviews"}}, Status: status}, reviews.Show(p))
 }
 
-// read takes the fields as a case without an expectation; wrong says what is wrong with which.
-func (t try) read(c function.Content) (k function.Case, wrong map[string]string) {
-	wrong = map[string]string{}
-	if why := readYAML(t.Input, &k.Input); why != "" {
-		wrong["input"] = why
-	} else if bad := function.Violations(c.Manifest.Input, emptyMap(k.Input)); len(bad) > 0 {
-		wrong["input"] = "The input is not what the manifest says: " + strings.Join(bad, "; ") + "."
+// actScratch does what the button of a try says: it runs, or a row comes or goes.
+func (s *Server) actScratch(c *fiber.Ctx, who auth.Actor, d postgres.ReviewDetail, content function.Content, draft *functionDraft) (*reviews.Scratch, int, error) {
+	if op := c.FormValue("op"); op != "run" && op != "" {
+		wrong, ok := draft.sampleAct(op, c.FormValue("paste."+sampleSheet))
+		if !ok {
+			return nil, 0, fault.New(fault.Invalid, "The form does not know the button %q. Open it again.", clipText(op, 40))
+		}
+		out, err := s.scratchPart(d, *draft, draft.sample.wrong)
+		if wrong != "" && err == nil {
+			out.Said = &ui.Notice{Tone: "warn", Text: wrong}
+		}
+		return out, 0, err
 	}
-	if why := readYAML(t.Answers, &k.Stubs); why != "" {
-		wrong["answers"] = why
-	}
-	k.Now = t.Now
-	if _, err := k.At(); err != nil {
-		wrong["now"] = "Write a moment like 2026-12-01T08:00:00Z."
-	}
-	k.Name = "scratch"
-	return k, wrong
-}
-
-func emptyMap(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
-}
-
-// readYAML reads a text strictly into what it shall be; why says what is wrong with it.
-func readYAML(text string, into any) (why string) {
-	if strings.TrimSpace(text) == "" {
-		return ""
-	}
-	if len(text) > maxScratch {
-		return "Up to 64 kB."
-	}
-	if err := flow.PlainYAML([]byte(text)); err != nil {
-		return fault.Sentence(err)
-	}
-	var plain any
-	if err := yaml.UnmarshalWithOptions([]byte(text), &plain, yaml.Strict()); err != nil {
-		return "This is not readable YAML: " + strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0] + "."
-	}
-	raw, err := json.Marshal(plain)
+	k, problems := draft.tried(content.Manifest.Input)
+	out, err := s.scratchPart(d, *draft, problems)
 	if err != nil {
-		return "This YAML holds something JSON cannot express."
+		return nil, 0, err
 	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return "This is not of the right shape: " + strings.TrimPrefix(err.Error(), "json: ") + "."
+	if len(problems) > 0 {
+		out.Said = &ui.Notice{Tone: "bad", Text: untold(problems)}
+		return out, http.StatusUnprocessableEntity, nil
 	}
-	return ""
+	return out, 0, s.runScratch(c.UserContext(), out, who, d, content, k)
 }
 
 func (s *Server) runScratch(ctx context.Context, out *reviews.Scratch, who auth.Actor, d postgres.ReviewDetail, c function.Content, k function.Case) error {

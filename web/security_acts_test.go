@@ -125,7 +125,7 @@ func (w *world) artifactActs(k review.Kind, add func(func() act)) {
 			return act{route: "POST /reviews/:id/examine", by: w.re, path: "/reviews/" + open() + "/examine", form: fields(), records: []string{"function.examine"}}
 		})
 		add(func() act {
-			return act{route: "POST /reviews/:id/scratch", by: w.re, path: "/reviews/" + open() + "/scratch", form: fields("input", "first: bob"), records: []string{"function.scratch"}}
+			return act{route: "POST /reviews/:id/scratch", by: w.re, path: "/reviews/" + open() + "/scratch", form: fields("sample.input", "first: bob"), records: []string{"function.scratch"}}
 		})
 		add(func() act {
 			return act{route: "POST /reviews/:id/withdraw", by: w.bo, path: "/reviews/" + open() + "/withdraw", form: fields(), records: []string{"review.withdraw"}}

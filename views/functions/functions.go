@@ -80,7 +80,7 @@ type EditPage struct {
 	Cases         []Case
 	CaseBlank     Case
 	Tests         Tests
-	Sample        []ui.Field
+	Sample        Sample
 	SampleOutcome *Outcome
 	Compare       ui.Field
 	Compared      *Compared
@@ -170,6 +170,18 @@ type Module struct {
 
 // LibraryFunction is one function of the library.
 type LibraryFunction struct{ Signature, Help, Example, Grant string }
+
+// Sample is what a function is tried with: its input field by field, and what systems
+// answer; or both written as YAML.
+type Sample struct {
+	Written, ReadOnly bool
+	// Columns tells the fields and the table from others.
+	Columns string
+	Input   []ui.Field
+	Now     ui.Field
+	// Answers is nil where nothing is asked.
+	Answers *policies.Table
+}
 
 // NewPage begins a function.
 type NewPage struct {

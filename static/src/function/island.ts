@@ -115,6 +115,7 @@ async function start(form: HTMLFormElement): Promise<void> {
       editor.covered(got.lines ?? [], got.missed ?? [], got.survivors ?? []);
     }
     put("[data-case-list]", got.parts.cases);
+    if (got.parts.sample !== undefined && !one("[data-sample-form]").contains(document.activeElement)) put("[data-sample-form]", got.parts.sample);
     if (got.parts.tests !== undefined && !one("[data-tests]").contains(document.activeElement)) put("[data-tests]", got.parts.tests);
     for (const [id, r] of Object.entries(got.cases ?? {})) {
       const box = form!.querySelector<HTMLDetailsElement>(`[data-case="${CSS.escape(id)}"]`);
@@ -163,9 +164,9 @@ async function start(form: HTMLFormElement): Promise<void> {
     const e = event.target as HTMLInputElement;
     if ((event.target as Element) === source || !e.name) return;
     if (/^case\..*\.name$/.test(e.name)) e.closest("[data-case]")!.querySelector("[data-case-name]")!.textContent = e.value || "New test";
-    if (!/^(s|paste)\./.test(e.name)) changed(!/^(sample\.|compare$|message$)/.test(e.name));
+    if (!/^(s|paste)\./.test(e.name)) changed(!/^(sample\.|t\.sample\.|compare$|message$)/.test(e.name));
   });
-  form.addEventListener("joinery:changed", () => changed(true)); // rows came, went or moved
+  form.addEventListener("joinery:changed", (event) => changed((event as CustomEvent<{ sheet?: string }>).detail?.sheet !== "sample")); // rows came, went or moved
   form.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>("button, a");
     if (!button) return;
