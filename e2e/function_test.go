@@ -186,7 +186,7 @@ func (b *tab) answerByKeys() {
 	eval[bool](b, `(document.querySelector('[name="sample.in.department"]').focus(), true)`)
 	b.types("Legal")
 	b.key("Enter", ctrl|shift)
-	b.until("a question without an answer", `document.querySelector("[data-outcome]").innerText.includes("Add a row under “What systems answer”.")`)
+	b.until("a question without an answer", `document.querySelector("[data-outcome]").innerText.includes("Add a row under “Answers to the sample”.")`)
 	eval[bool](b, `(document.querySelector("[data-sheet=sample] [data-tool=add]").focus(), true)`)
 	b.key("Enter", 0)
 	b.at("the first cell", `e.closest("[data-col]").dataset.col === "call"`)

@@ -37,7 +37,7 @@ type intentDraft struct {
 }
 
 func newIntentDraft() intentDraft {
-	return intentDraft{fn: functionDraft{sheets: noSheets()}, sheets: policyDraft{tables: map[string][]draftRow{}, selected: map[string][]string{}, spec: policy.Spec{Fields: []form.Field{
+	return intentDraft{fn: functionDraft{sheets: noSheets(), apart: true}, sheets: policyDraft{tables: map[string][]draftRow{}, selected: map[string][]string{}, spec: policy.Spec{Fields: []form.Field{
 		valueSheet(takesSheet, "What it takes", "Its input. Each field is a column of the examples."), valueSheet(givesSheet, "What it gives", "Its output, and columns of the examples too."), effectSheet()}}}}
 }
 
@@ -127,11 +127,8 @@ func postedIntent(c *fiber.Ctx, base author.Intent) intentDraft {
 	}
 	d.sheets.selected, d.fn.sheets.selected = selected, selected
 	d.withFields()
-	if !d.written {
-		columns := d.fn.testColumns(namedColumns(rows, cells))
-		d.fn.sheets.tables[testSheet] = postedRows(columns, rows, cells)
-		d.fn.readTests(columns)
-	}
+	d.fn.sheets.written[testSheet] = d.written
+	d.fn.postedTests(c, rows, cells)
 	return d
 }
 
@@ -180,10 +177,9 @@ func (d *intentDraft) act(op, pasted string) (wrong string, ok bool) {
 			return why + " It stays as YAML.", true
 		}
 		return "", true
-	case opTable(op) == testSheet:
-		f := d.fn.testColumns(nil)
-		d.fn.sheets.spec.Fields = []form.Field{f}
-		if wrong, ok = d.fn.sheets.act(op, pasted); ok {
+	case slices.Contains([]string{testSheet, answerSheet, planSheet}, opTable(op)):
+		d.fn.withColumns()
+		if wrong, ok = d.fn.tableAct(op, pasted); ok {
 			d.sheets.focus = d.fn.sheets.focus
 		}
 		return wrong, ok
@@ -229,7 +225,13 @@ func (s *Server) intentForm(at string, base author.Intent, d intentDraft, fixedK
 				t.Error = "" // a cell says it
 			}
 		}
-		out.Examples = &t
+		out.Examples, out.Apart = &t, d.fn.apart
+		for _, s := range callSheets() {
+			if t, ok := tables[s.key]; ok {
+				refer(&t)
+				out.More = append(out.More, t)
+			}
+		}
 	}
 	if f := grantChoice(base, d); len(f.Options) > 0 {
 		out.May = append(out.May, f)

@@ -198,7 +198,7 @@ func (d *intentDraft) examples() (out []function.Case) {
 	return c.Cases
 }
 
-// tabulate puts examples that are written as YAML into the table; a sentence says why
+// tabulate puts examples that are written as YAML into the tables; a sentence says why
 // they cannot be.
 func (d *intentDraft) tabulate(all []function.Case) string {
 	d.fn.cases = nil
@@ -229,6 +229,11 @@ func (d intentDraft) cell(p fault.Problem) fault.Problem {
 	case testSheet:
 		if d.written {
 			return fault.Problem{Path: "examples", Detail: fmt.Sprintf("Example %d: %s", n+1, p.Detail)}
+		}
+		if len(parts) > 2 {
+			if key, row, column, ok := d.fn.callPlace(parts[1], strings.Join(parts[2:], ".")); ok {
+				return fault.Problem{Path: fmt.Sprintf("%s.%d.%s", key, row, column), Detail: p.Detail}
+			}
 		}
 		column = d.exampleColumn(parts[2:])
 	case forbidSheet:
@@ -269,7 +274,9 @@ func (d intentDraft) exampleColumn(field []string) string {
 // intentTables are the tables as the page shows them, what is wrong at its cell.
 func (s *Server) intentTables(d intentDraft) (map[string]policies.Table, []string, error) {
 	spec := d.sheets
-	spec.tables[testSheet] = d.fn.sheets.tables[testSheet]
+	for _, key := range []string{testSheet, answerSheet, planSheet} {
+		spec.tables[key] = d.fn.sheets.tables[key]
+	}
 	prefix := spec.spec.Field() + "."
 	var problems []fault.Problem
 	for _, p := range d.problems {
@@ -283,6 +290,11 @@ func (s *Server) intentTables(d intentDraft) (map[string]policies.Table, []strin
 		f := d.fn.testColumns(nil)
 		f.Label, f.Help = "Worked examples", "Each row becomes a test that the model cannot change. Correct them until they say what you mean, and add those that matter most to you. No real people."
 		fields = append(fields, f)
+		for _, s := range callSheets() {
+			if f, ok := d.fn.callTable(s); ok && d.fn.apart {
+				fields = append(fields, f)
+			}
+		}
 	}
 	for _, f := range fields {
 		t, err := s.policyTable(nil, spec, f, at, false) // no column of these asks the store

@@ -60,7 +60,7 @@ func TestAuthor_S101_FromRequestToDraft(t *testing.T) {
 	require.NotContains(t, w.re.get(t, at).body, "Confirm and write the function", "another person reads only")
 
 	confirm := at + "/turns/" + string(turn.ID) + "/confirm"
-	form := fields("op", "confirm", "name", "Badge", "key", "badge", "grant", "directory:hr:groups.find", "more", "", "answer.0", "upper", "as.tests", "table")
+	form := fields("op", "confirm", "name", "Badge", "key", "badge", "grant", "directory:hr:groups.find", "more", "", "answer.0", "upper", "as.tests", "table", "as.answers", "table")
 	row(form, "takes", "f0", "name", "last", "type", "text", "means", "the last name")
 	row(form, "takes", "n1", "name", "floor", "type", "number", "optional", "true", "means", "where")
 	row(form, "takes", "n2", "type", "text")
@@ -91,6 +91,31 @@ func TestAuthor_S101_FromRequestToDraft(t *testing.T) {
 	require.Contains(t, written.body, "floor: 3")
 	require.Contains(t, w.bo.post(t, confirm, with(form, "op", "as:tests:table", "as.tests", "yaml", "examples", "- {name: q, input: {last: Q}, output: {badge: Q}}")).body, `name="t.tests.c0.out.badge"`)
 	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, with(form, "op", "columns")).status, "another person's intent")
+
+	// What systems answer in an example and what it shall plan are rows, as in a function's tests.
+	require.Contains(t, more.body, `data-sheet="answers"`, "what it may ask can be answered")
+	require.NotContains(t, more.body, `data-sheet="plans"`, "it may change nothing")
+	require.NotContains(t, more.body, `name="t.tests.c0.stubs"`)
+	rows := with(form, "more", "directory:hr:groups.add")
+	row(rows, "answers", "n0", "test", "c0", "call", "directory.group_exists", "connection", "hr", "arg1", "crm")
+	row(rows, "plans", "n0", "test", "c0", "call", "plan.add_group", "connection", "hr", "arg1", "crm")
+	missing := w.bo.post(t, confirm, rows)
+	require.Equal(t, http.StatusUnprocessableEntity, missing.status)
+	require.Contains(t, missing.body, `<p class="error" id="e-t-answers-n0-answer">Choose what the system answers.</p>`)
+	require.Contains(t, w.bo.post(t, confirm, with(rows, "op", "as:tests:yaml")).body, "Some examples cannot be read yet.")
+	rows.Set("t.answers.n0.answer", "yes")
+	written = w.bo.post(t, confirm, with(rows, "op", "as:tests:yaml"))
+	for _, want := range []string{"call: directory.group_exists", "answer: true", "do: plan.add_group"} {
+		require.Contains(t, written.body, want)
+	}
+	back := w.bo.post(t, confirm, with(rows, "op", "as:tests:table", "as.tests", "yaml", "examples", "- {name: q, input: {last: Q}, output: {badge: Q}, stubs: [{call: directory.group_exists, args: [hr, crm], answer: true}], plan: [{do: plan.add_group, args: [hr, crm]}]}")).body
+	require.Contains(t, back, `name="t.answers.a0.arg1"`)
+	require.Contains(t, back, `name="t.plans.a0.arg1"`)
+	twice := w.bo.post(t, confirm, with(rows, "op", "dup:tests", "s.tests", "c0")).body
+	require.Equal(t, 2, strings.Count(twice, `name="r.plans"`)-strings.Count(twice, `name="r.plans" value="BLANK"`), "a copy of an example has copies of its rows")
+	require.NotContains(t, w.bo.post(t, confirm, with(rows, "op", "drop:tests:c0")).body, `name="r.answers" value="n0"`, "and they go with it")
+	older := with(form, "as.answers", "", "t.tests.c0.stubs", "- {call: directory.group_exists, answer: [")
+	require.Contains(t, w.bo.post(t, confirm, older).body, "not readable YAML", "a page from before these tables keeps what it says")
 	require.Equal(t, http.StatusForbidden, w.ada.post(t, confirm, form).status)
 	require.Equal(t, http.StatusUnprocessableEntity, w.bo.post(t, confirm, with(form, "op", "explode")).status)
 

@@ -255,7 +255,7 @@ func sampleView(who auth.Actor, v functionVerdict) functions.Outcome {
 			out.Notice = ui.Notice{Tone: "bad", Text: "The result is not what the manifest says: " + strings.Join(wrong, "; ") + "."}
 		}
 	} else if strings.HasPrefix(v.sample.Why, "No stub answers ") {
-		out.Notice = ui.Notice{Tone: "warn", Text: strings.Replace(v.sample.Why, "No stub answers ", "The sample has no answer to ", 1) + " Add a row under “What systems answer”."}
+		out.Notice = ui.Notice{Tone: "warn", Text: strings.Replace(v.sample.Why, "No stub answers ", "The sample has no answer to ", 1) + " Add a row under “Answers to the sample”."}
 	}
 	return out
 }

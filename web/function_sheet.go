@@ -204,20 +204,26 @@ func (d *functionDraft) postedSheets(c *fiber.Ctx, rows []string, cells map[stri
 		d.sheets.tables[key] = postedRows(f, rows, cells)
 		d.setSchema(key, d.sheets.schema(key))
 	}
+	d.postedTests(c, rows, cells)
+}
+
+// postedTests reads the tests where they are a table, with what they are answered and expect.
+func (d *functionDraft) postedTests(c *fiber.Ctx, rows []string, cells map[string]string) {
 	d.apart = d.sheets.written[testSheet] || c.FormValue("as."+answerSheet) == "table" // a page that is older has them as columns
-	if !d.sheets.written[testSheet] {
-		d.cases = nil
-		f := d.testColumns(namedColumns(rows, cells))
-		d.sheets.tables[testSheet] = postedRows(f, rows, cells)
-		if d.apart {
-			for _, s := range callSheets() {
-				d.sheets.tables[s.key] = postedRows(postedCalls(s), rows, cells)
-			}
-		}
-		d.readTests(f)
-		d.tooMany(rows)
-		d.withColumns()
+	if d.sheets.written[testSheet] {
+		return
 	}
+	d.cases = nil
+	f := d.testColumns(namedColumns(rows, cells))
+	d.sheets.tables[testSheet] = postedRows(f, rows, cells)
+	if d.apart {
+		for _, s := range callSheets() {
+			d.sheets.tables[s.key] = postedRows(postedCalls(s), rows, cells)
+		}
+	}
+	d.readTests(f)
+	d.tooMany(rows)
+	d.withColumns()
 }
 
 // tooMany says of the tables whose rows were not all taken.
@@ -321,6 +327,22 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 		}
 		return "", true
 	}
+	if wrong, ok = d.tableAct(op, pasted); !ok || wrong != "" {
+		return wrong, ok
+	}
+	for _, k := range []string{inputSheet, outputSheet} {
+		if !d.sheets.written[k] {
+			d.setSchema(k, d.sheets.schema(k))
+		}
+	}
+	d.rereadTests()
+	return "", true
+}
+
+// tableAct changes rows as a button says; those of answers and plans go with their tests.
+// What is wrong is to be told anew then.
+func (d *functionDraft) tableAct(op, pasted string) (wrong string, ok bool) {
+	verb, _, _ := strings.Cut(op, ":")
 	var before []string
 	for _, r := range d.sheets.tables[testSheet] {
 		before = append(before, r.id)
@@ -330,18 +352,17 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 		return wrong, ok
 	}
 	d.sheets.wrong = nil
-	if key, _, _ = strings.Cut(key, ":"); key == testSheet && d.apart {
+	if opTable(op) == testSheet && d.apart {
 		d.follow(before, chosen, verb == "dup")
 	}
-	for _, k := range []string{inputSheet, outputSheet} {
-		if !d.sheets.written[k] {
-			d.setSchema(k, d.sheets.schema(k))
-		}
-	}
+	return "", true
+}
+
+// rereadTests makes the cases of the rows anew.
+func (d *functionDraft) rereadTests() {
 	if f, ok := d.sheets.table(testSheet); ok {
 		d.readTests(f)
 	}
-	return "", true
 }
 
 // besideManifest is the room for the columns of a table beside the manifest, on a screen

@@ -103,7 +103,7 @@ func (d *functionDraft) callTable(s callSheet) (form.Field, bool) {
 	case planSheet:
 		f.Label, f.Help = "What it shall plan", "The changes that each test expects, in their order. A test without a row here expects none."
 	case sampleSheet:
-		f.Help = "No system is asked: the first row that fits a question answers it. With “any” as its connection a row answers whatever the call asks."
+		f.Label, f.Help = "Answers to the sample", "No system is asked: the first row that fits a question answers it. With “any” as its connection a row answers whatever the call asks."
 	}
 	if s.key != sampleSheet { // all rows of it are of the same try
 		f.Columns = append(f.Columns, d.testChoice())

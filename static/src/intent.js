@@ -1,12 +1,13 @@
 // The form of what was understood: the fields of input and output are the columns of the examples, which follow what is
-// typed above them. The server draws them, from what stands in the form; nothing is kept.
+// typed above them, and what may be asked says which answers an example needs. The server draws them, from what stands in the
+// form; nothing is kept.
 import { sheetOf } from "./sheet.js";
 
 const later = new WeakMap();
 
 function follow(event) {
   const form = event.target.closest?.("form[data-intent]");
-  if (!form || !["takes", "gives"].includes(event.detail?.sheet ?? sheetOf(event.target)?.dataset.sheet)) return;
+  if (!form || !["takes", "gives", "grant", "more"].includes(event.detail?.sheet ?? sheetOf(event.target)?.dataset.sheet ?? event.target.name)) return;
   clearTimeout(later.get(form));
   later.set(form, setTimeout(() => draw(form), 400));
 }

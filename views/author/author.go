@@ -113,7 +113,11 @@ type IntentForm struct {
 	Gives     policies.Table
 	// Examples is the table of the examples; nil where they are Written as YAML.
 	Examples *policies.Table
-	Written  *ui.Field
+	// More are the tables of what systems answer and of what shall be planned; Apart says that
+	// these have tables, even where none is needed yet.
+	More    []policies.Table
+	Apart   bool
+	Written *ui.Field
 	// May is what the function may ask and change.
 	May       []ui.Field
 	Forbidden policies.Table

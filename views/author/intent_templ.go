@@ -162,12 +162,28 @@ func intentExamples(f IntentForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " <div class=\"actions\"><button class=\"button button-small\" type=\"submit\" name=\"op\" value=\"columns\" data-columns>Show the fields above as columns</button> <button class=\"button button-small button-quiet\" type=\"submit\" name=\"op\" value=\"as:tests:yaml\">Write the examples as YAML</button></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if f.Apart {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<input type=\"hidden\" name=\"as.answers\" value=\"table\"> ")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			for _, t := range f.More {
+				templ_7745c5c3_Err = policies.Sheet(t).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " <div class=\"actions\"><button class=\"button button-small\" type=\"submit\" name=\"op\" value=\"columns\" data-columns>Show the fields above as columns</button> <button class=\"button button-small button-quiet\" type=\"submit\" name=\"op\" value=\"as:tests:yaml\">Write the examples as YAML</button></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<input type=\"hidden\" name=\"as.tests\" value=\"yaml\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<input type=\"hidden\" name=\"as.tests\" value=\"yaml\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -175,7 +191,7 @@ func intentExamples(f IntentForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " <div class=\"actions\"><button class=\"button button-small button-quiet\" type=\"submit\" name=\"op\" value=\"as:tests:table\">Show the examples as a table</button></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " <div class=\"actions\"><button class=\"button button-small button-quiet\" type=\"submit\" name=\"op\" value=\"as:tests:table\">Show the examples as a table</button></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
