@@ -160,7 +160,7 @@ func (h *house) sealOnce(ctx context.Context, seq int64, sign bool) int64 {
 		if err != nil && ctx.Err() == nil {
 			h.cfg.Log.Warn("sealing the audit log failed", "err", err)
 		}
-		more = n == postgres.SealMost && ctx.Err() == nil
+		more = n >= postgres.SealMost && ctx.Err() == nil
 	}
 	if !sign {
 		return seq

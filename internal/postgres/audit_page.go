@@ -97,7 +97,7 @@ func (db *DB) AuditAfter(ctx context.Context, seq int64, limit int) ([]AuditRow,
 	return out, asFault(err)
 }
 
-// SealMost is the most that one SealAudit links.
+// SealMost is about the most that one SealAudit links: what was written together is linked together.
 const SealMost = 5000
 
 // SealAudit links what is not sealed yet into the chain; it gives how many.

@@ -49,7 +49,7 @@ func TestS86_ServerCannotTouchTheLog(t *testing.T) {
 // kept outside names the first position that is not as it was.
 func TestS87_SuperuserIsFoundOut(t *testing.T) {
 	t.Parallel()
-	reseal := `INSERT INTO audit_unsealed SELECT event_id FROM audit_chain WHERE seq >= %[1]d; DELETE FROM audit_chain WHERE seq >= %[1]d; SELECT audit_seal(1000)`
+	reseal := `INSERT INTO audit_waiting SELECT event_id, ARRAY[event_id] FROM audit_chain WHERE seq >= %[1]d; DELETE FROM audit_chain WHERE seq >= %[1]d; SELECT audit_seal(1000)`
 	for name, c := range map[string]struct {
 		sql  string
 		seq  int64
@@ -71,7 +71,7 @@ func TestS87_SuperuserIsFoundOut(t *testing.T) {
 		"rewritten from a record on":   {`UPDATE audit_events SET action = 'nothing' WHERE id = 7; ` + fmt.Sprintf(reseal, 7), 7, "rewritten"},
 		"rewritten as a whole":         {`UPDATE audit_events SET action = 'nothing' WHERE id = 1; ` + fmt.Sprintf(reseal, 1), 1, "rewritten"},
 		"the last rewritten":           {`UPDATE audit_events SET action = 'nothing' WHERE id = 20; ` + fmt.Sprintf(reseal, 20), 20, "rewritten"},
-		"one taken out, all rewritten": {`INSERT INTO audit_unsealed SELECT event_id FROM audit_chain WHERE seq > 3; DELETE FROM audit_chain WHERE seq >= 3; DELETE FROM audit_events WHERE id = 3; SELECT audit_seal(1000)`, 3, "rewritten"},
+		"one taken out, all rewritten": {`INSERT INTO audit_waiting SELECT event_id, ARRAY[event_id] FROM audit_chain WHERE seq > 3; DELETE FROM audit_chain WHERE seq >= 3; DELETE FROM audit_events WHERE id = 3; SELECT audit_seal(1000)`, 3, "rewritten"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
