@@ -28,7 +28,9 @@ type functionDraft struct {
 	cases                          []functionCase
 	sheets                         functionSheets
 	// apart says that answers and plans have tables of their own, not a column of the tests.
-	apart   bool
+	apart bool
+	// of are the tests that are chosen beside these tables, for new and for selected rows.
+	of      map[string]string
 	sample  functionSample
 	compare string // the number of the revision to compare with
 	message string

@@ -92,7 +92,7 @@ func (s *Server) functionAct(c *fiber.Ctx, who auth.Actor) error {
 	case "test", "mutants", "run", "keep", "compare":
 	case "restore":
 		said.Text = "What was not saved before is back, and is saved in a moment."
-	case "add", "dup", "up", "down", "remove", "drop", "paste", "as":
+	case "add", "give", "dup", "up", "down", "remove", "drop", "paste", "as":
 		wrong, ok := d.sheetAct(op, c.FormValue("paste."+opTable(op)))
 		if !ok {
 			return fault.New(fault.Invalid, "The form does not know the button %q. Open it again.", clipText(op, 40))

@@ -213,7 +213,7 @@ func (d *functionDraft) postedTests(c *fiber.Ctx, rows []string, cells map[strin
 	if d.sheets.written[testSheet] {
 		return
 	}
-	d.cases = nil
+	d.cases, d.of = nil, map[string]string{answerSheet: c.FormValue("of." + answerSheet), planSheet: c.FormValue("of." + planSheet)}
 	f := d.testColumns(namedColumns(rows, cells))
 	d.sheets.tables[testSheet] = postedRows(f, rows, cells)
 	if d.apart {
@@ -342,7 +342,12 @@ func (d *functionDraft) sheetAct(op, pasted string) (wrong string, ok bool) {
 // tableAct changes rows as a button says; those of answers and plans go with their tests.
 // What is wrong is to be told anew then.
 func (d *functionDraft) tableAct(op, pasted string) (wrong string, ok bool) {
-	verb, _, _ := strings.Cut(op, ":")
+	verb, key := op, opTable(op)
+	if verb, _, _ = strings.Cut(op, ":"); verb == "give" {
+		wrong = d.give(key)
+		d.sheets.wrong = nil
+		return wrong, true
+	}
 	var before []string
 	for _, r := range d.sheets.tables[testSheet] {
 		before = append(before, r.id)
@@ -352,7 +357,14 @@ func (d *functionDraft) tableAct(op, pasted string) (wrong string, ok bool) {
 		return wrong, ok
 	}
 	d.sheets.wrong = nil
-	if opTable(op) == testSheet && d.apart {
+	if rows := d.sheets.tables[key]; verb == "add" && d.of[key] != "" {
+		for _, r := range rows {
+			if strings.HasPrefix(d.sheets.focus, "t."+key+"."+r.id+".") {
+				r.cells[testColumn] = d.of[key]
+			}
+		}
+	}
+	if key == testSheet && d.apart {
 		d.follow(before, chosen, verb == "dup")
 	}
 	return "", true

@@ -9,6 +9,7 @@ import (
 	"joinery/internal/fault"
 	"joinery/internal/form"
 	"joinery/views/policies"
+	"joinery/views/ui"
 )
 
 // readCalls makes what the rows of both tables stand for a part of their tests.
@@ -169,15 +170,46 @@ func (d functionDraft) callPlace(n, field string) (key string, row int, column s
 	return "", 0, "", false
 }
 
+// mostChoices is how many tests each row offers. With more, the list of them would be most
+// of the page: it stands there once, and script fills the choice of the row in use.
+const mostChoices = 20
+
 // refer tells script that the first column names a row of the tests.
 func refer(t *policies.Table) {
 	for _, rows := range [][]policies.Row{t.Rows, {t.Blank}} {
 		for _, r := range rows {
 			for i := range r.Cells {
-				if r.Cells[i].Column == testColumn {
-					r.Cells[i].Ref = testSheet
+				if r.Cells[i].Column != testColumn {
+					continue
 				}
+				all := r.Cells[i].Options
+				if r.Cells[i].Ref = testSheet; len(all) <= mostChoices {
+					continue
+				}
+				if t.Of == nil {
+					t.Of = slices.DeleteFunc(slices.Clone(all), func(o ui.Option) bool { return o.Value == "" })
+					for n := range t.Of {
+						t.Of[n].Selected = false
+					}
+				}
+				r.Cells[i].Options = slices.DeleteFunc(slices.Clone(all), func(o ui.Option) bool { return !o.Selected })
 			}
 		}
 	}
+}
+
+// give makes the selected rows of a table those of the test that is chosen beside it.
+func (d *functionDraft) give(key string) string {
+	switch {
+	case d.of[key] == "":
+		return "Choose the test first."
+	case len(d.sheets.selected[key]) == 0:
+		return "Select the rows first: with the box in front of each."
+	}
+	for _, r := range d.sheets.tables[key] {
+		if slices.Contains(d.sheets.selected[key], r.id) {
+			r.cells[testColumn] = d.of[key]
+		}
+	}
+	return ""
 }

@@ -51,20 +51,37 @@ const referring = (row) => {
   return [...cells].filter((cell) => inputOf(cell).value === row.dataset.row).map(rowOf);
 };
 
-// refer offers in those cells the rows that there are, by what their first cells say.
+// named are the rows that such a cell can name, by id: what their first cells say.
+function named(form, of) {
+  const sheet = form?.querySelector(`[data-sheet="${of}"]`);
+  return new Map(sheet ? rowsOf(sheet).map((row, i) => [row.dataset.row, inputOf(row.querySelector("[data-col]")).value.trim() || `Row ${i + 1}`]) : []);
+}
+
+// offer fills the choice of such a cell when it is asked for: in each of hundreds of rows it would be most of the page.
+function offer(select) {
+  const all = [...named(select.closest("form"), cellOf(select).dataset.ref)], value = select.value;
+  if (!all.some(([id]) => id === value)) all.unshift([value, value ? select.selectedOptions[0].text : "—"]);
+  if (all.length === select.options.length && all.every(([id, text], i) => select.options[i].value === id && select.options[i].text === text)) return;
+  select.replaceChildren(...all.map(([id, text]) => new Option(text, id, false, id === value)));
+}
+
+// meant is the id of the row that a pasted text names.
+function meant(sheet, input, text) {
+  const of = cellOf(input)?.dataset.ref, wanted = text.trim().toLowerCase();
+  for (const [id, name] of of ? named(sheet.closest("form"), of) : []) if (name.toLowerCase() === wanted) return id;
+  return text;
+}
+
+const offering = (event) => { const select = event.target.closest?.(".cell[data-ref] select"); if (select) offer(select); };
+
+// refer gives what those cells show the names that the rows have now.
 function refer(form) {
-  const offers = new Map();
+  const names = new Map();
   for (const cell of form?.querySelectorAll(".cell[data-ref]") ?? []) {
-    const of = cell.dataset.ref;
-    if (!offers.has(of)) {
-      const sheet = form.querySelector(`[data-sheet="${of}"]`);
-      offers.set(of, sheet ? rowsOf(sheet).map((row, i) => [row.dataset.row, inputOf(row.querySelector("[data-col]")).value.trim() || `Row ${i + 1}`]) : []);
-    }
-    const select = inputOf(cell), value = select.value;
-    const all = [...offers.get(of)];
-    if (!all.some(([id]) => id === value)) all.unshift([value, value ? select.selectedOptions[0].text : "—"]);
-    if (all.length === select.options.length && all.every(([id, text], i) => select.options[i].value === id && select.options[i].text === text)) continue;
-    select.replaceChildren(...all.map(([id, text]) => new Option(text, id, false, id === value)));
+    const of = cell.dataset.ref, chosen = inputOf(cell).selectedOptions[0];
+    if (!names.has(of)) names.set(of, named(form, of));
+    const text = chosen && names.get(of).get(chosen.value);
+    if (text && chosen.text !== text) chosen.text = text;
   }
 }
 
@@ -146,6 +163,7 @@ function setValue(input, value) {
     return;
   }
   if (input.tagName === "SELECT") {
+    if (cellOf(input)?.dataset.ref && input.isConnected) offer(input);
     const wanted = value.trim().toLowerCase();
     let option = [...input.options].find((o) => o.value.toLowerCase() === wanted || o.text.trim().toLowerCase() === wanted);
     if (!option) input.add(option = new Option(`${value.trim()} (is not there)`, value.trim()));
@@ -269,7 +287,7 @@ function paste(sheet, cells, at) {
       const input = keys[i] && inputOf(row.querySelector(`[data-col="${keys[i]}"]`));
       if (!input) return;
       before.push([input, valueOf(input)]);
-      setValue(input, text.trim());
+      setValue(input, meant(sheet, input, text).trim());
     });
     row = row.isConnected ? row.nextElementSibling : null;
   }
@@ -447,6 +465,8 @@ function listen() {
   document.addEventListener("click", onClick);
   document.addEventListener("paste", onPaste);
   document.addEventListener("pointerdown", onDrag);
+  document.addEventListener("pointerdown", offering);
+  document.addEventListener("focusin", offering);
   document.addEventListener("focusin", (event) => {
     const sheet = sheetOf(event.target);
     const row = sheet && rowOf(event.target);

@@ -64,6 +64,8 @@ type Table struct {
 	Key, Label, Help, Error string
 	Columns                 []Column
 	Rows                    []Row
+	// Of is what rows can belong to, where it is too much to be listed in each of them.
+	Of []ui.Option
 	// Blank is the row that script copies.
 	Blank    Row
 	ReadOnly bool
