@@ -199,6 +199,18 @@ func (b *tab) correctSigns() {
 	eval[bool](b, `([...document.querySelectorAll("[data-sheet=takes] [data-drop]")].at(-1).click(), true)`)
 	b.until("the column gone", `document.querySelector("[data-examples] [data-col='in.middle']") === null`)
 
+	// What it may ask needs answers in the examples: rows, which go again with the grant.
+	more := func(text string) {
+		eval[bool](b, fmt.Sprintf(`(() => { const e = document.querySelector("[name=more]"); e.focus(); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`, text))
+	}
+	more("directory:demo-scim:groups.find")
+	b.until("rows for answers", `document.querySelector("[data-sheet=answers] [data-tool=add]") !== null`)
+	add("answers")
+	b.types("an accent")
+	b.until("what goes without saying", cell("answers", "call")+`?.value === "directory.group_exists"`)
+	b.goTo("cell answers 0 arg1")
+	b.types("signs")
+
 	add("forbidden")
 	eval[bool](b, `(`+cell("forbidden", "says")+`.focus(), true)`)
 	b.typed("It must not shorten a name")
@@ -209,6 +221,11 @@ func (b *tab) correctSigns() {
 		b.typed(text)
 	}
 	b.everySize("author-intent-corrected")
+	b.follow("Confirm and write the function")
+	b.says("Choose what the system answers.")
+	eval[bool](b, `(document.querySelector("[data-sheet=answers] [data-drop]").click(), true)`)
+	more("")
+	b.until("nothing to answer", `document.querySelector("[data-sheet=answers]") === null`)
 	b.follow("Confirm and write the function")
 }
 
