@@ -12,7 +12,7 @@ test: ## everything, end to end; installs what it needs
 	@e2e/setup.sh
 	@test -z "$$(gofmt -l $(SOURCES))" || { echo "These files need gofmt:"; gofmt -l $(SOURCES); exit 1; }
 	GOGC=400 go vet ./...
-	GOGC=400 go test -race -vet=off -timeout 30m -gcflags=joinery/...=-dwarf=false ./e2e ./web ./internal/engine ./internal/chaos ./... ; status=$$?; \
+	GOGC=400 go test -race -vet=off -timeout 60m -gcflags=joinery/...=-dwarf=false ./e2e ./web ./internal/engine ./internal/chaos ./... ; status=$$?; \
 	go test -vet=off -timeout 10m -run '$(PLAIN)' ./web ./internal/engine || status=1; e2e/setup.sh unproven; exit $$status
 
 # What measures, or takes minutes under the race detector, runs without it.
