@@ -35,6 +35,7 @@ manifest:
   input: {type: object, properties: {department: {type: string}}}
   output: {type: object, properties: {group: {type: string}}}
   grants: ["directory:dir:groups.add"]
+  limits: {milliseconds: 5000} # on a starved machine memory must not be outrun by time
 cases:
   - {name: small, input: {department: Finance}, output: {group: engineering}, plan: [{do: plan.add_group, args: [dir, engineering]}]}
 `)
