@@ -15,9 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// childrenAside counts the workers of this process, and those of them that keep off the
-// first processor with every thread.
-func childrenAside(t *testing.T, first int) (all, off int) {
+// childrenOf gives the workers of this process.
+func childrenOf(t *testing.T) (ids []int) {
 	t.Helper()
 	stats, err := os.ReadDir("/proc")
 	if err != nil {
@@ -32,8 +31,20 @@ func childrenAside(t *testing.T, first int) (all, off int) {
 		if f := strings.Fields(rest); len(f) < 2 || f[0] == "Z" || f[1] != strconv.Itoa(os.Getpid()) {
 			continue
 		}
+		if id, err := strconv.Atoi(e.Name()); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// childrenAside counts the workers of this process, and those of them that keep off the
+// first processor with every thread.
+func childrenAside(t *testing.T, first int) (all, off int) {
+	t.Helper()
+	for _, child := range childrenOf(t) {
 		all++
-		threads, _ := os.ReadDir("/proc/" + e.Name() + "/task")
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", child))
 		moved := 0
 		for _, th := range threads {
 			id, _ := strconv.Atoi(th.Name())
@@ -94,5 +105,24 @@ func TestBombs_LeaveAProcessor_S48(t *testing.T) {
 			stop()
 			t.Fatalf("a call computed until it was ended (%s), and %s workers were moved", out.Kind, seen)
 		}
+	}
+}
+
+// A worker that waits, for an answer or on a busy machine for a processor, is not put
+// behind everybody: only what was computed counts.
+func TestBombs_WaitingIsNoComputing_S48(t *testing.T) {
+	w, err := startProcess(open(t, Config{Most: 1}).from.command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { w.kill(); w.wait() }()
+	before, _ := computed(w.cmd.Process.Pid)
+	stop := w.asideAfter(100 * time.Millisecond)
+	defer stop()
+	<-time.After(500 * time.Millisecond)
+	after, known := computed(w.cmd.Process.Pid)
+	left, err := unix.Getpriority(unix.PRIO_PROCESS, w.cmd.Process.Pid) // 20 less the niceness
+	if !known || err != nil || left == 20-19 && after-before < 100*time.Millisecond {
+		t.Fatalf("it computed %s (%v) and has a niceness of %d (%v)", after-before, known, 20-left, err)
 	}
 }

@@ -87,7 +87,7 @@ const (
 	grace       = 500 * time.Millisecond // for what the worker itself should have noticed
 	compileTime = 2 * time.Second
 
-	patience = 5 * time.Millisecond // some times what a call takes; who computes longer does so aside
+	patience = 10 * time.Millisecond // of computing: some times what a call takes; who computes longer does so aside
 )
 
 // order has one worker do one thing, and believes nothing it says.

@@ -129,6 +129,37 @@ func (p *process) stop() {
 
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
+// asideAfter has the worker leave a processor to others as soon as it has computed for
+// so long, until stop is called. Waiting, for an answer or for a processor, is not
+// computing: on a busy machine a short call would be put behind everybody for it.
+func (p *process) asideAfter(most time.Duration) (stop func()) {
+	before, _ := computed(p.cmd.Process.Pid)
+	var mu sync.Mutex
+	var look *time.Timer
+	pause, ended := most, false
+	mu.Lock()
+	defer mu.Unlock()
+	look = time.AfterFunc(most, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		now, known := computed(p.cmd.Process.Pid)
+		switch left := most - (now - before); {
+		case ended:
+		case known && left > 0:
+			pause = min(2*pause, 8*most) // a call may wait for half a minute
+			look.Reset(max(left, pause/2))
+		default:
+			p.aside()
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		look.Stop()
+	}
+}
+
 // aside has a worker that computes for long leave a processor to others.
 func (p *process) aside() {
 	p.mu.Lock()

@@ -58,6 +58,14 @@ func yielding() error {
 	return errors.Join(err, f.Close())
 }
 
+// computed is the processor time that a process has taken, all threads together; false
+// where it has ended. See clock_getcpuclockid(3) for the number of its clock.
+func computed(pid int) (time.Duration, bool) {
+	var at unix.Timespec
+	err := unix.ClockGettime(int32(^pid<<3|2), &at)
+	return time.Duration(at.Nano()), err == nil
+}
+
 // aside moves all threads of a worker off the first processor that this process may
 // use, where there is another, and behind everybody else on the rest: code that computes
 // for long leaves one to the server and its database. Threads that come later are as the

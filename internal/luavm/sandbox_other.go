@@ -33,6 +33,8 @@ func apart(attr *syscall.SysProcAttr) { attr.Setsid = true }
 
 func aside(int) {}
 
+func computed(int) (time.Duration, bool) { return 0, false }
+
 func keepDescriptors() {}
 
 func closedBySystem(*os.ProcessState) bool { return false }

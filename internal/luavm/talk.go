@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -40,8 +39,7 @@ func (t *talk) hold(ctx context.Context) {
 	defer stop()
 	t.watch.begin(t.order.Limits.Compute+grace+compileTime, t.w.stop)
 	defer t.watch.end()
-	long := time.AfterFunc(patience, t.w.aside)
-	defer long.Stop()
+	defer t.w.asideAfter(patience)()
 	if err := writeFrame(t.w.in, frame{Type: frameExec, Nonce: t.nonce, Exec: &t.order}); err != nil {
 		if !t.late(ctx) {
 			t.died()
