@@ -6,7 +6,8 @@ import "time"
 type Limits struct {
 	// Steps are instructions of the virtual machine; what library functions do is charged in the same unit.
 	Steps int64 `json:"steps"`
-	// Compute is how long the call may run, waiting for answers of the host not counted.
+	// Compute is how much of a processor the call may take. Waiting for answers of the host, or
+	// on a busy machine for the processor, is not counted.
 	Compute time.Duration `json:"compute"`
 	// Total is how long the call may take, waiting counted.
 	Total time.Duration `json:"total"`

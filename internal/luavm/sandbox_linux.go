@@ -36,6 +36,9 @@ func shutIn() []Layer {
 // 5 the server gets three quarters of it.
 const niceness = 5
 
+// far is how far it stands back once it has computed for long.
+const far = 10
+
 func yielding() error {
 	// From Linux 6.12 on: others who wake up need not wait until a worker had its usual few milliseconds.
 	short := unix.SchedAttr{Size: unix.SizeofSchedAttr, Nice: niceness, Runtime: uint64(100 * time.Microsecond)}
@@ -67,9 +70,10 @@ func computed(pid int) (time.Duration, bool) {
 }
 
 // aside moves all threads of a worker off the first processor that this process may
-// use, where there is another, and behind everybody else on the rest: code that computes
-// for long leaves one to the server and its database. Threads that come later are as the
-// one that makes them.
+// use, where there is another, and well behind everybody else on the rest: code that
+// computes for long leaves one to the server and its database. On a busy machine it keeps
+// a tenth, or a call that is only somewhat long would never end. Threads that come later
+// are as the one that makes them.
 func aside(pid int) {
 	var all unix.CPUSet
 	if unix.SchedGetaffinity(0, &all) != nil || all.Count() < 2 {
@@ -86,7 +90,7 @@ func aside(pid int) {
 		if id, err := strconv.Atoi(t.Name()); err == nil {
 			// It may have ended by now; where it stays, others wait a little longer.
 			_ = unix.SchedSetaffinity(id, &all)
-			_ = unix.Setpriority(unix.PRIO_PROCESS, id, 19)
+			_ = unix.Setpriority(unix.PRIO_PROCESS, id, far)
 		}
 	}
 }
