@@ -149,7 +149,7 @@ func (db *DB) SetCredential(ctx context.Context, by Actor, c NewCredential) (Cre
 	if err != nil {
 		return Credential{}, err
 	}
-	db.seals.Clear()
+	db.seals.forget()
 	return db.Credential(ctx, id)
 }
 
@@ -201,7 +201,7 @@ func (db *DB) RevokeCredential(ctx context.Context, by Actor, id, why string) er
 	if len([]rune(strings.TrimSpace(why))) < 5 || len(why) > 500 {
 		return problem("reason", "Give a reason of 5 to 500 characters.")
 	}
-	defer db.seals.Clear()
+	defer db.seals.forget()
 	return db.tx(ctx, func(tx *gorm.DB) error {
 		res := tx.Exec(`UPDATE credentials SET revoked_at = ?, revoked_by = ?, revoked_why = ? WHERE id = ? AND revoked_at IS NULL`, db.now(), by.UserID, strings.TrimSpace(why), id)
 		if res.Error != nil {

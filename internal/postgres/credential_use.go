@@ -2,8 +2,12 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"joinery/internal/connector"
 	"joinery/internal/fault"
@@ -92,26 +96,72 @@ func (db *DB) openable(ctx context.Context, connection, name string) ([]sealedRo
 
 // sealedFor is how long a sealed value is kept in memory between calls: another
 // process's revocation holds here after that time, our own at once.
-const sealedFor = 2 * time.Second
+const (
+	sealedFor   = 2 * time.Second
+	sealedAhead = 500 * time.Millisecond // before that it is read anew, while calls go on with what is there
+	sealedRead  = 10 * time.Second
+)
 
 type sealedRows struct {
 	rows  []sealedRow
 	until time.Time
 }
 
+// seals keeps sealed values. One reads for all that want the same: when a value came of
+// age, each call of a busy connection would ask for it, and fill the sessions of pages.
+type seals struct {
+	kept  sync.Map // connection and name → sealedRows
+	reads singleflight.Group
+	turn  atomic.Int64 // what was asked before a change is not kept after it
+}
+
+func (s *seals) forget() {
+	s.turn.Add(1)
+	s.kept.Clear()
+}
+
 // sealed is openable for a connector's calls, which come many a second. Only what
 // is sealed is kept; it is opened for each call.
 func (db *DB) sealed(ctx context.Context, connection, name string) ([]sealedRow, error) {
 	key := connection + "\x00" + name
-	if v, ok := db.seals.Load(key); ok && time.Now().Before(v.(sealedRows).until) {
-		return v.(sealedRows).rows, nil
+	var kept sealedRows
+	if v, ok := db.seals.kept.Load(key); ok {
+		kept = v.(sealedRows)
 	}
-	until := time.Now().Add(sealedFor)
-	rows, err := db.openable(ctx, connection, name)
-	if err == nil {
-		db.seals.Store(key, sealedRows{rows, until})
+	left := time.Until(kept.until)
+	if left > sealedAhead {
+		return kept.rows, nil
 	}
-	return rows, err
+	turn := db.seals.turn.Load()
+	read := db.seals.reads.DoChan(fmt.Sprintf("%s\x00%d", key, turn), func() (any, error) {
+		// What one caller gives up may be what others wait for.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealedRead)
+		defer cancel()
+		until := time.Now().Add(sealedFor)
+		rows, err := db.openable(ctx, connection, name)
+		if err == nil {
+			db.seals.keep(key, turn, sealedRows{rows, until})
+		}
+		return rows, err
+	})
+	if left > 0 {
+		return kept.rows, nil
+	}
+	select {
+	case r := <-read:
+		rows, _ := r.Val.([]sealedRow)
+		return rows, r.Err
+	case <-ctx.Done():
+		return nil, asFault(ctx.Err())
+	}
+}
+
+// keep keeps what was read in a turn, unless something changed since.
+func (s *seals) keep(key string, turn int64, r sealedRows) {
+	s.kept.Store(key, r)
+	if s.turn.Load() != turn {
+		s.kept.Delete(key)
+	}
 }
 
 // lastUses remembers when a use was last written, so that a busy credential

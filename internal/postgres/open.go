@@ -70,7 +70,7 @@ type DB struct {
 	artifacts artifact.Kinds
 	sealer    *secret.Sealer
 	uses      lastUses
-	seals     sync.Map // connection and name → sealedRows
+	seals     seals
 	alarms    sync.Map // releases found changed, by id
 	spaces    sync.Map // name space → its equality
 	hands     atomic.Pointer[Hands]
