@@ -77,6 +77,7 @@ func (s *Server) signedIn(c *fiber.Ctx) (auth.Actor, error) {
 		return auth.Actor{}, fault.New(fault.Unauthenticated, "Sign in first.")
 	}
 	session, err := s.session(c, token)
+	s.sessions.note(token, err == nil)
 	if err != nil {
 		return auth.Actor{}, err
 	}
@@ -92,9 +93,14 @@ func (s *Server) session(c *fiber.Ctx, token string) (postgres.Session, error) {
 	if c.Method() != fiber.MethodGet || c.Get("HX-Request") != "" || strings.HasPrefix(c.Path(), "/api/") {
 		return s.DB.ActorBySession(c.UserContext(), token, s.address(c))
 	}
-	session, waits, err := s.DB.ActorAndWaiting(c.UserContext(), token, s.address(c))
+	var ahead postgres.Ahead
+	if read := aheads[c.Route().Path]; read != nil && s.sessions.seen(token) {
+		ahead = read(c)
+	}
+	session, waits, err := s.DB.ActorAndWaiting(c.UserContext(), token, s.address(c), ahead)
 	if err == nil {
 		c.Locals(keyWaiting, waits)
+		c.Locals(keyAhead, ahead)
 	}
 	return session, err
 }

@@ -16,19 +16,29 @@ import (
 
 // runIndex is GET /runs.
 func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
-	state, notices := pickWord(c.Query("state"), "state", runStates())
-	mode, more := pickWord(c.Query("mode"), "mode", runModes())
+	l, ok := c.Locals(keyAhead).(*postgres.RunList)
+	if !ok {
+		l = &postgres.RunList{Filter: runFilter(c)}
+	}
+	if err := s.DB.ReadRuns(c.UserContext(), l); err != nil {
+		return err
+	}
+	p := s.runListPage(l.Filter, l.Rows, l.Next, l.Flows)
+	_, notices := pickWord(c.Query("state"), "state", runStates())
+	_, more := pickWord(c.Query("mode"), "mode", runModes())
+	p.Notices = append(notices, more...)
+	return s.show(c, who, frame{Title: "Runs"}, settings.List(p))
+}
+
+// runFilter is what the address asks for.
+func runFilter(c *fiber.Ctx) postgres.RunFilter {
+	state, _ := pickWord(c.Query("state"), "state", runStates())
+	mode, _ := pickWord(c.Query("mode"), "mode", runModes())
 	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: strings.TrimSpace(c.Query("q")), Mode: mode, Since: day(c.Query("since")), Before: c.Query("before"), Limit: 50}
 	if state != "" {
 		f.States = []run.State{run.State(state)}
 	}
-	rows, next, flows, err := s.DB.RunsAndFlows(c.UserContext(), f)
-	if err != nil {
-		return err
-	}
-	p := s.runListPage(f, rows, next, flows)
-	p.Notices = append(notices, more...)
-	return s.show(c, who, frame{Title: "Runs"}, settings.List(p))
+	return f
 }
 
 func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next string, flows []postgres.FlowChoice) settings.ListPage {

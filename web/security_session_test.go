@@ -52,6 +52,9 @@ func TestS31_S44_SessionsEndEverywhereAtOnce(t *testing.T) {
 		kept := &browser{console: k, cookies: map[string]string{"__Host-joinery": b.cookies["__Host-joinery"]}}
 		require.Equal(t, http.StatusOK, kept.get(t, "/account").status)
 		require.Equal(t, http.StatusOK, kept.on(two).get(t, "/account").status)
+		// A list that is read together with the question who asks.
+		require.Equal(t, http.StatusOK, kept.get(t, "/runs").status)
+		require.Equal(t, http.StatusOK, kept.on(two).get(t, "/runs").status)
 		value := kept.cookies["__Host-joinery"]
 		var busy sync.WaitGroup // requests under way meanwhile
 		for range 4 {
@@ -68,8 +71,10 @@ func TestS31_S44_SessionsEndEverywhereAtOnce(t *testing.T) {
 		}
 		end(k.actor(t, email).UserID, b)
 		for _, at := range []*browser{kept, kept.on(two)} {
-			at.cookies = map[string]string{"__Host-joinery": value}
-			require.Equal(t, http.StatusSeeOther, at.get(t, "/account").status, name)
+			for _, page := range []string{"/runs", "/account", "/runs"} {
+				at.cookies = map[string]string{"__Host-joinery": value}
+				require.Equal(t, http.StatusSeeOther, at.get(t, page).status, "%s: %s", name, page)
+			}
 		}
 		busy.Wait()
 		kept.cookies = map[string]string{"__Host-joinery": value}

@@ -88,6 +88,7 @@ type Server struct {
 	Reached func(place string)
 
 	hooks    hooks
+	sessions sessions
 	tries    tries
 	seats    chan struct{}
 	base     *url.URL

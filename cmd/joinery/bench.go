@@ -30,6 +30,7 @@ type benchCmd struct {
 	Serve      string `hidden:""`
 	ServeAddr  string `hidden:""`
 	ServeWorld string `hidden:""`
+	Read       string `hidden:""`
 }
 
 // Run measures Joinery beside its baselines. It starts a PostgreSQL of its own and
@@ -37,6 +38,9 @@ type benchCmd struct {
 func (c benchCmd) Run(ctx context.Context, t *tool) error {
 	if c.Serve != "" {
 		return bench.ServeBaseline(ctx, c.Serve, t.env("DATABASE_URL"), c.ServeWorld, c.ServeAddr, c.Checkpoints)
+	}
+	if c.Read != "" {
+		return bench.ReadPages(c.Read, os.Stdin, t.out)
 	}
 	if c.Checkpoints < 2 || c.Repeats < 1 || c.Length < time.Second || c.Joiners < 1 || c.Rate <= 0 || c.Limit <= 0 {
 		return usageError{fault.New(fault.Invalid, "A measurement needs at least 2 checkpoints, 1 repeat, 1s, 1 joiner, and a rate and limit above 0.")}

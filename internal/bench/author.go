@@ -80,7 +80,7 @@ func (b *Bench) author(ctx context.Context, r *row) error {
 	look, stop := context.WithCancel(ctx)
 	defer stop()
 	var hands, pages sync.WaitGroup
-	var meanwhile percentiles
+	var meanwhile read
 	var looked error
 	pages.Go(func() { meanwhile, looked = b.pages(look, r, time.Hour) })
 	var mu sync.Mutex
@@ -108,7 +108,7 @@ func (b *Bench) author(ctx context.Context, r *row) error {
 		return fault.Wrap(fault.Internal, failed, "The conversations were not heard to their end: %s.", failed)
 	}
 	begin, pieces := percentilesOf(first), percentilesOf(all)
-	b.keep(Result{Row: r.name, Scenario: "author", Clients: talkers, Done: int64(len(all)), Answer: pieces, EndToEnd: begin, Pages: meanwhile})
+	b.keep(Result{Row: r.name, Scenario: "author", Clients: talkers, Done: int64(len(all)), Answer: pieces, EndToEnd: begin, Pages: meanwhile.percentiles})
 	fmt.Fprintf(b.Out, "  %d conversations at once: the first piece reaches the browser p50/95/99 %.1f/%.1f/%.1f ms after the provider sent it, any of %d pieces %.1f/%.1f/%.1f ms; run list p50/95 %.1f/%.1f ms, before %.1f/%.1f ms\n",
 		len(first), begin.P50, begin.P95, begin.P99, len(all), pieces.P50, pieces.P95, pieces.P99, meanwhile.P50, meanwhile.P95, rest.P50, rest.P95)
 	return nil

@@ -105,20 +105,20 @@ func (b *Bench) drain(ctx context.Context, r *row, clients int) (Result, error) 
 	if !r.joinery {
 		return b.measure(ctx, r, "drain", l), nil
 	}
-	rest, err := b.pages(ctx, r, 3*time.Second)
+	rest, err := b.pages(ctx, r, 10*time.Second)
 	if err != nil {
 		return Result{}, err
 	}
 	look, stop := context.WithCancel(ctx)
 	var out Result
-	var meanwhile percentiles
+	var meanwhile read
 	var wg sync.WaitGroup
 	wg.Go(func() { meanwhile, err = b.pages(look, r, time.Hour) })
 	out = b.measure(ctx, r, "drain", l)
 	stop()
 	wg.Wait()
-	out.Pages = meanwhile
-	fmt.Fprintf(b.Out, "  run list at rest p50/95 %.1f/%.1f ms, meanwhile %.1f/%.1f ms\n", rest.P50, rest.P95, out.Pages.P50, out.Pages.P95)
+	out.Pages = meanwhile.percentiles
+	fmt.Fprintf(b.Out, "  run list at rest p50/95/most %s ms (%d times), meanwhile %s ms (%d times): p95 %.1f times that at rest\n", rest, rest.Pages, meanwhile, meanwhile.Pages, meanwhile.P95/rest.P95)
 	return out, err
 }
 

@@ -68,22 +68,43 @@ func (db *DB) Runs(ctx context.Context, f RunFilter) (page []RunRow, next string
 	return runPage(rows, f)
 }
 
-// RunsAndFlows lists runs, and the flows that a list may be narrowed to, in one question.
-func (db *DB) RunsAndFlows(ctx context.Context, f RunFilter) (page []RunRow, next string, flows []FlowChoice, err error) {
-	sql, args := runsSQL(f)
-	q := &pgx.Batch{}
+// RunList is one page of runs, newest first, with the flows that it may be narrowed to.
+type RunList struct {
+	Filter RunFilter
+	Rows   []RunRow
+	Next   string // what the next page comes before; "" on the last
+	Flows  []FlowChoice
+	read   bool
+}
+
+var _ Ahead = (*RunList)(nil)
+
+func (l *RunList) queue(q *pgx.Batch) {
+	sql, args := runsSQL(l.Filter)
 	q.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		page, next, err = runPage(rows, f)
+		l.Rows, l.Next, err = runPage(rows, l.Filter)
 		return err
 	})
 	q.Queue(flowChoices).Query(func(rows pgx.Rows) (err error) {
-		flows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FlowChoice])
+		l.Flows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FlowChoice])
 		return err
 	})
-	if err := db.pool.SendBatch(ctx, q).Close(); err != nil {
-		return nil, "", nil, asFault(fmt.Errorf("list runs and flows: %w", err))
+}
+
+func (l *RunList) settle() { l.read = true }
+
+// ReadRuns reads a list in one question, unless it was read ahead.
+func (db *DB) ReadRuns(ctx context.Context, l *RunList) error {
+	if l.read {
+		return nil
 	}
-	return page, next, flows, nil
+	q := &pgx.Batch{}
+	l.queue(q)
+	if err := db.pool.SendBatch(ctx, q).Close(); err != nil {
+		return asFault(fmt.Errorf("list runs and flows: %w", err))
+	}
+	l.settle()
+	return nil
 }
 
 // FlowChoice is a flow that a list may be narrowed to.

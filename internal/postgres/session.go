@@ -23,27 +23,30 @@ type Session struct {
 // time, so a change of them counts at once. Sessions live by the database's clock:
 // a node whose own clock is wrong lengthens none.
 func (db *DB) ActorBySession(ctx context.Context, token, address string) (Session, error) {
-	s, _, err := db.session(ctx, token, address, []string{})
+	s, _, err := db.session(ctx, token, address, []string{}, nil)
 	return s, err
 }
 
 // ActorAndWaiting gives with the person what waits for people, counted in the same
-// question where the person's roles let them decide any of it.
-func (db *DB) ActorAndWaiting(ctx context.Context, token, address string) (Session, Waiting, error) {
-	return db.session(ctx, token, address, deciders())
+// question where the person's roles let them decide any of it. What a page will read
+// goes with it; ahead is nil where nothing does.
+func (db *DB) ActorAndWaiting(ctx context.Context, token, address string, ahead Ahead) (Session, Waiting, error) {
+	return db.session(ctx, token, address, deciders(), ahead)
 }
 
-func (db *DB) session(ctx context.Context, token, address string, count []string) (s Session, w Waiting, err error) {
+func (db *DB) session(ctx context.Context, token, address string, count []string, ahead Ahead) (s Session, w Waiting, err error) {
 	if len(token) != 43 {
 		return s, w, noSession()
 	}
 	var roles []string
 	var note bool
-	err = db.pool.QueryRow(ctx, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at < now() - interval '1 minute',
+	scan := func(row pgx.Row) error {
+		return row.Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &note, &w.Reviews, &w.Exceptions)
+	}
+	err = db.oneRow(ctx, ahead, scan, `SELECT u.id, u.name, u.email, u.roles, s.csrf, s.expires_at, s.last_seen_at < now() - interval '1 minute',
 			CASE WHEN u.roles && $3::text[] THEN `+openReviews+` ELSE 0 END, CASE WHEN u.roles && $3::text[] THEN `+openExceptions+` ELSE 0 END
 		FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.id_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2) AND u.active`, digest(token), sessionIdle.Seconds(), count).
-		Scan(&s.Actor.ID, &s.Actor.Name, &s.Actor.Email, &roles, &s.CSRF, &s.ExpiresAt, &note, &w.Reviews, &w.Exceptions)
+		WHERE s.id_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2) AND u.active`, digest(token), sessionIdle.Seconds(), count)
 	if err == pgx.ErrNoRows {
 		return Session{}, Waiting{}, noSession()
 	}
