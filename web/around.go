@@ -41,6 +41,9 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 		// WriteTimeout would cut streams; a slow reader of a page is cut here instead.
 		_ = conn.SetWriteDeadline(time.Now().Add(requestLimit + readLimit))
 	}
+	if awaited(c.Path()) {
+		defer s.First.Page()()
+	}
 	if err = checkWire(c); err == nil {
 		err = s.checkHost(c)
 	}
@@ -54,6 +57,16 @@ func (s *Server) around(c *fiber.Ctx) (err error) {
 	s.Metrics.Answer(c.Response().StatusCode(), strings.HasPrefix(c.Path(), "/hooks/"), took)
 	s.note(c, id, took)
 	return err
+}
+
+// awaited says that a person may be waiting for the answer.
+func awaited(path string) bool {
+	for _, beginning := range []string{"/hooks/", "/api/", "/static/", "/healthz", "/readyz", "/metrics"} {
+		if strings.HasPrefix(path, beginning) {
+			return false
+		}
+	}
+	return true
 }
 
 // next runs the rest and turns a panic into an error.

@@ -54,6 +54,7 @@ type hooks struct {
 
 // hookReceive is POST /hooks/:key. Nothing outside is called in here.
 func (s *Server) hookReceive(c *fiber.Ctx, _ auth.Actor) (err error) {
+	s.First.Wait()
 	ctx, cancel := context.WithTimeout(c.UserContext(), hookAnswer)
 	defer cancel()
 	key := c.Params("key")

@@ -24,6 +24,7 @@ import (
 	"joinery/internal/author"
 	"joinery/internal/connector"
 	"joinery/internal/engine"
+	"joinery/internal/first"
 	"joinery/internal/luavm"
 	"joinery/internal/metric"
 	"joinery/internal/node"
@@ -80,6 +81,8 @@ type Server struct {
 	// Drain is how long the site goes on answering after it has begun to say that
 	// it is not ready, so that a proxy can turn to another one first.
 	Drain time.Duration
+	// First lets pages go before deliveries and runs; nil lets nobody.
+	First *first.First
 	// System adds facts to the system page; nil adds none.
 	System func(context.Context) []SystemFact
 	// Static are the files that pages are built of; nil loads them. They are compressed at their first use.

@@ -17,6 +17,7 @@ import (
 
 	"joinery/internal/demo"
 	"joinery/internal/fault"
+	"joinery/internal/first"
 	"joinery/internal/node"
 	"joinery/internal/postgres"
 	"joinery/web"
@@ -62,7 +63,8 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 	if err != nil {
 		return err
 	}
-	eng := h.engine(send)
+	pages := &first.First{}
+	eng := h.engine(pages, send)
 	before, err := succeed(ctx, h.cfg.DataDir, eng.Owner, h.db)
 	if err != nil {
 		// The runs of the one before are taken over when their leases end.
@@ -72,7 +74,7 @@ func (s serveCmd) Run(ctx context.Context, t *tool) error {
 	writer := h.writer(eng.Owner)
 	site := &web.Server{DB: h.db, Author: writer, Hasher: h.hasher, Log: h.cfg.Log, Now: h.db.Now, BaseURL: h.cfg.BaseURL, TrustedProxies: h.cfg.TrustedProxies, Version: version(), Demo: banner,
 		Catalog: h.kinds.Connectors, Nodes: node.All(), Pool: h.pool, Kick: eng.Kick, CheckList: eng.Check, Known: eng.KnownLike, Try: eng.Try, Functions: h.functions, Beat: eng.Beat, InHand: eng.InHand,
-		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, System: h.facts(smtp)}
+		Metrics: h.metrics, Trace: h.trace, Drain: h.cfg.Drain, First: pages, System: h.facts(smtp)}
 	if err := t.firstPeople(ctx, h, s.Demo); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"joinery/internal/egress"
 	"joinery/internal/engine"
 	"joinery/internal/fault"
+	"joinery/internal/first"
 	"joinery/internal/luavm"
 	"joinery/internal/mail"
 	"joinery/internal/metric"
@@ -188,13 +189,13 @@ func (h *house) endTrace() error {
 }
 
 // engine makes the engine of this process.
-func (h *house) engine(send func(context.Context, node.Mail, string) error) *engine.Engine {
+func (h *house) engine(pages *first.First, send func(context.Context, node.Mail, string) error) *engine.Engine {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "node"
 	}
 	return &engine.Engine{DB: h.db, Nodes: node.All(), Functions: h.functions, Pool: h.pool, Mail: send, HTTP: h.call(), Now: h.db.Now, Log: h.cfg.Log, BaseURL: h.cfg.BaseURL,
-		Metrics: h.metrics, Trace: h.trace, MarkKey: h.markKey(), Owner: name + "-" + uuid.NewString()[:8]}
+		Metrics: h.metrics, Trace: h.trace, First: pages, MarkKey: h.markKey(), Owner: name + "-" + uuid.NewString()[:8]}
 }
 
 // mailer gives the mail of this installation; nil when no server is configured.

@@ -54,7 +54,7 @@ type carrier struct {
 
 // carry takes a run as far as it can go now.
 func (e *Engine) carry(ctx context.Context, c postgres.Claimed) {
-	k := &carrier{e: e, c: c, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked, seat: seat{all: e.seats}}
+	k := &carrier{e: e, c: c, worker: c.Worker, running: map[flow.NodeID]bool{}, read: map[flow.NodeID]map[string]any{}, results: make(chan stepResult), cancel: c.CancelAsked, seat: seat{all: e.seats, pages: e.First}}
 	k.seat.take()
 	defer k.seat.leave()
 	ctx = seated(ctx, &k.seat)

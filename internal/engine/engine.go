@@ -18,6 +18,7 @@ import (
 
 	"joinery/internal/connector"
 	"joinery/internal/egress"
+	"joinery/internal/first"
 	"joinery/internal/luavm"
 	"joinery/internal/metric"
 	"joinery/internal/node"
@@ -61,6 +62,8 @@ type Engine struct {
 	// Slots is how many runs are in hand at once, those apart that only wait for
 	// a slow answer; 0 means 192.
 	Slots int
+	// First lets pages go before runs; nil lets nobody.
+	First *first.First
 	// MarkKey makes the marks of what was seen of workers worthless to others.
 	MarkKey []byte
 	// Settle is how long a system may hide what was just made in it; 0 means 30 s.

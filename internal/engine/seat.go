@@ -3,21 +3,25 @@ package engine
 import (
 	"context"
 	"time"
+
+	"joinery/internal/first"
 )
 
 // A shared commit lets a hundred runs go on at once, and each computes for a while.
 // Deliveries and pages would stand behind all of them. So a run computes in a seat,
 // of which there are a few for each processor, and leaves it for whatever it waits
-// for. A seat is a courtesy and no lock: who waited for seatFor sits down beside.
+// for. A seat is a courtesy and no lock: who waited for seatFor sits down beside. While
+// a page is being answered, who has sat down waits a little before it computes.
 const (
 	seatsEach = 2
-	seatFor   = 10 * time.Millisecond
+	seatFor   = first.Most + 10*time.Millisecond
 )
 
 // seat is the place of one goroutine that carries a run; nil where it needs none.
 type seat struct {
-	all chan struct{}
-	has bool
+	all   chan struct{}
+	has   bool
+	pages *first.First
 }
 
 type seatKey struct{}
@@ -36,6 +40,7 @@ func (s *seat) take() {
 	if s == nil || s.all == nil || s.has {
 		return
 	}
+	defer s.pages.Wait()
 	select {
 	case s.all <- struct{}{}:
 		s.has = true
