@@ -17,6 +17,7 @@ import (
 	"joinery/internal/auth"
 	"joinery/internal/connector/all"
 	"joinery/internal/connector/hrisrest"
+	"joinery/internal/first"
 	"joinery/internal/node"
 	"joinery/internal/pgtest"
 	"joinery/internal/postgres"
@@ -232,4 +233,17 @@ func TestHooks_DeadLetterReplay(t *testing.T) {
 	e, err := i.db.Event(t.Context(), dead[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, "replayed", e.State)
+}
+
+// A delivery that comes while a page is being answered waits for it a little.
+func TestHooks_PagesGoFirst(t *testing.T) {
+	t.Parallel()
+	i := newIntake(t)
+	i.s.First = &first.First{}
+	began := time.Now()
+	answered := i.s.First.Page()
+	status, _, _ := i.deliver(hired("4711")) // unsigned: it waits before it is read
+	require.Equal(t, http.StatusUnauthorized, status)
+	require.GreaterOrEqual(t, time.Since(began), first.Most)
+	answered()
 }

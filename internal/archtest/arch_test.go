@@ -60,6 +60,7 @@ var floors = map[string]int{
 	"internal/backtest":             1,
 	"internal/bulk":                 1,
 	"internal/fault":                0,
+	"internal/first":                0,
 	"internal/form":                 0,
 	"internal/auth":                 0,
 	"internal/secret":               0,

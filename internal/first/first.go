@@ -10,20 +10,18 @@ import (
 )
 
 // How long others stand back for a page, and in how much of the time at most: pages in
-// great number slow runs down a little, and never stop them.
+// great number slow runs down a little, and never stop them. It is the machine's time,
+// whatever clock flows go by.
 const (
 	Most   = 20 * time.Millisecond
 	share  = 4                      // a quarter of the time
 	saved  = 100 * time.Millisecond // of what was not used
-	enough = time.Millisecond
+	enough = time.Millisecond       // less is not worth a change
 )
 
 // First knows whether a page is being answered. The zero value is ready, and nil makes
 // nobody wait.
 type First struct {
-	// Now is the clock; nil is the machine's.
-	Now func() time.Time
-
 	mu    sync.Mutex
 	pages int
 	// gate is open while others stand back: from began until the last page is answered,
@@ -35,13 +33,6 @@ type First struct {
 	counted time.Time
 }
 
-func (f *First) now() time.Time {
-	if f.Now != nil {
-		return f.Now()
-	}
-	return time.Now()
-}
-
 // Page says that a page is being answered until the function that it gives is called.
 func (f *First) Page() (answered func()) {
 	if f == nil {
@@ -49,7 +40,7 @@ func (f *First) Page() (answered func()) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := f.now()
+	now := time.Now()
 	f.pages++
 	if f.gate != nil && !now.Before(f.until) {
 		f.close(f.until)
@@ -76,7 +67,7 @@ func (f *First) answered() {
 	if f.pages--; f.pages > 0 || f.gate == nil {
 		return
 	}
-	end := f.now()
+	end := time.Now()
 	if end.After(f.until) {
 		end = f.until
 	}
@@ -108,7 +99,7 @@ func (f *First) Wait() {
 	f.mu.Lock()
 	gate, left := f.gate, time.Duration(0)
 	if gate != nil {
-		left = f.until.Sub(f.now())
+		left = f.until.Sub(time.Now())
 	}
 	f.mu.Unlock()
 	if gate == nil || left <= 0 {
