@@ -416,7 +416,7 @@ func scratch(s Scratch) templ.Component {
 			templ_7745c5c3_Var14 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"card\" id=\"scratch\" aria-labelledby=\"scratch-title\"><div class=\"card-head\"><h2 id=\"scratch-title\">Try it yourself</h2></div><div class=\"card-body\"><p class=\"muted\">Runs exactly this revision once, in the governed runtime. No system is asked and nothing is changed: you say what systems answer, and what it plans is only listed. Your input is not kept; that you tried is on record.</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<section class=\"card\" id=\"scratch\" aria-labelledby=\"scratch-title\"><div class=\"card-head\"><h2 id=\"scratch-title\">Try it yourself</h2></div><div class=\"card-body stack\"><p class=\"muted\">Runs exactly this revision once, in the governed runtime. No system is asked and nothing is changed: you say what systems answer, and what it plans is only listed. Your input is not kept; that you tried is on record.</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
