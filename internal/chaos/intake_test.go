@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -302,8 +303,14 @@ func TestFault_F31_R30_R33_Upgrade(t *testing.T) {
 		binary = otherBuild(t)
 	}
 	w := newWorld(t)
-	// Without this the first build's runs would be over too soon.
-	w.dir.Plan(func(c call) answer { return answer{wait: 50 * time.Millisecond} })
+	// Without this the first build's runs would be over before the second has started.
+	going := make(chan struct{})
+	w.dir.Plan(func(c call) answer {
+		if c.creates() || w.dir.count(call.creates) < 3 {
+			return answer{}
+		}
+		return answer{until: going, wait: 50 * time.Millisecond}
+	})
 	old := w.node("old").start(t)
 	const people = 10
 	w.many(0, people, old.at)
@@ -312,6 +319,14 @@ func TestFault_F31_R30_R33_Upgrade(t *testing.T) {
 	fresh := w.node("new").startBinary(t, binary)
 	began := time.Now()
 	old.signal(syscall.SIGTERM)
+	pgtest.Eventually(t, 20*time.Second, "the old one is ending", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(old.at(), "http://"))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	close(going)
 	old.died(30 * time.Second)
 	t.Logf("the old one ended after %s", time.Since(began).Round(10*time.Millisecond))
 	w.dir.Plan(nil)

@@ -96,10 +96,12 @@ func (n node) run() error {
 		return err
 	}
 	fmt.Println(ln.Addr())
+	// As in the product, engine and site end beside each other.
+	front, stop := context.WithCancel(ctx)
+	defer stop()
 	back, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	var parts sync.WaitGroup
-	parts.Go(func() { e.Run(back) })
 	parts.Go(func() { seal(back, db) })
 	if n.Beats {
 		parts.Go(func() { beat(back, db, n.Owner) })
@@ -107,7 +109,11 @@ func (n node) run() error {
 	if !n.OwnClock {
 		parts.Go(func() { db.KeepClock(back) })
 	}
+	var working sync.WaitGroup
+	working.Go(func() { e.Run(front) })
 	err = site.Serve(ctx, ln)
+	stop()
+	working.Wait()
 	end()
 	parts.Wait()
 	_ = pool.Close()

@@ -30,7 +30,8 @@ func (c call) creates() bool { return c.method == "POST" && strings.HasSuffix(c.
 // answer is what goes wrong with one call; the zero value goes well.
 type answer struct {
 	wait       time.Duration
-	status     int // answered without the call having any effect
+	until      <-chan struct{} // waits until it is closed
+	status     int             // answered without the call having any effect
 	retryAfter string
 	lose       bool // the call has its effect, and the connection ends without an answer
 	truncate   bool // … and the answer ends in the middle
@@ -109,6 +110,13 @@ func (d *trouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var a answer
 	if plan != nil {
 		a = plan(c)
+	}
+	if a.until != nil {
+		select {
+		case <-a.until:
+		case <-r.Context().Done():
+			return
+		}
 	}
 	select {
 	case <-time.After(a.wait):
