@@ -41,6 +41,8 @@ type Pool struct {
 	started, closed bool
 	layers          []Layer
 	broken          error
+
+	reads reads
 }
 
 // Open makes a pool. Its workers are started when the first is needed.
@@ -194,10 +196,13 @@ func (p *Pool) leave(w *process) {
 	}()
 }
 
-// Check reads source in a worker.
+// Check reads source in a worker, or gives what one read in the same source of late.
 func (p *Pool) Check(ctx context.Context, source string) (Analysis, error) {
 	if len(source) > maxSource {
 		return Analysis{Problems: []Problem{{Detail: "The source may have up to 64 kB."}}}, nil
+	}
+	if a, ok := p.reads.find(source); ok {
+		return a, nil
 	}
 	out, err := p.order(ctx, order{Mode: modeCheck, Source: source, Limits: Defaults()}, nil, &Call{})
 	if err != nil {
@@ -206,6 +211,7 @@ func (p *Pool) Check(ctx context.Context, source string) (Analysis, error) {
 	if out.check == nil {
 		return Analysis{Problems: []Problem{{Line: out.Line, Detail: out.Sentence()}}}, nil
 	}
+	p.reads.keep(source, *out.check)
 	return *out.check, nil
 }
 
