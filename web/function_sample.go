@@ -47,7 +47,7 @@ func (d *functionDraft) beginSample(cases []function.Case) {
 func (d *functionDraft) tellSample() string {
 	k := &d.sample
 	k.written = true
-	cells, why := d.valueCells(inColumn, k.input, "the sample")
+	cells, why := valueCells(propertiesOf(d.input), inColumn, k.input, "the sample")
 	if why != "" {
 		return why
 	}
@@ -70,7 +70,7 @@ func (d *functionDraft) readSample() {
 		return
 	}
 	wrong := func(path, says string) { k.wrong = append(k.wrong, fault.Problem{Path: path, Detail: says}) }
-	k.input, _ = d.values(form.Field{Columns: d.sampleColumns()}, k.cells, inColumn, func(column, says string) { wrong(sampleSheet+"."+column, says) })
+	k.input, _ = values(propertiesOf(d.input), form.Field{Columns: d.sampleColumns()}, k.cells, inColumn, func(column, says string) { wrong(sampleSheet+"."+column, says) })
 	k.stubs = ""
 	if all := d.readRows(sampleCalls(), func(string) bool { return true }, wrong)[""]; len(all) > 0 {
 		k.stubs = yamlOfAny(all)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"joinery/internal/author"
 	"joinery/internal/form"
@@ -57,9 +58,16 @@ func callSheets() []callSheet {
 }
 
 // callsOf are the functions of the library that have an effect.
-func callsOf(effect luavm.Effect) []luavm.Func {
-	return slices.DeleteFunc(luavm.Catalogue(), func(f luavm.Func) bool { return f.Effect != effect })
-}
+func callsOf(effect luavm.Effect) []luavm.Func { return effects()[effect] }
+
+// effects are the functions of the library by their effect, which each row of a table asks for.
+var effects = sync.OnceValue(func() map[luavm.Effect][]luavm.Func {
+	out := map[luavm.Effect][]luavm.Func{}
+	for _, f := range luavm.Catalogue() {
+		out[f.Effect] = append(out[f.Effect], f)
+	}
+	return out
+})
 
 func callNamed(calls []luavm.Func, name string) (luavm.Func, bool) {
 	i := slices.IndexFunc(calls, func(f luavm.Func) bool { return f.Name == name })

@@ -126,14 +126,15 @@ func (d *functionDraft) readTests(f form.Field) {
 		open[k.id] = k.open
 	}
 	d.cases = nil
+	takes, returns := propertiesOf(d.input), propertiesOf(d.output)
 	for i, r := range d.sheets.tables[testSheet] {
 		k := functionCase{id: r.id, name: strings.TrimSpace(r.cells["name"]), now: strings.TrimSpace(r.cells["now"]), stubs: r.cells["stubs"], plan: r.cells["plan"], failure: strings.TrimSpace(r.cells["error"]), open: open[r.id]}
 		var gives bool
 		wrong := func(column, says string) {
 			d.sheets.wrong = append(d.sheets.wrong, fault.Problem{Path: fmt.Sprintf("%s.%d.%s", testSheet, i, column), Detail: says})
 		}
-		k.input, _ = d.values(f, r.cells, inColumn, wrong)
-		if k.output, gives = d.values(f, r.cells, outColumn, wrong); !gives && k.failure == "" {
+		k.input, _ = values(takes, f, r.cells, inColumn, wrong)
+		if k.output, gives = values(returns, f, r.cells, outColumn, wrong); !gives && k.failure == "" {
 			k.output = "{}"
 		}
 		d.cases = append(d.cases, k)
@@ -143,12 +144,8 @@ func (d *functionDraft) readTests(f form.Field) {
 	}
 }
 
-// values writes the cells of one side of a test as YAML.
-func (d *functionDraft) values(f form.Field, cells map[string]string, prefix string, wrong func(column, says string)) (text string, some bool) {
-	properties := propertiesOf(d.input)
-	if prefix == outColumn {
-		properties = propertiesOf(d.output)
-	}
+// values writes the cells of one side of a test as YAML; properties are those of its schema.
+func values(properties map[string]any, f form.Field, cells map[string]string, prefix string, wrong func(column, says string)) (text string, some bool) {
 	out := map[string]any{}
 	for _, c := range f.Columns {
 		name, ok := strings.CutPrefix(c.Key, prefix)
@@ -201,17 +198,13 @@ func valueCell(v any, isText bool) (string, bool) {
 	return s, ok
 }
 
-// valueCells writes a table of values into cells, by column; a sentence says why they
-// cannot be.
-func (d *functionDraft) valueCells(prefix, text, of string) (map[string]string, string) {
-	values, cells, schema := map[string]any{}, map[string]string{}, d.input
-	if prefix == outColumn {
-		schema = d.output
-	}
+// valueCells writes a table of values into cells, by column; properties are those of its
+// schema. A sentence says why they cannot be.
+func valueCells(properties map[string]any, prefix, text, of string) (map[string]string, string) {
+	values, cells := map[string]any{}, map[string]string{}
 	if why := formYAML(text, &values, "one field a line"); why != "" {
 		return nil, capitalFirst(of) + " cannot be read: " + why
 	}
-	properties := propertiesOf(schema)
 	for name, v := range values {
 		one, _ := properties[name].(map[string]any)
 		cell, ok := valueCell(v, one["type"] == "string")
@@ -226,13 +219,17 @@ func (d *functionDraft) valueCells(prefix, text, of string) (map[string]string, 
 // readCases puts the cases into the table; a sentence says why they cannot be.
 func (d *functionDraft) readCases() string {
 	var rows []draftRow
+	takes, returns := propertiesOf(d.input), propertiesOf(d.output)
 	for _, k := range d.cases {
 		r := draftRow{id: k.id, cells: map[string]string{"name": k.name, "now": k.now, "error": k.failure}}
 		if !d.apart {
 			r.cells["stubs"], r.cells["plan"] = k.stubs, k.plan
 		}
-		for _, side := range []struct{ prefix, text string }{{inColumn, k.input}, {outColumn, k.output}} {
-			cells, why := d.valueCells(side.prefix, side.text, "the test "+k.name)
+		for _, side := range []struct {
+			properties   map[string]any
+			prefix, text string
+		}{{takes, inColumn, k.input}, {returns, outColumn, k.output}} {
+			cells, why := valueCells(side.properties, side.prefix, side.text, "the test "+k.name)
 			if why != "" {
 				return why
 			}

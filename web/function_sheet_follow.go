@@ -192,7 +192,12 @@ func refer(t *policies.Table) {
 						t.Of[n].Selected = false
 					}
 				}
-				r.Cells[i].Options = slices.DeleteFunc(slices.Clone(all), func(o ui.Option) bool { return !o.Selected })
+				r.Cells[i].Options = nil
+				for _, o := range all {
+					if o.Selected {
+						r.Cells[i].Options = append(r.Cells[i].Options, o)
+					}
+				}
 			}
 		}
 	}

@@ -129,6 +129,7 @@ func Check(c Content) []fault.Problem {
 		add("manifest.limits", "Limits cannot be below 0.")
 	}
 	names := map[string]bool{}
+	takes, gives := judge(c.Manifest.Input), judge(c.Manifest.Output)
 	for i, k := range c.Cases {
 		at := fmt.Sprintf("cases.%d", i)
 		if strings.TrimSpace(k.Name) == "" {
@@ -140,11 +141,11 @@ func Check(c Content) []fault.Problem {
 		if (k.Output == nil) == (k.Error == "") {
 			add(at, "A case expects either an output or an error.")
 		}
-		for _, v := range Violations(c.Manifest.Input, emptyIfNil(k.Input)) {
+		for _, v := range takes(emptyIfNil(k.Input)) {
 			add(at+".input", "The input is not what the manifest says: %s.", v)
 		}
 		if k.Output != nil {
-			for _, v := range Violations(c.Manifest.Output, k.Output) {
+			for _, v := range gives(k.Output) {
 				add(at+".output", "The output is not what the manifest says: %s.", v)
 			}
 		}

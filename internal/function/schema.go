@@ -48,14 +48,21 @@ func CheckSchema(schema map[string]any) string {
 }
 
 // Violations says in which fields a value is not what its schema says.
-func Violations(schema map[string]any, v any) []string {
+func Violations(schema map[string]any, v any) []string { return judge(schema)(v) }
+
+// judge makes Violations of one schema for many values.
+func judge(schema map[string]any) func(v any) []string {
 	if len(schema) == 0 {
-		return nil
+		return func(any) []string { return nil }
 	}
 	s, err := compileSchema(schema)
 	if err != nil {
-		return []string{err.Error()}
+		return func(any) []string { return []string{err.Error()} }
 	}
+	return func(v any) []string { return violations(s, v) }
+}
+
+func violations(s *jsonschema.Schema, v any) []string {
 	plain, err := decoded(v)
 	if err != nil {
 		return []string{err.Error()}
