@@ -118,5 +118,5 @@ func flowField(key string, flows []postgres.FlowChoice) ui.Field {
 }
 
 func modeField(mode string) ui.Field {
-	return ui.Field{Name: "mode", Label: "Mode", Input: "select", Options: []ui.Option{{Label: "Live and simulated"}, {Value: "live", Label: "Live", Selected: mode == "live"}, {Value: "simulate", Label: "Simulated", Selected: mode == "simulate"}}}
+	return ui.Field{Name: "mode", Label: "Mode", Input: "select", Options: []ui.Option{{Label: "Any mode"}, {Value: "live", Label: "Live", Selected: mode == "live"}, {Value: "simulate", Label: "Simulated", Selected: mode == "simulate"}}}
 }
