@@ -205,6 +205,14 @@ func TestAPI_FilterWords(t *testing.T) {
 		require.Contains(t, page.body, "so all are shown:", path)
 		require.Contains(t, page.body, says, path)
 	}
-	require.NotContains(t, b.get(t, "/runs?state=failed&mode=live").body, "so all are shown")
+	require.NotContains(t, b.get(t, "/runs?state=failed&mode=live&since=2026-12-01").body, "are shown")
+	require.Contains(t, b.get(t, "/runs?since=2026-99-99").body, "Since is no date, so all days are shown")
+	require.Contains(t, b.get(t, "/runs").body, "No runs yet")
+	require.Contains(t, b.get(t, "/runs?state=failed").body, "No run matches these filters.")
+	ann := k.person(t, "ann@example.com", auth.Admin)
+	for path, says := range map[string]string{"/audit?since=nonsense": "From is no date", "/audit?until=2026-2-30": "To is no date"} {
+		require.Contains(t, ann.get(t, path).body, says, path)
+	}
+	require.NotContains(t, ann.get(t, "/audit?since=2026-11-01&until=2026-12-01").body, "is no date")
 	require.Equal(t, http.StatusNotFound, b.get(t, "/policies/names/revisions?before=999999999999").status)
 }

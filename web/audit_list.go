@@ -17,9 +17,11 @@ import (
 
 // auditIndex is GET /audit.
 func (s *Server) auditIndex(c *fiber.Ctx, who auth.Actor) error {
+	since, notices := pickDay(c.Query("since"), "From")
+	until, more := pickDay(c.Query("until"), "To")
 	f := postgres.AuditFilter{Actor: strings.TrimSpace(c.Query("actor")), Action: strings.TrimSpace(c.Query("action")), Kind: strings.TrimSpace(c.Query("kind")), ID: strings.TrimSpace(c.Query("id")),
-		Since: day(c.Query("since")), Limit: 50}
-	if until := day(c.Query("until")); !until.IsZero() {
+		Since: since, Limit: 50}
+	if !until.IsZero() {
 		f.Until = until.AddDate(0, 0, 1)
 	}
 	f.Before, _ = strconv.ParseInt(c.Query("before"), 10, 64)
@@ -27,16 +29,9 @@ func (s *Server) auditIndex(c *fiber.Ctx, who auth.Actor) error {
 	if err != nil {
 		return err
 	}
-	return s.show(c, who, frame{Title: "Audit"}, settings.Audit(s.auditPage(f, rows, next)))
-}
-
-// day reads a date of a filter; what is no date filters nothing.
-func day(text string) time.Time {
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+	p := s.auditPage(f, rows, next)
+	p.Notices = append(notices, more...)
+	return s.show(c, who, frame{Title: "Audit"}, settings.Audit(p))
 }
 
 func (s *Server) auditPage(f postgres.AuditFilter, rows []postgres.AuditRow, next int64) settings.AuditPage {

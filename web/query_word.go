@@ -3,6 +3,7 @@ package web
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"joinery/internal/review"
 	"joinery/internal/run"
@@ -36,4 +37,23 @@ func pickWord(text, name string, words []string) (string, []ui.Notice) {
 		return text, nil
 	}
 	return "", []ui.Notice{{Tone: "warn", Text: "There is no such " + name + ", so all are shown: " + wrongWord(name, words)}}
+}
+
+// pickDay gives a page's filter by date; what is none is left out in the same way. The
+// zero time is no filter.
+func pickDay(text, label string) (time.Time, []ui.Notice) {
+	t := day(text)
+	if text == "" || !t.IsZero() {
+		return t, nil
+	}
+	return t, []ui.Notice{{Tone: "warn", Text: label + " is no date, so all days are shown: write it like 2026-12-01."}}
+}
+
+// day reads a date; the zero time when it is none.
+func day(text string) time.Time {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }

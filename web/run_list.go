@@ -26,7 +26,8 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 	p := s.runListPage(l.Filter, l.Rows, l.Next, l.Flows)
 	_, notices := pickWord(c.Query("state"), "state", runStates())
 	_, more := pickWord(c.Query("mode"), "mode", runModes())
-	p.Notices = append(notices, more...)
+	_, last := pickDay(c.Query("since"), "Since")
+	p.Notices = append(append(notices, more...), last...)
 	return s.show(c, who, frame{Title: "Runs"}, settings.List(p))
 }
 
@@ -34,7 +35,8 @@ func (s *Server) runIndex(c *fiber.Ctx, who auth.Actor) error {
 func runFilter(c *fiber.Ctx) postgres.RunFilter {
 	state, _ := pickWord(c.Query("state"), "state", runStates())
 	mode, _ := pickWord(c.Query("mode"), "mode", runModes())
-	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: strings.TrimSpace(c.Query("q")), Mode: mode, Since: day(c.Query("since")), Before: c.Query("before"), Limit: 50}
+	since, _ := pickDay(c.Query("since"), "Since")
+	f := postgres.RunFilter{Flow: c.Query("flow"), Joiner: c.Query("joiner"), Query: strings.TrimSpace(c.Query("q")), Mode: mode, Since: since, Before: c.Query("before"), Limit: 50}
 	if state != "" {
 		f.States = []run.State{run.State(state)}
 	}
@@ -56,10 +58,11 @@ func (s *Server) runListPage(f postgres.RunFilter, rows []postgres.RunRow, next 
 		Head:    ui.Head{Title: "Runs", Text: "One run is one joiner through one release of one flow."},
 		Filters: &ui.Filters{Action: "/runs", Fields: []ui.Field{{Name: "q", Label: "Joiner, worker id or run id", Input: "search", Value: f.Query}, stateField(state), flowField(f.Flow, flows), modeField(f.Mode), {Name: "since", Label: "Since", Input: "date", Value: dateOf(f.Since, 0)}}},
 		Table:   ui.Table{Label: "Runs", Columns: ui.Columns("Joiner", "Flow", "State", "What", "Started")},
-		Empty:   ui.Empty{Icon: "history", Title: "No runs", Text: "No run matches this. A run starts when an HRIS sends an event that a live flow listens to, or by hand on the flow's page."},
+		Empty:   ui.Empty{Icon: "history", Title: "No runs yet", Text: "A run starts when an HRIS sends an event that a live flow listens to, or by hand on the flow's page."},
 	}
 	if len(q) > 0 {
 		p.Filters.ClearURL = "/runs"
+		p.Empty = ui.Empty{Icon: "history", Title: "No runs", Text: "No run matches these filters."}
 	}
 	for _, r := range rows {
 		p.Table.Rows = append(p.Table.Rows, s.runCells(r))

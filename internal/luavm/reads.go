@@ -8,8 +8,8 @@ import (
 )
 
 // reads are what workers read in the latest sources. The same source is asked about
-// again and again, while its tests are written, tried and reviewed, and each worker costs
-// twenty times what its reading does. They are kept as the worker said them, so nobody
+// again and again, while its tests are written, tried and reviewed, and each reading takes
+// a worker. They are kept as it said them, so nobody
 // shares what another may change; trouble of a worker is not kept.
 type reads struct {
 	mu     sync.Mutex

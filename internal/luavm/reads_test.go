@@ -42,7 +42,7 @@ func TestReads_AreFew(t *testing.T) {
 	for n := range mostReads + 1 {
 		r.keep(fmt.Sprint(n), Analysis{Uses: []Use{{Line: n}}})
 		_, ok := r.find("0")
-		require.Equal(t, true, ok, "what is asked for stays")
+		require.True(t, ok, "what is asked for stays")
 	}
 	_, ok := r.find("1")
 	require.False(t, ok, "the one that nobody asked for longest went")
